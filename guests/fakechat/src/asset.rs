@@ -1,0 +1,61 @@
+//! The page itself: real files, put into the component when it is built.
+
+use tidegate_guest::Response;
+
+const FILES: &[(&str, &str, &[u8])] = &[
+    ("/", "text/html; charset=utf-8", include_bytes!("../page/index.html")),
+    ("/style.css", "text/css; charset=utf-8", include_bytes!("../page/style.css")),
+    ("/chat.js", "text/javascript; charset=utf-8", include_bytes!("../page/chat.js")),
+    ("/markdown.js", "text/javascript; charset=utf-8", include_bytes!("../page/markdown.js")),
+    ("/icon.svg", "image/svg+xml", include_bytes!("../page/icon.svg")),
+];
+
+/// The page may run its own scripts, show its own pictures and talk to its own host: nothing else.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; \
+    media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+pub(crate) fn find(path: &str) -> Response {
+    let path = if path == "/index.html" { "/" } else { path };
+    match FILES.iter().find(|(name, ..)| *name == path) {
+        Some((_, media_type, bytes)) => respond(200, media_type, bytes.to_vec()),
+        None => text(404, "There is nothing here. The chat page is at /.\n"),
+    }
+}
+
+pub(crate) fn text(status: u16, text: &str) -> Response {
+    respond(status, "text/plain; charset=utf-8", text.as_bytes().to_vec())
+}
+
+pub(crate) fn empty(status: u16) -> Response {
+    Response { status, headers: Vec::new(), body: Vec::new() }
+}
+
+fn respond(status: u16, media_type: &str, body: Vec<u8>) -> Response {
+    let headers = [
+        ("content-type", media_type),
+        ("content-security-policy", POLICY),
+        // The next version of tidegate may bring another page.
+        ("cache-control", "no-cache"),
+        ("referrer-policy", "no-referrer"),
+    ];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    Response { status, headers, body }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_that_the_page_names_is_there() {
+        let (_, _, html) = FILES[0];
+        let html = std::str::from_utf8(html).unwrap();
+        for attribute in ["href=\"", "src=\""] {
+            for rest in html.split(attribute).skip(1) {
+                let path = rest.split('"').next().unwrap();
+                assert_eq!(find(path).status, 200, "{path}");
+            }
+        }
+        assert_eq!(find("/../Cargo.toml").status, 404);
+    }
+}

@@ -1,0 +1,83 @@
+//! What the page shows after a reload: the session's side from this channel's own state, the person's side
+//! from the host's journal, merged by time.
+
+use tidegate_guest::{Fault, Message, journal, state};
+
+use crate::{
+    Shown,
+    frame::{File, From},
+};
+
+/// How many messages of each side a page is given.
+pub(crate) const SLOTS: u32 = 200;
+
+const NEXT: &str = "said/next";
+
+/// Keeps one message of the session's in a ring of [`SLOTS`].
+pub(crate) fn remember(said: &Shown) -> Result<(), String> {
+    let next = next();
+    store(next, said)?;
+    state::set(NEXT, &next.wrapping_add(1).to_le_bytes())
+}
+
+/// Changes a remembered message; false where there is none with this id.
+pub(crate) fn revise(id: &str, text: &str) -> Result<bool, Fault> {
+    for (slot, mut said) in remembered() {
+        if said.id == id {
+            said.text = text.to_owned().into();
+            said.edited = true;
+            store(slot, &said).map_err(Fault::Rejected)?;
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Both sides, oldest first.
+pub(crate) fn past() -> Result<Vec<Shown>, Fault> {
+    let mut past: Vec<Shown> = journal::recent(SLOTS).into_iter().map(heard).collect();
+    past.extend(remembered().map(|(_, said)| said));
+    past.sort_by_key(|said| said.ts);
+    Ok(past)
+}
+
+fn heard(message: Message) -> Shown {
+    let file = message.attachments.into_iter().next().map(|attachment| File {
+        url: attachment.id.into(),
+        name: attachment.name.unwrap_or_default().into(),
+        size: attachment.size,
+    });
+    Shown {
+        id: message.id.into(),
+        from: From::User,
+        text: message.text.into(),
+        ts: message.sent_at,
+        reply_to: message.reply_to.map(Into::into),
+        file,
+        plain: true,
+        edited: message.edited,
+    }
+}
+
+fn next() -> u32 {
+    state::get(NEXT).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_le_bytes)
+}
+
+fn key(slot: u32) -> String {
+    format!("said/{}", slot % SLOTS)
+}
+
+fn store(slot: u32, said: &Shown) -> Result<(), String> {
+    let bytes = serde_json::to_vec(said).map_err(|error| error.to_string())?;
+    state::set(&key(slot), &bytes)
+}
+
+/// Newest first, so that an edit, which is nearly always of the latest, finds its message at once.
+fn remembered() -> impl Iterator<Item = (u32, Shown)> {
+    let next = next();
+    (1..=SLOTS.min(next)).filter_map(move |back| {
+        let slot = next.wrapping_sub(back);
+        let bytes = state::get(&key(slot))?;
+        Some((slot, serde_json::from_slice(&bytes).ok()?))
+    })
+}

@@ -1,0 +1,48 @@
+//! What every tidegate channel written in Rust shares.
+//!
+//! A channel implements [`Channel`] and the trait of its kind of source, and names itself in one macro:
+//!
+//! ```ignore
+//! struct Fakechat;
+//! impl tidegate_guest::Channel for Fakechat { /* describe, send */ }
+//! impl tidegate_guest::WebSource for Fakechat { /* handle, receive */ }
+//! tidegate_guest::web_channel!(Fakechat);
+//! ```
+//!
+//! Everything that a platform need not have is a default method that answers [`Fault::Unsupported`].
+//! A guest keeps nothing between calls in memory: any call may meet a fresh instance.
+
+#[cfg(feature = "web")]
+#[doc(hidden)]
+pub mod bindings {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "web-channel",
+        pub_export_macro: true,
+        generate_all,
+    });
+}
+
+#[cfg(feature = "web")]
+mod channel;
+#[cfg(feature = "web")]
+mod web;
+
+#[cfg(feature = "web")]
+pub use bindings::{
+    exports::tidegate::channel::{
+        channel::{Credential, Descriptor, Features, Identity, Place, Setting, TextUnit},
+        outbound::{Range, Sent},
+    },
+    tidegate::channel::{
+        environment, http, journal, log, state,
+        types::{
+            Attachment, AttachmentKind, Button, ButtonStyle, Chat, ChatKind, Event, Fault, Format,
+            Happening, Message, Move, Outgoing, Press, Saved, Sender, Upload,
+        },
+    },
+};
+#[cfg(feature = "web")]
+pub use channel::Channel;
+#[cfg(feature = "web")]
+pub use web::{Answer, Audience, Body, FieldValue, Request, Response, Signal, WebSource, page};

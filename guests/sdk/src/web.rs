@@ -1,0 +1,31 @@
+pub use crate::bindings::{
+    exports::tidegate::channel::web_source::{Answer, Body, FieldValue, Request, Response, Signal},
+    tidegate::channel::web::{self as page, Audience},
+};
+use crate::{Event, Fault, bindings::exports::tidegate::channel::web_source as exports};
+
+/// A channel whose page or webhook the host serves on loopback.
+pub trait WebSource {
+    /// Answers one HTTP request.
+    fn handle(request: Request) -> Result<Answer, Fault>;
+
+    /// Takes what a browser's WebSocket did.
+    fn receive(connection: u64, signal: Signal) -> Result<Vec<Event>, Fault>;
+}
+
+impl<T: WebSource> exports::Guest for T {
+    fn handle(request: Request) -> Result<Answer, Fault> {
+        <T as WebSource>::handle(request)
+    }
+    fn receive(connection: u64, signal: Signal) -> Result<Vec<Event>, Fault> {
+        <T as WebSource>::receive(connection, signal)
+    }
+}
+
+/// Makes a type that is a [`Channel`](crate::Channel) and a [`WebSource`] the component's implementation.
+#[macro_export]
+macro_rules! web_channel {
+    ($channel:ident) => {
+        $crate::bindings::export!($channel with_types_in $crate::bindings);
+    };
+}

@@ -1,0 +1,389 @@
+//! A channel's inbox and outbox, and the files that one call was given.
+//!
+//! Both folders are opened once, as capabilities: no name can lead out of them.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, Seek as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use cap_std::{
+    ambient_authority,
+    fs::{Dir, OpenOptions},
+};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::clock;
+
+/// The longest name of a file, in bytes; file systems take 255.
+const NAME: usize = 120;
+
+/// A channel's two folders.
+#[derive(Debug)]
+pub struct Files {
+    /// Everything of tidegate's is below this.
+    root: PathBuf,
+    inbox: Dir,
+    inbox_path: PathBuf,
+    outbox: Dir,
+}
+
+/// A file that a guest may name but never read.
+#[derive(Clone, Debug)]
+pub struct LocalFile {
+    /// Without any path.
+    pub name: String,
+    /// Guessed from the name, or as the sender said.
+    pub media_type: String,
+    /// In bytes.
+    pub size: u64,
+    /// Where the bytes are.
+    pub origin: Origin,
+}
+
+/// Where a file's bytes are.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    /// Checked and opened: whatever happens to the path, these are the bytes.
+    Open(Arc<File>),
+    /// In the inbox, under this name.
+    Inbox(String),
+}
+
+/// Why a file of the session's is not sent.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The path is relative: nobody knows to what.
+    #[error("{0} is not an absolute path")]
+    Relative(String),
+    /// It cannot be opened.
+    #[error("{path} cannot be read: {source}")]
+    Open {
+        /// As given.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A folder, a device, a pipe.
+    #[error("{0} is not a regular file")]
+    Irregular(String),
+    /// It belongs to tidegate.
+    #[error("{0} is part of tidegate's own state, which is never sent (the inbox is)")]
+    Own(String),
+    /// It is too large for this channel.
+    #[error("{path} has {size} bytes; this channel takes files up to {limit}")]
+    Size {
+        /// As given.
+        path: String,
+        /// In bytes.
+        size: u64,
+        /// In bytes.
+        limit: u64,
+    },
+}
+
+impl Files {
+    /// Opens the folders of the channel with this folder, below this state root; makes them where they are missing.
+    pub fn open(root: &Path, folder: &Path) -> io::Result<Self> {
+        let open = |name: &str| {
+            let path = folder.join(name);
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
+            Ok::<_, io::Error>((Dir::open_ambient_dir(&path, ambient_authority())?, path))
+        };
+        let (inbox, inbox_path) = open("inbox")?;
+        let (outbox, _) = open("outbox")?;
+        Ok(Self { root: std::fs::canonicalize(root)?, inbox, inbox_path: std::fs::canonicalize(inbox_path)?, outbox })
+    }
+
+    /// The path of a file in the inbox, for the session to read.
+    pub fn inbox_path(&self, name: &str) -> PathBuf {
+        self.inbox_path.join(name)
+    }
+
+    /// Begins a file in the inbox. It appears there when it is whole.
+    pub fn receive(self: &Files, name: &str) -> io::Result<Incoming> {
+        let name = unique(name)?;
+        let partial = format!(".{name}.partial");
+        let file = self.inbox.open_with(&partial, OpenOptions::new().write(true).create_new(true))?;
+        Ok(Incoming { inbox: self.inbox.try_clone()?, file: Some(file.into_std()), partial, name })
+    }
+
+    /// Opens a file that the session wants to send, and decides about it by what was opened.
+    pub fn vet(&self, path: &str, limit: u64) -> Result<LocalFile, Refusal> {
+        let failed = |source| Refusal::Open { path: path.to_owned(), source };
+        if !Path::new(path).is_absolute() {
+            return Err(Refusal::Relative(path.to_owned()));
+        }
+        let file = open_without_waiting(Path::new(path)).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
+        if !metadata.is_file() {
+            return Err(Refusal::Irregular(path.to_owned()));
+        }
+        let real = std::fs::canonicalize(path).map_err(failed)?;
+        let seen = std::fs::metadata(&real).map_err(failed)?;
+        if (seen.dev(), seen.ino()) != (metadata.dev(), metadata.ino()) {
+            return Err(failed(io::Error::other("it was exchanged while it was being opened")));
+        }
+        if real.starts_with(&self.root) && !real.starts_with(&self.inbox_path) {
+            return Err(Refusal::Own(path.to_owned()));
+        }
+        let size = metadata.len();
+        if size > limit {
+            return Err(Refusal::Size { path: path.to_owned(), size, limit });
+        }
+        let name = real.file_name().map(|name| safe_name(&name.to_string_lossy())).unwrap_or_default();
+        Ok(LocalFile { media_type: media_type(&name), name, size, origin: Origin::Open(Arc::new(file)) })
+    }
+
+    /// Puts a copy into the outbox, for the page to fetch. The answer is its name there. Blocks.
+    pub fn publish(&self, file: &LocalFile) -> io::Result<String> {
+        let name = unique(&file.name)?;
+        match &file.origin {
+            Origin::Inbox(saved) => {
+                if self.inbox.hard_link(saved, &self.outbox, &name).is_err() {
+                    self.inbox.copy(saved, &self.outbox, &name)?;
+                }
+            }
+            Origin::Open(source) => {
+                let mut source = source.as_ref();
+                source.rewind()?;
+                let target = self.outbox.open_with(&name, OpenOptions::new().write(true).create_new(true))?;
+                io::copy(&mut source, &mut target.into_std())?;
+            }
+        }
+        Ok(name)
+    }
+
+    /// Opens a published file.
+    pub fn published(&self, name: &str) -> io::Result<File> {
+        let file = self.outbox.open(name)?.into_std();
+        if !file.metadata()?.is_file() {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        Ok(file)
+    }
+
+    /// Removes everything from both folders. The answer is how many files there were.
+    pub fn clear(&self) -> io::Result<usize> {
+        let mut count = 0;
+        for folder in [&self.inbox, &self.outbox] {
+            for entry in folder.entries()? {
+                let entry = entry?;
+                if entry.file_type()?.is_file() {
+                    entry.remove_file()?;
+                    count += 1;
+                }
+            }
+        }
+        Ok(count)
+    }
+}
+
+/// A pipe or a device must not make the host wait.
+fn open_without_waiting(path: &Path) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags};
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
+}
+
+/// A file on its way into the inbox. Dropped before it is finished, it leaves nothing behind.
+#[derive(Debug)]
+pub struct Incoming {
+    inbox: Dir,
+    file: Option<File>,
+    partial: String,
+    name: String,
+}
+
+impl Incoming {
+    /// Where to write. Can be taken once.
+    pub fn writer(&mut self) -> Option<File> {
+        self.file.take()
+    }
+
+    /// The file is whole.
+    pub fn finish(self, media_type: Option<String>, size: u64) -> io::Result<LocalFile> {
+        self.inbox.rename(&self.partial, &self.inbox, &self.name)?;
+        let media_type = media_type.unwrap_or_else(|| self::media_type(&self.name));
+        let name = self.name.clone();
+        Ok(LocalFile { media_type, size, origin: Origin::Inbox(name.clone()), name })
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        // After `finish` there is nothing under this name any more.
+        let _ = self.inbox.remove_file(&self.partial);
+    }
+}
+
+/// The files of one call, by the numbers that the guest knows them by.
+#[derive(Debug, Default)]
+pub struct Handles(BTreeMap<u64, LocalFile>);
+
+impl Handles {
+    /// Takes in a file. The answer is its number.
+    pub fn add(&mut self, file: LocalFile) -> u64 {
+        let handle = self.0.len() as u64 + 1;
+        self.0.insert(handle, file);
+        handle
+    }
+
+    /// How many files there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Is there none?
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The file with this number, if this call has one.
+    pub fn get(&self, handle: u64) -> Option<&LocalFile> {
+        self.0.get(&handle)
+    }
+
+    /// The name in the inbox, if the number stands for a file there.
+    pub fn saved(&self, handle: u64) -> Option<&str> {
+        match &self.get(handle)?.origin {
+            Origin::Inbox(name) => Some(name),
+            Origin::Open(_) => None,
+        }
+    }
+}
+
+/// A name that is safe to create and that nothing else has: the time, random bytes, the safe part of the name.
+fn unique(name: &str) -> io::Result<String> {
+    let mut nonce = [0; 4];
+    getrandom::fill(&mut nonce).map_err(io::Error::other)?;
+    Ok(format!("{}-{:08x}-{}", clock::now(), u32::from_ne_bytes(nonce), safe_name(name)))
+}
+
+/// What is left of a name that somebody else chose: no path, nothing invisible, nothing that a shell, a
+/// browser or a file system takes for something else.
+pub fn safe_name(name: &str) -> String {
+    let base = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let clean: String = base
+        .chars()
+        .map(|character| match character {
+            character if character.is_alphanumeric() => character,
+            '-' | '_' | '.' | ' ' | '(' | ')' | '+' | ',' | '@' => character,
+            _ => '_',
+        })
+        .collect();
+    let clean = clean.trim_start_matches(['.', ' ', '-']).trim_end_matches([' ', '.']);
+    let (stem, extension) = match clean.rsplit_once('.') {
+        Some((stem, extension)) if !stem.is_empty() && extension.len() <= 12 => (stem, extension),
+        _ => (clean, ""),
+    };
+    let room = NAME - extension.len() - 1;
+    let stem = stem.get(..stem.floor_char_boundary(room)).unwrap_or_default();
+    match (stem, extension) {
+        ("", _) => "file".to_owned(),
+        (stem, "") => stem.to_owned(),
+        (stem, extension) => format!("{stem}.{extension}"),
+    }
+}
+
+/// Guessed from the name's ending.
+pub fn media_type(name: &str) -> String {
+    mime_guess::from_path(name).first_or_octet_stream().to_string()
+}
+
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// For one segment of a path.
+pub fn percent_encode(segment: &str) -> String {
+    utf8_percent_encode(segment, PLAIN).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Write as _, os::unix::fs::symlink};
+
+    use super::*;
+
+    fn files() -> (tempfile::TempDir, Files) {
+        let root = tempfile::tempdir().unwrap();
+        let files = Files::open(root.path(), &root.path().join("chat")).unwrap();
+        (root, files)
+    }
+
+    #[test]
+    fn names_lose_what_makes_them_dangerous() {
+        for (name, safe) in [
+            ("photo.png", "photo.png"),
+            ("../../etc/passwd", "passwd"),
+            ("C:\\temp\\a b.txt", "a b.txt"),
+            (".bashrc", "bashrc"),
+            ("-rf", "rf"),
+            ("", "file"),
+            ("..", "file"),
+            ("a\u{202e}gnp.exe", "a_gnp.exe"),
+            ("new\nline<b>.md", "new_line_b_.md"),
+            ("übung.pdf", "übung.pdf"),
+        ] {
+            assert_eq!(safe_name(name), safe, "{name:?}");
+        }
+        let long = safe_name(&format!("{}.jpeg", "ä".repeat(300)));
+        assert!(long.len() <= NAME && long.ends_with(".jpeg"), "{long}");
+    }
+
+    #[test]
+    fn a_file_appears_in_the_inbox_when_it_is_whole() {
+        let (root, files) = files();
+        let names = || {
+            let entries = std::fs::read_dir(root.path().join("chat/inbox")).unwrap();
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>()
+        };
+        let mut incoming = files.receive("../a.txt").unwrap();
+        incoming.writer().unwrap().write_all(b"abc").unwrap();
+        assert!(names().iter().all(|name| name.ends_with(".partial")));
+        let file = incoming.finish(None, 3).unwrap();
+        assert_eq!(names(), [file.name.clone()]);
+        assert_eq!(file.media_type, "text/plain");
+        drop(files.receive("b.txt").unwrap());
+        assert_eq!(names().len(), 1);
+        let published = files.publish(&file).unwrap();
+        assert_eq!(io::read_to_string(files.published(&published).unwrap()).unwrap(), "abc");
+        assert_eq!(files.clear().unwrap(), 2);
+    }
+
+    #[test]
+    fn only_regular_files_outside_of_the_state_are_sent() {
+        let (root, files) = files();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let good = elsewhere.path().join("good.txt");
+        std::fs::write(&good, "good").unwrap();
+        let secret = root.path().join("chat/.env");
+        std::fs::write(&secret, "TOKEN=1").unwrap();
+        symlink(&secret, elsewhere.path().join("link.txt")).unwrap();
+        let received = root.path().join("chat/inbox/received.txt");
+        std::fs::write(&received, "x").unwrap();
+        let vet = |path: &Path, limit| files.vet(path.to_str().unwrap(), limit);
+        assert_eq!(vet(&good, 10).unwrap().size, 4);
+        assert!(vet(&received, 10).is_ok());
+        assert!(matches!(vet(&good, 3), Err(Refusal::Size { size: 4, limit: 3, .. })));
+        assert!(matches!(vet(&secret, 10), Err(Refusal::Own(_))));
+        assert!(matches!(vet(&elsewhere.path().join("link.txt"), 10), Err(Refusal::Own(_))));
+        assert!(matches!(vet(elsewhere.path(), 10), Err(Refusal::Irregular(_))));
+        assert!(matches!(vet(Path::new("/dev/zero"), 10), Err(Refusal::Irregular(_))));
+        assert!(matches!(files.vet("good.txt", 10), Err(Refusal::Relative(_))));
+        assert!(matches!(vet(&elsewhere.path().join("missing"), 10), Err(Refusal::Open { .. })));
+    }
+
+    #[test]
+    fn no_name_leads_out_of_the_outbox() {
+        let (root, files) = files();
+        std::fs::write(root.path().join("chat/.env"), "TOKEN=1").unwrap();
+        symlink("../.env", root.path().join("chat/outbox/link")).unwrap();
+        for name in ["../.env", "/etc/passwd", "link", ".", ""] {
+            assert!(files.published(name).is_err(), "{name}");
+        }
+    }
+}

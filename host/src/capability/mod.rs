@@ -1,0 +1,113 @@
+//! What a guest may ask of the host: one module for each import of the contract.
+//!
+//! Every function sees the [`Tenant`] of the instance that calls: the channel's own surroundings, which it
+//! cannot leave, and what this one call has done so far. Nothing of that takes effect before the call has
+//! returned: see [`Effects`].
+
+mod environment;
+pub mod files;
+mod http;
+mod journal;
+mod log;
+mod secrets;
+mod state;
+pub mod web;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+pub use secrets::Secrets;
+use wasmtime::component::{HasSelf, Linker};
+
+use crate::{
+    contract::imports,
+    event::ChannelName,
+    journal::Journal,
+    sandbox::{Engine, Resident},
+};
+
+/// Everything of one channel that its guest's calls can reach.
+#[derive(Debug)]
+pub struct Surroundings {
+    /// Stamped on whatever the guest says.
+    pub name: ChannelName,
+    /// Where its state is kept.
+    pub journal: Arc<Journal>,
+    /// Its inbox and outbox.
+    pub files: files::Files,
+    /// The browsers that have its page open.
+    pub page: web::Page,
+    /// The values of its settings, defaults filled in.
+    pub settings: BTreeMap<String, String>,
+    /// The values of its credentials.
+    pub secrets: Secrets,
+}
+
+/// What one store holds for the host's functions.
+#[derive(Debug, Default)]
+pub struct Tenant {
+    /// None while a guest describes itself: it must not call anything then.
+    surroundings: Option<Arc<Surroundings>>,
+    /// What this call has done so far.
+    effects: Effects,
+    /// Lines that this call has written to the log.
+    lines: u32,
+    /// Files that this call was given.
+    handles: files::Handles,
+}
+
+/// What a call leaves behind for the host to carry out: after a call that failed there is nothing.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// Values to set, or to remove.
+    pub state: BTreeMap<String, Option<Vec<u8>>>,
+    /// Frames for the page.
+    pub pushes: Vec<web::Push>,
+}
+
+impl Tenant {
+    /// For an instance that is only asked to describe itself.
+    pub fn stranger() -> Self {
+        Self::default()
+    }
+
+    /// For an instance of this channel.
+    pub fn of(surroundings: Arc<Surroundings>) -> Self {
+        Self { surroundings: Some(surroundings), ..Self::default() }
+    }
+
+    /// Hands the call its files. Whatever an earlier call had is gone.
+    pub fn enter(&mut self, handles: files::Handles) {
+        self.effects = Effects::default();
+        self.lines = 0;
+        self.handles = handles;
+    }
+
+    /// What the call has done, and which files it was given or made.
+    pub fn leave(&mut self) -> (Effects, files::Handles) {
+        (std::mem::take(&mut self.effects), std::mem::take(&mut self.handles))
+    }
+
+    fn surroundings(&self) -> wasmtime::Result<&Arc<Surroundings>> {
+        self.surroundings
+            .as_ref()
+            .ok_or_else(|| wasmtime::Error::msg("describe called an import, which it must not"))
+    }
+}
+
+/// Everything that a component may import; a component that wants more does not link.
+pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<Resident<Tenant>>> {
+    fn tenant(resident: &mut Resident<Tenant>) -> &mut Tenant {
+        &mut resident.tenant
+    }
+    let mut linker = Linker::new(engine.wasmtime());
+    imports::types::add_to_linker::<_, HasSelf<Tenant>>(&mut linker, tenant)?;
+    imports::http::add_to_linker::<_, HasSelf<Tenant>>(&mut linker, tenant)?;
+    imports::state::add_to_linker::<_, HasSelf<Tenant>>(&mut linker, tenant)?;
+    imports::journal::add_to_linker::<_, HasSelf<Tenant>>(&mut linker, tenant)?;
+    imports::environment::add_to_linker::<_, HasSelf<Tenant>>(&mut linker, tenant)?;
+    imports::log::add_to_linker::<_, HasSelf<Tenant>>(&mut linker, tenant)?;
+    imports::web::add_to_linker::<_, HasSelf<Tenant>>(&mut linker, tenant)?;
+    Ok(linker)
+}
+
+impl imports::types::Host for Tenant {}

@@ -1,0 +1,151 @@
+use std::{fmt::Write as _, path::PathBuf};
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{
+    logging,
+    output::{self, Paint},
+};
+use crate::{
+    builtin,
+    contract::{self, Source},
+    guest::{Blueprint, Descriptor, Place},
+    launch,
+};
+
+/// Show what a component is and what it asks for, without running it as a channel
+#[derive(Args)]
+pub(super) struct Inspect {
+    /// A component file, or the name of a built-in channel
+    file: PathBuf,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    digest: String,
+    size: usize,
+    contract: &'static str,
+    source: Source,
+    imports: &'a [String],
+    descriptor: &'a Descriptor,
+}
+
+impl Inspect {
+    pub(super) fn run(&self, level: logging::Level) -> anyhow::Result<()> {
+        logging::start(level, None);
+        let runtime = super::runtime()?;
+        let blueprint = runtime.block_on(self.load())?;
+        let text = if self.json { json(&blueprint)? } else { describe(&blueprint, Paint::stdout()) };
+        Ok(output::print(&text)?)
+    }
+
+    async fn load(&self) -> Result<Blueprint, launch::Error> {
+        let engine = launch::engine()?;
+        let builtin = self.file.to_str().filter(|_| !self.file.exists()).and_then(builtin::find);
+        match builtin {
+            Some(builtin) => launch::load(&engine, builtin.name, builtin.bytes).await,
+            None => launch::read(&engine, &self.file).await,
+        }
+    }
+}
+
+fn json(blueprint: &Blueprint) -> serde_json::Result<String> {
+    let report = Report {
+        digest: blueprint.digest.to_string(),
+        size: blueprint.size,
+        contract: contract::VERSION,
+        source: blueprint.source,
+        imports: &blueprint.imports,
+        descriptor: &blueprint.descriptor,
+    };
+    Ok(serde_json::to_string_pretty(&report)? + "\n")
+}
+
+fn describe(blueprint: &Blueprint, paint: Paint) -> String {
+    let descriptor = &blueprint.descriptor;
+    let mut text = format!(
+        "{} {}\n{}\n\n",
+        paint.bold(&descriptor.title),
+        paint.dim(&descriptor.version),
+        descriptor.summary
+    );
+    let mut row = |label: &str, value: &str| {
+        let _ = writeln!(text, "{}  {value}", paint.cyan(&format!("{label:<12}")));
+    };
+    row("name", &descriptor.name);
+    row("source", &source(blueprint));
+    row("digest", &format!("sha256:{}", blueprint.digest));
+    row("size", &format!("{} KiB", blueprint.size.div_ceil(1024)));
+    row("contract", contract::VERSION);
+    row("can", &features(descriptor));
+    row("limits", &limits(descriptor));
+    row("network", &listed(&descriptor.hosts, "no host at all"));
+    if descriptor.credentials.is_empty() {
+        row("secrets", "none");
+    }
+    for credential in &descriptor.credentials {
+        let hosts = listed(&credential.hosts, "nobody");
+        let place = match &credential.place {
+            Place::Header(name, _) => format!("in the header {name}"),
+            Place::Path(_) => "in the URL's path".to_owned(),
+            Place::Frame(pointer) => format!("in socket frames at {pointer}"),
+            Place::Verify => "never: only to check signatures".to_owned(),
+        };
+        row("secret", &format!("{} (variable {}), sent to {hosts}, {place}. {}", credential.name, credential.env, credential.help));
+    }
+    for setting in &descriptor.settings {
+        let default = setting.default.as_deref().map_or("unset".to_owned(), |default| format!("\"{default}\""));
+        row("setting", &format!("{} (default {default}): {}", setting.name, setting.help));
+    }
+    let imports: Vec<String> = blueprint
+        .imports
+        .iter()
+        .filter_map(|import| import.split('/').nth(1)?.split('@').next())
+        .filter(|import| *import != "types")
+        .map(str::to_owned)
+        .collect();
+    row("imports", &listed(&imports, "nothing"));
+    output::harmless(&text).replace("\u{fffd}[", "\u{1b}[")
+}
+
+fn source(blueprint: &Blueprint) -> String {
+    match (blueprint.source, blueprint.descriptor.port) {
+        (Source::Web, Some(port)) => format!("web: a page on http://127.0.0.1:{port}"),
+        (Source::Web, None) => "web: a page on a free loopback port".to_owned(),
+        (Source::Poll, _) => "poll: asks the platform for news".to_owned(),
+        (Source::Socket, _) => "socket: the platform pushes over a WebSocket".to_owned(),
+    }
+}
+
+fn features(descriptor: &Descriptor) -> String {
+    let features = descriptor.features;
+    let all = [
+        ("reply", features.reply),
+        ("edit", features.edit),
+        ("react", features.react),
+        ("typing", features.typing),
+        ("history", features.history),
+        ("attachments", features.attachments),
+        ("uploads", features.uploads),
+        ("buttons", features.buttons),
+        ("threads", features.threads),
+    ];
+    let able: Vec<String> = all.iter().filter(|(_, able)| *able).map(|(name, _)| (*name).to_owned()).collect();
+    listed(&able, "nothing but receive")
+}
+
+fn limits(descriptor: &Descriptor) -> String {
+    let mut text = format!("{} characters a message", descriptor.max_text);
+    if descriptor.features.uploads {
+        let _ = write!(text, ", {} files of {} MB", descriptor.max_uploads, descriptor.max_upload >> 20);
+    }
+    text
+}
+
+fn listed(list: &[String], nothing: &str) -> String {
+    if list.is_empty() { nothing.to_owned() } else { list.join(", ") }
+}

@@ -1,0 +1,50 @@
+use std::{io, path::Path, str::FromStr};
+
+use tracing::level_filters::LevelFilter;
+use tracing_appender::rolling::{RollingFileAppender, Rotation};
+use tracing_subscriber::{Layer as _, filter::Targets, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+
+/// Days of logs that are kept.
+const DAYS: usize = 7;
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Level(LevelFilter);
+
+impl FromStr for Level {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        LevelFilter::from_str(text)
+            .map(Self)
+            .map_err(|_| "there is off, error, warn, info, debug, trace".to_owned())
+    }
+}
+
+/// Logs to stderr and, with a folder, to a file for each day in it.
+pub(super) fn start(level: Level, folder: Option<&Path>) {
+    // Other crates speak of their own affairs, some of them with the content of messages.
+    let filter = Targets::new()
+        .with_default(level.0.min(LevelFilter::WARN))
+        .with_target("tidegate", level.0)
+        .with_target("guest", level.0)
+        .with_target("rmcp", level.0.min(LevelFilter::ERROR));
+    let stderr = fmt::layer()
+        .with_writer(io::stderr)
+        .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
+        .with_target(false)
+        .without_time()
+        .with_filter(filter.clone());
+    let file = folder.and_then(|folder| {
+        RollingFileAppender::builder()
+            .rotation(Rotation::DAILY)
+            .filename_prefix("tidegate")
+            .filename_suffix("log")
+            .max_log_files(DAYS)
+            .build(folder)
+            .ok()
+    });
+    let file = file.map(|file| fmt::layer().with_writer(file).with_ansi(false).with_filter(filter));
+    // Only fails if it was done before.
+    let _ = tracing_subscriber::registry().with(stderr).with(file).try_init();
+}

@@ -1,0 +1,91 @@
+//! What a person types: one file for each subcommand.
+
+mod attempt;
+mod compile;
+mod completions;
+mod forget;
+mod inspect;
+mod list;
+mod logging;
+mod output;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, builder::styling};
+
+use crate::sandbox::compiler;
+
+const STYLES: styling::Styles = styling::Styles::styled()
+    .header(styling::AnsiColor::Cyan.on_default().bold())
+    .usage(styling::AnsiColor::Cyan.on_default().bold())
+    .literal(styling::AnsiColor::Green.on_default())
+    .placeholder(styling::AnsiColor::Yellow.on_default());
+
+/// Connects chat channels, as sandboxed WebAssembly components, to a running Claude Code session.
+#[derive(Parser)]
+#[command(
+    name = "tidegate",
+    version,
+    styles = STYLES,
+    disable_help_subcommand = true,
+    after_help = "Begin with `tidegate try fakechat`: it needs neither an account nor Claude Code.\n\n\
+        Files:\n  \
+        ~/.claude/channels/                state: a folder for each channel, and the log\n  \
+        ~/.claude/channels/channels.toml   settings: ports, limits, how long messages are kept\n\n\
+        Environment:\n  \
+        TIDEGATE_HOME       another place for the state\n  \
+        TIDEGATE_LOG        how much is logged: off, error, warn, info, debug, trace\n  \
+        FAKECHAT_PORT       the port of fakechat's page; likewise <CHANNEL>_PORT for any other page"
+)]
+struct Arguments {
+    /// How much is logged, to stderr and to the state root's log: off, error, warn, info, debug, trace
+    #[arg(long, global = true, value_name = "LEVEL", env = "TIDEGATE_LOG", default_value = "info", hide_env = true)]
+    log: logging::Level,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Serve(serve::Serve),
+    Try(attempt::Try),
+    List(list::List),
+    Inspect(inspect::Inspect),
+    Forget(forget::Forget),
+    Completions(completions::Completions),
+    #[command(name = compiler::SUBCOMMAND, hide = true)]
+    Compile(compile::Compile),
+}
+
+/// Runs the program.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        Command::Serve(serve) => serve.run(arguments.log),
+        Command::Try(attempt) => attempt.run(arguments.log),
+        Command::List(list) => list.run(arguments.log),
+        Command::Inspect(inspect) => inspect.run(arguments.log),
+        Command::Forget(forget) => forget.run(),
+        Command::Completions(completions) => completions.run(),
+        Command::Compile(compile) => return compile.run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::complain(&format!("tidegate: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One thread for everything: a message passes from socket to session without waking another.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        // Only for files and names, which are few.
+        .max_blocking_threads(4)
+        .thread_stack_size(256 << 10)
+        .thread_keep_alive(std::time::Duration::from_secs(2))
+        .build()
+}

@@ -1,0 +1,70 @@
+//! The only place that writes to the terminal.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+/// Writes to standard output. A reader that has gone (`| head`) is no error.
+pub(super) fn print(text: &str) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+/// Writes a line to standard error.
+pub(super) fn complain(line: &str) {
+    // Nowhere to report to if even this fails.
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Colours for a terminal that wants them.
+#[derive(Clone, Copy)]
+pub(super) struct Paint(bool);
+
+impl Paint {
+    /// For standard output: colours for a person, none for a script, none with `NO_COLOR`.
+    pub(super) fn stdout() -> Self {
+        Self(io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()))
+    }
+
+    pub(super) fn bold(self, text: &str) -> String {
+        self.wrap("1", text)
+    }
+
+    pub(super) fn dim(self, text: &str) -> String {
+        self.wrap("2", text)
+    }
+
+    pub(super) fn cyan(self, text: &str) -> String {
+        self.wrap("36", text)
+    }
+
+    pub(super) fn green(self, text: &str) -> String {
+        self.wrap("32", text)
+    }
+
+    pub(super) fn red(self, text: &str) -> String {
+        self.wrap("31", text)
+    }
+
+    fn wrap(self, code: &str, text: &str) -> String {
+        if self.0 { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}
+
+/// What others have written, for a terminal: their control characters do nothing here.
+pub(super) fn harmless(text: &str) -> String {
+    text.chars()
+        .map(|character| if character.is_control() && character != '\n' && character != '\t' { '\u{fffd}' } else { character })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escape_sequences_of_others_do_nothing() {
+        assert_eq!(harmless("a\u{1b}[2Jb\nc\u{9b}d\r"), "a\u{fffd}[2Jb\nc\u{fffd}d\u{fffd}");
+    }
+}

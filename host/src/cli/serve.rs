@@ -1,0 +1,106 @@
+use std::path::PathBuf;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::logging;
+use crate::{
+    hub::Hub,
+    launch::{Launcher, Order},
+    parent, session, stdio,
+};
+
+/// Serve channels to a Claude Code session, over MCP on stdin and stdout
+///
+/// This is what stands in `.mcp.json`. A session takes messages only if it was started with the server's name:
+///
+///     claude --dangerously-load-development-channels server:fakechat
+#[derive(Args)]
+#[command(after_help = "Example for .mcp.json:\n  \
+    {\"mcpServers\": {\"fakechat\": {\"command\": \"tidegate\", \"args\": [\"serve\", \"fakechat\"]}}}")]
+pub(super) struct Serve {
+    #[command(flatten)]
+    pub(super) channels: Channels,
+}
+
+/// Which channels, shared by `serve` and `try`.
+#[derive(Args)]
+pub(super) struct Channels {
+    /// Names of channels: see `tidegate list`
+    #[arg(value_name = "CHANNEL", required_unless_present = "development")]
+    names: Vec<String>,
+    /// Also load channels from these component files, which nobody has approved
+    #[arg(long = "dangerously-load-development-channels", id = "development", value_name = "FILE", num_args = 1..)]
+    development: Vec<PathBuf>,
+    /// The loopback port of the channel's page; wins over <CHANNEL>_PORT and channels.toml. 0 takes a free one
+    #[arg(long)]
+    port: Option<u16>,
+}
+
+impl Channels {
+    pub(super) fn order(self) -> Order {
+        Order { names: self.names, development: self.development, port: self.port }
+    }
+}
+
+impl Serve {
+    pub(super) fn run(self, level: logging::Level) -> anyhow::Result<()> {
+        let runtime = super::runtime()?;
+        let result = runtime.block_on(serve(self.channels.order(), level));
+        // Whatever still runs (a read that nobody will answer, a compiler) is not waited for.
+        runtime.shutdown_background();
+        result
+    }
+}
+
+async fn serve(order: Order, level: logging::Level) -> anyhow::Result<()> {
+    let stopped = stop_signal()?;
+    let launcher = start(level)?;
+    tokio::select! {
+        () = stopped => Ok(()),
+        result = session(&launcher, &order) => result,
+    }
+}
+
+async fn session(launcher: &Launcher, order: &Order) -> anyhow::Result<()> {
+    let hub = launcher.launch(order).await?;
+    let _flush = FlushAtEnd(hub.clone());
+    let (reader, writer) = stdio::take()?;
+    let upkeep = tokio::spawn(hub.clone().upkeep());
+    tokio::select! {
+        () = session::serve(hub, reader, writer) => {}
+        () = parent::gone() => {}
+    }
+    upkeep.abort();
+    Ok(())
+}
+
+/// The launcher, with a log in its state root.
+pub(super) fn start(level: logging::Level) -> anyhow::Result<Launcher> {
+    let launcher = Launcher::new();
+    logging::start(level, launcher.as_ref().ok().map(|launcher| launcher.root().path()));
+    Ok(launcher?)
+}
+
+/// Ends with SIGINT, SIGTERM or SIGHUP.
+pub(super) fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    })
+}
+
+/// However the session ends, delivery marks are written.
+pub(super) struct FlushAtEnd(pub(super) Hub);
+
+impl Drop for FlushAtEnd {
+    fn drop(&mut self) {
+        self.0.flush();
+    }
+}

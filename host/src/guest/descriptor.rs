@@ -1,0 +1,249 @@
+use serde::Serialize;
+
+use crate::{
+    contract::exports::channel as wire,
+    event::{ChannelName, InvalidName},
+};
+
+/// The longest texts, in bytes.
+const TITLE: usize = 64;
+const SUMMARY: usize = 200;
+const INSTRUCTIONS: usize = 4096;
+/// The longest lists.
+const LIST: usize = 32;
+
+/// What a channel says of itself, checked.
+#[derive(Clone, Debug, Serialize)]
+pub struct Descriptor {
+    /// Also the name of its folder.
+    pub name: ChannelName,
+    /// For people.
+    pub title: String,
+    /// The channel's own.
+    pub version: String,
+    /// One line.
+    pub summary: String,
+    /// One paragraph for the session.
+    pub instructions: String,
+    /// Where it wants to send requests to.
+    pub hosts: Vec<String>,
+    /// The secrets that the host is to keep for it.
+    pub credentials: Vec<Credential>,
+    /// What the user may set.
+    pub settings: Vec<Setting>,
+    /// What the platform can do.
+    pub features: Features,
+    /// The longest text, in [`TextUnit`]s.
+    pub max_text: u32,
+    /// What the platform counts.
+    pub text_unit: TextUnit,
+    /// The largest file, in bytes.
+    pub max_upload: u64,
+    /// The most files in one message.
+    pub max_uploads: u32,
+    /// Web channels: the loopback port to ask for.
+    pub port: Option<u16>,
+}
+
+/// A secret that the host keeps for a channel.
+#[derive(Clone, Debug, Serialize)]
+pub struct Credential {
+    /// What the guest calls it.
+    pub name: String,
+    /// The variable that holds it.
+    pub env: String,
+    /// Where a person gets it.
+    pub help: String,
+    /// The only hosts that it is sent to.
+    pub hosts: Vec<String>,
+    /// Where it goes.
+    pub place: Place,
+}
+
+/// Where the host puts a credential's value.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Place {
+    /// The header's name, and what stands before the value.
+    Header(String, String),
+    /// In front of the path, after this.
+    Path(String),
+    /// At this JSON pointer in a socket frame.
+    Frame(String),
+    /// Never sent.
+    Verify,
+}
+
+/// A value that the user may set.
+#[derive(Clone, Debug, Serialize)]
+pub struct Setting {
+    /// The key in `channels.toml`.
+    pub name: String,
+    /// What it does.
+    pub help: String,
+    /// What holds without it.
+    pub default: Option<String>,
+}
+
+/// What a platform can do.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "a set of independent abilities")]
+#[expect(missing_docs, reason = "the words say it; wit/exports.wit has the rest")]
+pub struct Features {
+    pub reply: bool,
+    pub edit: bool,
+    pub react: bool,
+    pub typing: bool,
+    pub history: bool,
+    pub attachments: bool,
+    pub uploads: bool,
+    pub buttons: bool,
+    pub threads: bool,
+}
+
+/// What a platform counts when it limits a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TextUnit {
+    /// UTF-16 code units.
+    Utf16,
+    /// Unicode scalar values.
+    Scalar,
+    /// Bytes of UTF-8.
+    Byte,
+}
+
+impl TextUnit {
+    /// How long a text is for this platform.
+    pub fn length(self, text: &str) -> usize {
+        match self {
+            Self::Utf16 => text.encode_utf16().count(),
+            Self::Scalar => text.chars().count(),
+            Self::Byte => text.len(),
+        }
+    }
+}
+
+/// What makes no sense.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidDescriptor {
+    /// The name.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+    /// Another field.
+    #[error("{field}: {problem}")]
+    Field {
+        /// As the contract calls it.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+impl TryFrom<wire::Descriptor> for Descriptor {
+    type Error = InvalidDescriptor;
+
+    fn try_from(wire: wire::Descriptor) -> Result<Self, InvalidDescriptor> {
+        let features = wire.features;
+        let has = |feature| features.contains(feature);
+        Ok(Self {
+            name: ChannelName::new(&wire.name)?,
+            title: line("title", wire.title, TITLE)?,
+            version: line("version", wire.version, TITLE)?,
+            summary: line("summary", wire.summary, SUMMARY)?,
+            instructions: text("instructions", wire.instructions, INSTRUCTIONS)?,
+            hosts: list("hosts", wire.hosts)?,
+            credentials: list("credentials", wire.credentials)?.into_iter().map(Credential::from).collect(),
+            settings: list("settings", wire.settings)?.into_iter().map(Setting::from).collect(),
+            features: Features {
+                reply: has(wire::Features::REPLY),
+                edit: has(wire::Features::EDIT),
+                react: has(wire::Features::REACT),
+                typing: has(wire::Features::TYPING),
+                history: has(wire::Features::HISTORY),
+                attachments: has(wire::Features::ATTACHMENTS),
+                uploads: has(wire::Features::UPLOADS),
+                buttons: has(wire::Features::BUTTONS),
+                threads: has(wire::Features::THREADS),
+            },
+            max_text: if wire.max_text == 0 && has(wire::Features::REPLY) {
+                return Err(invalid("max-text", "a channel that replies takes texts longer than 0".to_owned()));
+            } else {
+                wire.max_text
+            },
+            text_unit: match wire.text_unit {
+                wire::TextUnit::Utf16 => TextUnit::Utf16,
+                wire::TextUnit::Scalar => TextUnit::Scalar,
+                wire::TextUnit::Byte => TextUnit::Byte,
+            },
+            max_upload: wire.max_upload,
+            max_uploads: wire.max_uploads,
+            port: wire.port,
+        })
+    }
+}
+
+impl From<wire::Credential> for Credential {
+    fn from(wire: wire::Credential) -> Self {
+        let wire::Credential { name, env, help, hosts, place } = wire;
+        let place = match place {
+            wire::Place::Header((name, before)) => Place::Header(name, before),
+            wire::Place::Path(before) => Place::Path(before),
+            wire::Place::Frame(pointer) => Place::Frame(pointer),
+            wire::Place::Verify => Place::Verify,
+        };
+        Self { name, env, help, hosts, place }
+    }
+}
+
+impl From<wire::Setting> for Setting {
+    fn from(wire: wire::Setting) -> Self {
+        Self { name: wire.name, help: wire.help, default: wire.default }
+    }
+}
+
+fn invalid(field: &'static str, problem: String) -> InvalidDescriptor {
+    InvalidDescriptor::Field { field, problem }
+}
+
+fn text(field: &'static str, value: String, limit: usize) -> Result<String, InvalidDescriptor> {
+    if value.len() > limit {
+        return Err(invalid(field, format!("{} bytes; {limit} are allowed", value.len())));
+    }
+    Ok(value)
+}
+
+/// For what ends up on a terminal.
+fn line(field: &'static str, value: String, limit: usize) -> Result<String, InvalidDescriptor> {
+    if value.chars().any(char::is_control) {
+        return Err(invalid(field, "contains control characters".to_owned()));
+    }
+    text(field, value, limit)
+}
+
+fn list<T>(field: &'static str, value: Vec<T>) -> Result<Vec<T>, InvalidDescriptor> {
+    if value.len() > LIST {
+        return Err(invalid(field, format!("{} entries; {LIST} are allowed", value.len())));
+    }
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn platforms_count_differently() {
+        let text = "aß👋";
+        assert_eq!(TextUnit::Utf16.length(text), 4);
+        assert_eq!(TextUnit::Scalar.length(text), 3);
+        assert_eq!(TextUnit::Byte.length(text), 7);
+    }
+
+    #[test]
+    fn a_line_for_the_terminal_has_no_escape_sequences() {
+        assert!(line("title", "\u{1b}[2J".into(), TITLE).is_err());
+        assert!(line("title", "x".repeat(65), TITLE).is_err());
+        assert!(line("title", "Fakechat".into(), TITLE).is_ok());
+    }
+}

@@ -1,0 +1,381 @@
+//! A channel's component, as functions: typed, with a deadline for each, in the host's own words.
+
+mod convert;
+mod descriptor;
+
+use std::{sync::Arc, time::Duration};
+
+use wasmtime::component::InstancePre;
+
+pub use self::descriptor::{Credential, Descriptor, Features, InvalidDescriptor, Place, Setting, TextUnit};
+use crate::{
+    capability::{
+        Effects, Surroundings, Tenant,
+        files::{Handles, LocalFile},
+    },
+    contract::{self, Mismatch, Source, exports, imports},
+    event::{ChatId, Event, Format, Message, MessageId},
+    sandbox::{CallError, CompileError, Digest, Engine, Limits, Pool, Resident},
+};
+
+/// Describing itself is pure computation: whatever takes longer is stuck.
+const DESCRIBE: Duration = Duration::from_secs(2);
+
+/// Why a component is no channel.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// It cannot be compiled.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// It has another shape, or another version's.
+    #[error(transparent)]
+    Mismatch(#[from] Mismatch),
+    /// Its imports are not what this host offers.
+    #[error("it does not fit the channel contract: {0}")]
+    Link(String),
+    /// It failed to say what it is.
+    #[error("it failed when asked what it is: {0}")]
+    Describe(#[from] CallError),
+    /// What it says of itself makes no sense.
+    #[error("what it says of itself is not valid: {0}")]
+    Descriptor(#[from] InvalidDescriptor),
+}
+
+/// A component that has said what it is, and has nothing yet to run with.
+pub struct Blueprint {
+    engine: Arc<Engine>,
+    template: InstancePre<Resident<Tenant>>,
+    /// What it says of itself.
+    pub descriptor: Descriptor,
+    /// Where its events come from.
+    pub source: Source,
+    /// What it is known by.
+    pub digest: Digest,
+    /// In bytes.
+    pub size: usize,
+    /// The interfaces that it imports.
+    pub imports: Vec<String>,
+}
+
+/// The functions of one instance.
+struct Exports {
+    outbound: exports::outbound::Guest,
+    web: Option<exports::web_source::Guest>,
+}
+
+impl Blueprint {
+    /// Loads a component and asks it what it is. `label` names it to the person who waits for the compiler.
+    pub async fn load(engine: Arc<Engine>, label: &str, bytes: &[u8]) -> Result<Self, LoadError> {
+        let component = engine.load(label, bytes).await?;
+        let source = contract::recognise(engine.wasmtime(), &component)?;
+        let link = |error: wasmtime::Error| LoadError::Link(format!("{error:#}"));
+        let imports = component.component_type().imports(engine.wasmtime()).map(|(name, _)| name.to_owned()).collect();
+        let template =
+            crate::capability::linker(&engine).and_then(|linker| linker.instantiate_pre(&component)).map_err(link)?;
+        let indices = exports::channel::GuestIndices::new(&template).map_err(link)?;
+        let pool = Pool::new(
+            Arc::clone(&engine),
+            template.clone(),
+            Limits::default(),
+            move |store, instance| indices.load(store, instance),
+            Tenant::stranger,
+        );
+        let (described, ()) =
+            pool.call(DESCRIBE, |store, channel| Box::pin(channel.call_describe(store)), |_| ()).await?;
+        let descriptor = Descriptor::try_from(described)?;
+        Ok(Self { engine, template, descriptor, source, digest: Digest::of(bytes), size: bytes.len(), imports })
+    }
+
+    /// Gives the channel its surroundings: from here on it can be called.
+    pub fn furnish(self, surroundings: Arc<Surroundings>, limits: Limits) -> Result<Guest, LoadError> {
+        let link = |error: wasmtime::Error| LoadError::Link(format!("{error:#}"));
+        let outbound = exports::outbound::GuestIndices::new(&self.template).map_err(link)?;
+        let web = match self.source {
+            Source::Web => Some(exports::web_source::GuestIndices::new(&self.template).map_err(link)?),
+            Source::Poll | Source::Socket => None,
+        };
+        let theirs = Arc::clone(&surroundings);
+        let pool = Pool::new(
+            self.engine,
+            self.template,
+            limits,
+            move |store, instance| {
+                Ok(Exports {
+                    outbound: outbound.load(&mut *store, instance)?,
+                    web: web.as_ref().map(|web| web.load(&mut *store, instance)).transpose()?,
+                })
+            },
+            move || Tenant::of(Arc::clone(&theirs)),
+        );
+        Ok(Guest { pool, surroundings, descriptor: self.descriptor })
+    }
+}
+
+/// A channel's component that can be called.
+pub struct Guest {
+    pool: Pool<Tenant, Exports>,
+    surroundings: Arc<Surroundings>,
+    descriptor: Descriptor,
+}
+
+/// What a guest says that stands in the way.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Fault {
+    /// The platform wants a pause.
+    #[error("the platform asks to wait {:.1} s", .0.as_secs_f32())]
+    RateLimited(Duration),
+    /// The credential is missing or not accepted.
+    #[error("not authorised: {0}")]
+    Unauthorized(String),
+    /// Another consumer holds the bot.
+    #[error("conflict: {0}")]
+    Conflict(String),
+    /// There is no such thing.
+    #[error("not found: {0}")]
+    NotFound(String),
+    /// The platform refused.
+    #[error("rejected: {0}")]
+    Rejected(String),
+    /// The platform is failing.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// The channel cannot do that.
+    #[error("this channel cannot do that")]
+    Unsupported,
+}
+
+/// Why a call has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The guest failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The guest, or its platform, said no.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// What a call that brings news leaves.
+#[derive(Debug)]
+pub struct News {
+    /// In the guest's order.
+    pub events: Vec<Event>,
+    /// To be carried out together with storing the events.
+    pub effects: Effects,
+}
+
+/// A message to be sent.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// The same for every try.
+    pub key: String,
+    /// Where to.
+    pub chat: ChatId,
+    /// A topic inside the chat.
+    pub thread: Option<String>,
+    /// No longer than the channel takes.
+    pub text: String,
+    /// How it is marked up.
+    pub format: Format,
+    /// The message to quote.
+    pub reply_to: Option<MessageId>,
+    /// Vetted and opened.
+    pub files: Vec<LocalFile>,
+}
+
+/// What came of a send.
+#[derive(Debug, Default)]
+pub struct Sent {
+    /// The messages that now exist.
+    pub ids: Vec<MessageId>,
+    /// Why it stopped, if it did.
+    pub fault: Option<Fault>,
+}
+
+/// A request to the page, as the guest gets it.
+pub type WebRequest = exports::web_source::Request;
+/// Its body.
+pub type WebBody = exports::web_source::Body;
+/// A field of a form.
+pub type WebField = exports::web_source::FieldValue;
+/// The guest's response.
+pub type WebResponse = exports::web_source::Response;
+/// What a browser's WebSocket did.
+pub type WebSignal = exports::web_source::Signal;
+/// A file in the inbox, as the guest gets it.
+pub type Saved = imports::types::Saved;
+
+impl Guest {
+    /// What it says of itself.
+    pub fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    /// Throws away instances that have been idle for long.
+    pub fn sweep(&self) {
+        self.pool.sweep();
+    }
+
+    /// Sends one message.
+    pub async fn send(&self, outgoing: Outgoing) -> Result<(Sent, Effects), CallError> {
+        let mut handles = Handles::default();
+        let outgoing = convert::outgoing(outgoing, &mut handles);
+        let (sent, (effects, _)) = self
+            .pool
+            .call(
+                self.deadline(),
+                |store, exports| {
+                    store.data_mut().tenant.enter(handles);
+                    Box::pin(async move { exports.outbound.call_send(store, &outgoing).await })
+                },
+                Tenant::leave,
+            )
+            .await?;
+        let ids = sent.ids.into_iter().map(MessageId::new).collect();
+        Ok((Sent { ids, fault: sent.fault.map(Fault::from) }, effects))
+    }
+
+    /// Replaces a message of the bot's own.
+    pub async fn edit(
+        &self,
+        chat: ChatId,
+        message: MessageId,
+        text: String,
+        format: Format,
+    ) -> Result<Effects, Error> {
+        let ((), effects) = self
+            .ask(move |store, exports| {
+                Box::pin(async move {
+                    exports.outbound.call_edit(store, &chat, &message, &text, format.into(), &[]).await
+                })
+            })
+            .await?;
+        Ok(effects)
+    }
+
+    /// Puts an emoji on a message.
+    pub async fn react(&self, chat: ChatId, message: MessageId, emoji: String) -> Result<Effects, Error> {
+        let ((), effects) = self
+            .ask(move |store, exports| {
+                Box::pin(async move { exports.outbound.call_react(store, &chat, &message, &emoji).await })
+            })
+            .await?;
+        Ok(effects)
+    }
+
+    /// Shows that an answer is being worked on.
+    pub async fn typing(&self, chat: ChatId, thread: Option<String>) -> Result<Effects, Error> {
+        let ((), effects) = self
+            .ask(move |store, exports| {
+                Box::pin(async move { exports.outbound.call_typing(store, &chat, thread.as_deref()).await })
+            })
+            .await?;
+        Ok(effects)
+    }
+
+    /// The newest messages of a chat, oldest first.
+    pub async fn history(&self, chat: ChatId, limit: u32) -> Result<(Vec<Message>, Effects), Error> {
+        let range = exports::outbound::Range::Latest;
+        let (messages, effects) = self
+            .ask(move |store, exports| {
+                Box::pin(async move { exports.outbound.call_history(store, &chat, &range, limit).await })
+            })
+            .await?;
+        let none = Handles::default();
+        Ok((messages.into_iter().map(|message| convert::message(message, self.given(&none))).collect(), effects))
+    }
+
+    /// Brings a message's files into the inbox. The answer is their names there.
+    pub async fn fetch(
+        &self,
+        chat: ChatId,
+        message: MessageId,
+        attachment: Option<String>,
+    ) -> Result<(Vec<String>, Effects), Error> {
+        let (saved, effects) = self
+            .ask(move |store, exports| {
+                Box::pin(async move {
+                    exports.outbound.call_fetch(store, &chat, &message, attachment.as_deref()).await
+                })
+            })
+            .await?;
+        Ok((saved.into_iter().map(|saved| saved.name).collect(), effects))
+    }
+
+    /// Hands a request to the page; its files are already in the inbox.
+    pub async fn handle(&self, request: WebRequest, handles: Handles) -> Result<(WebResponse, News), Error> {
+        let (answer, (effects, handles)) = self
+            .pool
+            .call(
+                self.deadline(),
+                |store, exports| {
+                    store.data_mut().tenant.enter(handles);
+                    Box::pin(async move { web(exports)?.call_handle(store, &request).await })
+                },
+                Tenant::leave,
+            )
+            .await?;
+        let answer = answer.map_err(Fault::from)?;
+        let events = convert::events(answer.events, self.given(&handles));
+        Ok((answer.response, News { events, effects }))
+    }
+
+    /// Hands over what a browser's WebSocket did. A fault of the guest's brings no events, but what it has
+    /// pushed to the page (an explanation, usually) is still to be carried out.
+    pub async fn receive(&self, connection: u64, signal: WebSignal) -> Result<(News, Option<Fault>), CallError> {
+        let (events, (effects, handles)) = self
+            .pool
+            .call(
+                self.deadline(),
+                |store, exports| {
+                    store.data_mut().tenant.enter(Handles::default());
+                    Box::pin(async move { web(exports)?.call_receive(store, connection, &signal).await })
+                },
+                Tenant::leave,
+            )
+            .await?;
+        Ok(match events {
+            Ok(events) => (News { events: convert::events(events, self.given(&handles)), effects }, None),
+            Err(fault) => (News { events: Vec::new(), effects }, Some(fault.into())),
+        })
+    }
+
+    async fn ask<R>(
+        &self,
+        call: impl for<'a> FnOnce(
+            &'a mut wasmtime::Store<Resident<Tenant>>,
+            &'a Exports,
+        ) -> crate::sandbox::Call<'a, Result<R, imports::types::Fault>>,
+    ) -> Result<(R, Effects), Error> {
+        let (result, (effects, _)) = self
+            .pool
+            .call(
+                self.deadline(),
+                |store, exports| {
+                    store.data_mut().tenant.enter(Handles::default());
+                    call(store, exports)
+                },
+                Tenant::leave,
+            )
+            .await?;
+        Ok((result.map_err(Fault::from)?, effects))
+    }
+
+    fn given<'a>(&'a self, handles: &'a Handles) -> convert::Given<'a> {
+        convert::Given { files: &self.surroundings.files, handles }
+    }
+
+    fn deadline(&self) -> Duration {
+        self.pool.limits().deadline
+    }
+
+    /// What the channel's calls can reach.
+    pub fn surroundings(&self) -> &Arc<Surroundings> {
+        &self.surroundings
+    }
+}
+
+fn web(exports: &Exports) -> wasmtime::Result<&exports::web_source::Guest> {
+    exports.web.as_ref().ok_or_else(|| wasmtime::Error::msg("the channel has no page"))
+}
+

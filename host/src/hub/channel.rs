@@ -1,0 +1,195 @@
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{
+    Inbox, SETTLE,
+    delivery::Progress,
+    outbound::{ChatLocks, Failure},
+    working::Working,
+};
+use crate::{
+    capability::{Effects, Surroundings},
+    clock,
+    event::ChannelName,
+    guest::{Descriptor, Guest},
+    journal::{Error, Journal, Keep},
+};
+
+/// One channel: its guest, its journal, and how far its deliveries are.
+pub struct Channel {
+    pub(super) guest: Guest,
+    pub(super) working: Working,
+    pub(super) chats: ChatLocks,
+    pub(super) progress: tokio::sync::Mutex<Progress>,
+    inbox: Mutex<Option<Arc<dyn Inbox>>>,
+    condition: Mutex<Condition>,
+    keep: Keep,
+    /// A task is about to write the delivery marks.
+    settling: Mutex<bool>,
+}
+
+/// Does the channel work?
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Nothing is known yet.
+    Starting,
+    /// It works; for a web channel, where its page is.
+    Up {
+        /// `http://127.0.0.1:8787`
+        address: Option<String>,
+    },
+    /// It does not, because of this.
+    Down {
+        /// What is wrong and what to do about it.
+        reason: String,
+    },
+}
+
+impl Channel {
+    /// A channel that has not started to take anything in.
+    pub fn new(guest: Guest, keep: Keep) -> Arc<Self> {
+        Arc::new(Self {
+            guest,
+            working: Working::default(),
+            chats: ChatLocks::default(),
+            progress: tokio::sync::Mutex::default(),
+            inbox: Mutex::default(),
+            condition: Mutex::new(Condition::Starting),
+            keep,
+            settling: Mutex::default(),
+        })
+    }
+
+    /// What the channel is called.
+    pub fn name(&self) -> &ChannelName {
+        &self.descriptor().name
+    }
+
+    /// What the guest says of itself.
+    pub fn descriptor(&self) -> &Descriptor {
+        self.guest.descriptor()
+    }
+
+    /// The guest, for whoever lets events in.
+    pub fn guest(&self) -> &Guest {
+        &self.guest
+    }
+
+    /// What the guest can reach.
+    pub fn surroundings(&self) -> &Arc<Surroundings> {
+        self.guest.surroundings()
+    }
+
+    /// Does it work?
+    pub fn condition(&self) -> Condition {
+        lock(&self.condition).clone()
+    }
+
+    /// Says whether it works. The answer is whether that is news.
+    pub fn set_condition(&self, condition: Condition) -> bool {
+        let mut current = lock(&self.condition);
+        let news = *current != condition;
+        *current = condition;
+        news
+    }
+
+    pub(super) fn journal(&self) -> &Arc<Journal> {
+        &self.surroundings().journal
+    }
+
+    pub(super) fn inbox(&self) -> Option<Arc<dyn Inbox>> {
+        lock(&self.inbox).clone()
+    }
+
+    pub(super) fn has_inbox(&self) -> bool {
+        lock(&self.inbox).is_some()
+    }
+
+    /// From here on this session gets what arrives, beginning with what has waited for it.
+    pub(super) fn attach(self: &Arc<Self>, inbox: Arc<dyn Inbox>) {
+        *lock(&self.inbox) = Some(inbox);
+        let channel = Arc::clone(self);
+        tokio::spawn(async move { channel.drain().await });
+    }
+
+    /// The session is gone: what arrives waits for the next.
+    pub(super) fn detach(&self) {
+        *lock(&self.inbox) = None;
+    }
+
+    /// Takes over the journal from whoever wrote it last.
+    pub fn resume(self: &Arc<Self>) -> Result<(), Error> {
+        self.journal().resume()?;
+        let channel = Arc::clone(self);
+        tokio::spawn(async move {
+            channel.progress.lock().await.forget();
+            channel.drain().await;
+        });
+        Ok(())
+    }
+
+    /// Carries out what a call has left behind.
+    pub(super) fn apply(&self, effects: Effects) -> Result<(), Error> {
+        let Effects { state, pushes } = effects;
+        if !state.is_empty() {
+            for (key, value) in &state {
+                self.journal().set_state(key, value.as_deref())?;
+            }
+            self.journal().commit(None)?;
+        }
+        self.surroundings().page.push(pushes);
+        Ok(())
+    }
+
+    /// Sees to it that delivery marks are written soon, if nothing else writes them before.
+    pub(super) fn settle_soon(self: &Arc<Self>) {
+        let mut settling = lock(&self.settling);
+        if !std::mem::replace(&mut *settling, true) {
+            let channel = Arc::clone(self);
+            tokio::spawn(async move {
+                tokio::time::sleep(SETTLE).await;
+                *lock(&channel.settling) = false;
+                channel.settle();
+            });
+        }
+    }
+
+    /// Writes delivery marks, if there are any.
+    pub(super) fn settle(&self) {
+        if self.journal().dirty()
+            && let Err(error) = self.journal().commit(None)
+        {
+            tracing::error!("{}: {error}", self.name());
+        }
+    }
+
+    /// Throws away what is too old: instances and events.
+    pub(super) fn tidy(&self) {
+        self.guest.sweep();
+        if matches!(self.condition(), Condition::Down { .. }) {
+            // The journal is somebody else's.
+            return;
+        }
+        match self.journal().retain(self.keep, clock::now()) {
+            Ok(0) => {}
+            Ok(dropped) => tracing::warn!(
+                "{}: {dropped} events were given up undelivered: no session has taken them, and the journal is full",
+                self.name()
+            ),
+            Err(error) => tracing::error!("{}: {error}", self.name()),
+        }
+    }
+
+    /// Why nothing can be sent, if that is so.
+    pub(super) fn available(&self) -> Result<(), Failure> {
+        match self.condition() {
+            Condition::Down { reason } => {
+                Err(Failure::Down { channel: self.name().clone(), reason })
+            }
+            Condition::Starting | Condition::Up { .. } => Ok(()),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,125 @@
+//! From the journal to a session: in order, each event once, and as fast as the session reads.
+
+use std::sync::Arc;
+
+use super::{Channel, Inbox};
+use crate::{
+    event::{Event, Happening},
+    journal::Seq,
+};
+
+/// Events that are read back from the journal at a time.
+const PAGE: u32 = 256;
+
+/// An event on its way to a session.
+#[derive(Debug)]
+pub struct Delivery {
+    /// Its place in the journal.
+    pub seq: Seq,
+    /// What happened.
+    pub event: Event,
+    /// It may have been written to a session before a crash.
+    pub redelivered: bool,
+}
+
+/// How far this process has handed events to its session. Whoever holds it delivers; the others wait.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// The last event that was handed over; None before the first.
+    handed: Option<Seq>,
+    /// Events up to here may have been written before this process took over.
+    suspect: Seq,
+}
+
+impl Progress {
+    /// Another process was at work in between.
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Begins where the journal says.
+    fn begin(&mut self, channel: &Channel) -> Seq {
+        *self.handed.get_or_insert_with(|| {
+            let marks = channel.journal().marks();
+            self.suspect = marks.offered;
+            marks.delivered
+        })
+    }
+}
+
+impl Channel {
+    /// Hands over events that were just stored. Waits while the session has not read what it was given before:
+    /// that is the back-pressure.
+    pub async fn deliver(self: &Arc<Self>, stored: Vec<Delivery>) {
+        if stored.is_empty() {
+            return;
+        }
+        let Some(inbox) = self.inbox() else { return };
+        let mut progress = self.progress.lock().await;
+        let handed = progress.begin(self);
+        match (stored.first(), stored.last()) {
+            (Some(first), Some(last)) if first.seq == handed.next() => {
+                let last = last.seq;
+                self.hand_over(&inbox, &mut progress, stored, last).await;
+            }
+            // Something older waits in the journal, or somebody else has handed these over from there already.
+            _ => self.catch_up(&inbox, &mut progress).await,
+        }
+    }
+
+    /// Hands over what waits in the journal.
+    pub(super) async fn drain(self: &Arc<Self>) {
+        let Some(inbox) = self.inbox() else { return };
+        let mut progress = self.progress.lock().await;
+        self.catch_up(&inbox, &mut progress).await;
+    }
+
+    async fn catch_up(self: &Arc<Self>, inbox: &Arc<dyn Inbox>, progress: &mut Progress) {
+        loop {
+            let handed = progress.begin(self);
+            let page = match self.journal().after(handed, PAGE) {
+                Ok(page) => page,
+                Err(error) => return tracing::error!("{}: {error}", self.name()),
+            };
+            let Some((last, _)) = page.last() else { return };
+            let last = *last;
+            if let Err(error) = self.journal().commit(Some(last)) {
+                return tracing::error!("{}: {error}", self.name());
+            }
+            let suspect = progress.suspect;
+            let deliveries = page
+                .into_iter()
+                .map(|(seq, event)| Delivery { seq, event, redelivered: seq <= suspect })
+                .collect();
+            if !self.hand_over(inbox, progress, deliveries, last).await {
+                return;
+            }
+        }
+    }
+
+    /// False if the session is gone.
+    async fn hand_over(
+        self: &Arc<Self>,
+        inbox: &Arc<dyn Inbox>,
+        progress: &mut Progress,
+        deliveries: Vec<Delivery>,
+        last: Seq,
+    ) -> bool {
+        let ticket = inbox.accept(self.name(), &deliveries);
+        if self.descriptor().features.typing {
+            for delivery in &deliveries {
+                if let Happening::Message(message) = &delivery.event.what {
+                    self.working_on(&message.chat);
+                }
+            }
+        }
+        if !inbox.is_written(ticket) && !inbox.written(ticket).await {
+            self.detach();
+            return false;
+        }
+        progress.handed = Some(last);
+        self.journal().delivered(last);
+        self.settle_soon();
+        true
+    }
+}

@@ -1,0 +1,52 @@
+use std::sync::Arc;
+
+use super::{Channel, Delivery};
+use crate::{capability::web::Push, clock, guest::News, journal::Error};
+
+/// Takes in what several calls of a guest have brought, stores it all at once, and then hands it on.
+///
+/// Dropped half-way it loses nothing that it has stored: that waits in the journal.
+pub struct Intake<'a> {
+    channel: &'a Arc<Channel>,
+    stored: Vec<Delivery>,
+    pushes: Vec<Push>,
+    written: bool,
+}
+
+impl Channel {
+    /// Begins to take in news.
+    pub fn intake(self: &Arc<Self>) -> Intake<'_> {
+        Intake { channel: self, stored: Vec::new(), pushes: Vec::new(), written: false }
+    }
+}
+
+impl Intake<'_> {
+    /// Takes in what one call has brought.
+    pub fn take(&mut self, news: News) -> Result<(), Error> {
+        let journal = self.channel.journal();
+        for (key, value) in &news.effects.state {
+            journal.set_state(key, value.as_deref())?;
+            self.written = true;
+        }
+        let now = clock::now();
+        for event in news.events {
+            match journal.append(&event, now)? {
+                Some(seq) => self.stored.push(Delivery { seq, event, redelivered: false }),
+                None => tracing::debug!("{}: {} came again", self.channel.name(), &*event.id),
+            }
+            self.written = true;
+        }
+        self.pushes.extend(news.effects.pushes);
+        Ok(())
+    }
+
+    /// Makes it durable and lets the page know. What comes back is to be handed to [`Channel::deliver`].
+    pub fn store(self) -> Result<Vec<Delivery>, Error> {
+        if self.written {
+            let offer = self.stored.last().map(|last| last.seq).filter(|_| self.channel.has_inbox());
+            self.channel.journal().commit(offer)?;
+        }
+        self.channel.surroundings().page.push(self.pushes);
+        Ok(self.stored)
+    }
+}

@@ -1,0 +1,47 @@
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::{Path, State},
+    http::{StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use tokio_util::io::ReaderStream;
+
+use crate::{capability::files::media_type, hub::Channel};
+
+/// What a published file may do in a browser: nothing, not even on this page's own origin.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
+
+/// Serves what the session has sent.
+pub(super) async fn serve(State(channel): State<Arc<Channel>>, Path(name): Path<String>) -> Response {
+    let file = match channel.surroundings().files.published(&name) {
+        Ok(file) => file,
+        Err(error) => {
+            tracing::debug!("{}: /files/{name}: {error}", channel.name());
+            return (StatusCode::NOT_FOUND, "There is no such file (any more).\n").into_response();
+        }
+    };
+    let length = file.metadata().map(|metadata| metadata.len());
+    let media_type = media_type(&name);
+    let shown = ["image/", "audio/", "video/"].iter().any(|kind| media_type.starts_with(kind));
+    let disposition = if shown && media_type != "image/svg+xml" { "inline" } else { "attachment" };
+    let mut response = Body::from_stream(ReaderStream::with_capacity(tokio::fs::File::from_std(file), 64 << 10)).into_response();
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_TYPE, media_type),
+        (header::CONTENT_DISPOSITION, disposition.to_owned()),
+        (header::CONTENT_SECURITY_POLICY, POLICY.to_owned()),
+        // A published file never changes: another gets another name.
+        (header::CACHE_CONTROL, "private, max-age=31536000, immutable".to_owned()),
+    ] {
+        if let Ok(value) = value.parse() {
+            headers.insert(name, value);
+        }
+    }
+    if let Ok(length) = length {
+        headers.insert(header::CONTENT_LENGTH, length.into());
+    }
+    response
+}
+

@@ -1,0 +1,89 @@
+//! Who may talk to the page: this machine's own browser tabs of this page, and programs that are no browser.
+//!
+//! The `Host` check stops a foreign name that resolves to loopback (DNS rebinding); the `Origin` check stops
+//! another site's scripts, forms and WebSockets.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+
+/// The names that this page is known by.
+#[derive(Debug)]
+pub(super) struct Hosts([String; 3]);
+
+impl Hosts {
+    pub(super) fn of(port: u16) -> Self {
+        Self(["127.0.0.1", "localhost", "[::1]"].map(|name| format!("{name}:{port}")))
+    }
+
+    fn has(&self, host: &str) -> bool {
+        self.0.iter().any(|own| own.eq_ignore_ascii_case(host))
+    }
+
+    /// The complaint, if these headers come from elsewhere.
+    fn judge(&self, headers: &HeaderMap) -> Result<(), String> {
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let host = headers.get(header::HOST).map(text).unwrap_or_default();
+        if !self.has(&host) {
+            return Err(format!("This page is not served as {host:?}. Open http://{}/ instead.\n", self.0[0]));
+        }
+        let mut origins = headers.get_all(header::ORIGIN).iter().map(text);
+        match origins.find(|origin| !origin.strip_prefix("http://").is_some_and(|host| self.has(host))) {
+            Some(origin) => Err(format!("Pages of {origin:?} may not use this one.\n")),
+            None => Ok(()),
+        }
+    }
+}
+
+pub(super) async fn check(State(hosts): State<Arc<Hosts>>, request: Request, next: Next) -> Response {
+    let mut response = match hosts.judge(request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(complaint) => {
+            tracing::warn!("refused {} {}: {}", request.method(), request.uri().path(), complaint.trim());
+            (StatusCode::FORBIDDEN, complaint).into_response()
+        }
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(host: &str, origin: Option<&str>) -> bool {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, host.parse().unwrap());
+        if let Some(origin) = origin {
+            headers.insert(header::ORIGIN, origin.parse().unwrap());
+        }
+        Hosts::of(8787).judge(&headers).is_ok()
+    }
+
+    #[test]
+    fn only_the_page_itself_and_programs_may_talk() {
+        assert!(judge("127.0.0.1:8787", None));
+        assert!(judge("localhost:8787", Some("http://localhost:8787")));
+        assert!(judge("LOCALHOST:8787", Some("http://127.0.0.1:8787")));
+        for (host, origin) in [
+            ("evil.example:8787", None),
+            ("127.0.0.1:80", None),
+            ("127.0.0.1", None),
+            ("127.0.0.1:8787", Some("http://evil.example")),
+            ("127.0.0.1:8787", Some("https://127.0.0.1:8787")),
+            ("127.0.0.1:8787", Some("http://127.0.0.1:9999")),
+            ("127.0.0.1:8787", Some("http://127.0.0.1:8787.evil.example")),
+            ("127.0.0.1:8787", Some("null")),
+        ] {
+            assert!(!judge(host, origin), "{host} {origin:?}");
+        }
+        assert!(Hosts::of(1).judge(&HeaderMap::new()).is_err());
+    }
+}

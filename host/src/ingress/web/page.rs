@@ -1,0 +1,98 @@
+use std::sync::Arc;
+
+use axum::{
+    body::{Body, to_bytes},
+    extract::{Request, State},
+    http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
+    response::{IntoResponse as _, Response},
+};
+
+use super::upload::{self, Rejection};
+use crate::{
+    capability::files::Handles,
+    guest::{self, WebBody, WebRequest, WebResponse},
+    hub::Channel,
+};
+
+/// The largest body that is no upload, in bytes.
+const BODY: usize = 1 << 20;
+
+/// Hands a request to the guest. The response leaves once the events are stored.
+pub(super) async fn handle(State(channel): State<Arc<Channel>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let (body, handles) = match read(&channel, &parts, body).await {
+        Ok(read) => read,
+        Err(rejection) => return rejection.into_response(),
+    };
+    let request = WebRequest {
+        method: parts.method.as_str().to_owned(),
+        path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        headers: parts
+            .headers
+            .iter()
+            .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+            .collect(),
+        body,
+    };
+    let (response, news) = match channel.guest().handle(request, handles).await {
+        Ok(answer) => answer,
+        Err(error) => return failed(&channel, &parts, &error),
+    };
+    let mut intake = channel.intake();
+    let stored = match intake.take(news) {
+        // Whoever asked need not wait for the session to read.
+        Ok(()) => intake.store(),
+        Err(error) => Err(error),
+    };
+    match stored {
+        Ok(deliveries) => {
+            let channel = Arc::clone(&channel);
+            tokio::spawn(async move { channel.deliver(deliveries).await });
+            convert(response)
+        }
+        Err(error) => {
+            tracing::error!("{}: {error}", channel.name());
+            (StatusCode::INSUFFICIENT_STORAGE, format!("Nothing was stored: {error}\n")).into_response()
+        }
+    }
+}
+
+async fn read(channel: &Arc<Channel>, parts: &Parts, body: Body) -> Result<(WebBody, Handles), Rejection> {
+    let media_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    match media_type.map(multer::parse_boundary) {
+        Some(Ok(boundary)) => upload::read(channel, parts, body, boundary).await,
+        _ => match to_bytes(body, BODY).await {
+            Ok(bytes) => Ok((WebBody::Bytes(bytes.into()), Handles::default())),
+            Err(_) => Err(Rejection::too_large(format!("A request may have {} MiB.\n", BODY >> 20))),
+        },
+    }
+}
+
+fn failed(channel: &Channel, parts: &Parts, error: &guest::Error) -> Response {
+    tracing::warn!("{}: {} {}: {error}", channel.name(), parts.method, parts.uri.path());
+    let status = match error {
+        guest::Error::Call(_) => StatusCode::BAD_GATEWAY,
+        guest::Error::Fault(_) => StatusCode::BAD_REQUEST,
+    };
+    (status, format!("The channel {} failed: {error}\n", channel.name())).into_response()
+}
+
+/// A guest's response, as far as it makes sense.
+fn convert(response: WebResponse) -> Response {
+    let status = StatusCode::from_u16(response.status).ok().filter(|status| !status.is_informational());
+    let Some(status) = status else {
+        let text = format!("The channel answered with status {}, which is none.\n", response.status);
+        return (StatusCode::BAD_GATEWAY, text).into_response();
+    };
+    let mut converted = Response::new(Body::from(response.body));
+    *converted.status_mut() = status;
+    for (name, value) in response.headers {
+        // How the bytes travel is the host's business.
+        let framing = ["connection", "content-length", "transfer-encoding", "upgrade"].contains(&name.as_str());
+        if let (Ok(name), Ok(value), false) = (HeaderName::try_from(name), HeaderValue::try_from(value), framing) {
+            converted.headers_mut().append(name, value);
+        }
+    }
+    converted
+}

@@ -1,0 +1,158 @@
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    extract::{
+        State, WebSocketUpgrade,
+        ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code},
+    },
+    response::Response,
+};
+use futures_util::{
+    FutureExt as _, SinkExt as _, StreamExt as _,
+    stream::{SplitSink, SplitStream},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{capability::web::Frames, guest::WebSignal, hub::Channel};
+
+/// The largest frame from a browser, in bytes: files have their own way.
+const FRAME: usize = 1 << 20;
+
+/// How long to wait for a browser to be told why its connection ends.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Frames that are taken in together: one commit, one write to the session.
+const BATCH: usize = 256;
+
+pub(super) async fn upgrade(State(channel): State<Arc<Channel>>, upgrade: WebSocketUpgrade) -> Response {
+    upgrade
+        .max_message_size(FRAME)
+        .max_frame_size(FRAME)
+        .read_buffer_size(64 << 10)
+        .on_upgrade(move |socket| async move { converse(&channel, socket).await })
+}
+
+async fn converse(channel: &Arc<Channel>, socket: WebSocket) {
+    let (connection, frames, cut_off) = channel.surroundings().page.open();
+    let (sink, stream) = socket.split();
+    let writer = tokio::spawn({
+        let cut_off = cut_off.clone();
+        async move {
+            let mut sink = sink;
+            // A browser that does not read would keep this waiting for ever.
+            let _ = cut_off.run_until_cancelled(write(&mut sink, frames)).await;
+            sink
+        }
+    });
+    signal(channel, connection, [WebSignal::Opened]).await;
+    let farewell = read(channel, connection, stream, &cut_off).await;
+    signal(channel, connection, [WebSignal::Closed]).await;
+    channel.surroundings().page.close(connection);
+    if let Ok(mut sink) = writer.await
+        && let Some(farewell) = farewell
+    {
+        let _ = tokio::time::timeout(FAREWELL, sink.send(Message::Close(Some(farewell)))).await;
+    }
+}
+
+/// Sends frames until there will be no more.
+async fn write(sink: &mut SplitSink<WebSocket, Message>, mut frames: Frames) -> Result<(), axum::Error> {
+    while let Some(frame) = frames.next().await {
+        sink.feed(Message::Text(frame)).await?;
+        while let Some(frame) = frames.ready() {
+            sink.feed(Message::Text(frame)).await?;
+        }
+        sink.flush().await?;
+    }
+    Ok(())
+}
+
+/// Takes in frames until the connection ends. The answer is what to say at the end.
+async fn read(
+    channel: &Arc<Channel>,
+    connection: u64,
+    mut stream: SplitStream<WebSocket>,
+    cut_off: &CancellationToken,
+) -> Option<CloseFrame> {
+    let mut batch = Vec::new();
+    loop {
+        let Some(mut next) = cut_off.run_until_cancelled(stream.next()).await else {
+            return Some(close(close_code::POLICY, "this browser reads too slowly"));
+        };
+        let farewell = loop {
+            match next {
+                Some(Ok(Message::Text(text))) => batch.push(WebSignal::Frame(text.as_str().to_owned())),
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(Message::Binary(_))) => {
+                    break Some(Some(close(close_code::UNSUPPORTED, "this channel takes text frames only")));
+                }
+                Some(Ok(Message::Close(_))) | None => break Some(None),
+                Some(Err(error)) => break Some(Some(explain(&error))),
+            }
+            if batch.len() == BATCH {
+                break None;
+            }
+            match stream.next().now_or_never() {
+                Some(ready) => next = ready,
+                None => break None,
+            }
+        };
+        let failed = signal(channel, connection, batch.drain(..)).await;
+        match (failed, farewell) {
+            (Some(failed), _) => return Some(failed),
+            (None, Some(farewell)) => return farewell,
+            (None, None) => {}
+        }
+    }
+}
+
+/// Hands signals to the guest, one after the other; stores what they bring, together; waits until the session
+/// has taken it. A signal that the guest fails on is left out; the answer is what the browser is told then.
+async fn signal(
+    channel: &Arc<Channel>,
+    connection: u64,
+    signals: impl IntoIterator<Item = WebSignal>,
+) -> Option<CloseFrame> {
+    let mut intake = channel.intake();
+    let mut failed = None;
+    for signal in signals {
+        match channel.guest().receive(connection, signal).await {
+            Ok((news, fault)) => {
+                if let Some(fault) = fault {
+                    tracing::warn!("{}: a frame was refused: {fault}", channel.name());
+                }
+                if let Err(error) = intake.take(news) {
+                    tracing::error!("{}: {error}", channel.name());
+                    failed = Some(close(close_code::ERROR, "a frame could not be stored"));
+                }
+            }
+            Err(error) => {
+                tracing::warn!("{}: a frame was left out: {error}", channel.name());
+                failed = Some(close(close_code::ERROR, "the channel failed on a frame"));
+            }
+        }
+    }
+    match intake.store() {
+        Ok(deliveries) => channel.deliver(deliveries).await,
+        Err(error) => {
+            tracing::error!("{}: {error}", channel.name());
+            failed = Some(close(close_code::ERROR, "a frame could not be stored"));
+        }
+    }
+    failed
+}
+
+fn explain(error: &axum::Error) -> CloseFrame {
+    let text = error.to_string();
+    if text.contains("too long") || text.contains("too big") {
+        close(close_code::SIZE, "a frame may have 1 MiB: use /upload for files")
+    } else if text.to_ascii_lowercase().contains("utf-8") {
+        close(close_code::INVALID, "a frame was not UTF-8")
+    } else {
+        close(close_code::PROTOCOL, "a frame was malformed")
+    }
+}
+
+fn close(code: u16, reason: &'static str) -> CloseFrame {
+    CloseFrame { code, reason: Utf8Bytes::from_static(reason) }
+}

@@ -1,0 +1,126 @@
+//! Multipart uploads, streamed into the inbox and limited while they stream.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    http::{StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use futures_util::TryStreamExt as _;
+use multer::{Field, Multipart};
+use tokio::io::AsyncWriteExt as _;
+
+use crate::{
+    capability::files::{Handles, LocalFile, safe_name},
+    guest::{Saved, WebBody, WebField},
+    hub::Channel,
+};
+
+/// All texts of a form together, in bytes.
+const TEXT: usize = 1 << 20;
+/// The most fields of a form.
+const FIELDS: usize = 64;
+
+/// Why a request goes no further.
+pub(super) struct Rejection(StatusCode, String);
+
+impl Rejection {
+    pub(super) fn too_large(text: String) -> Self {
+        Self(StatusCode::PAYLOAD_TOO_LARGE, text)
+    }
+
+    fn bad(text: String) -> Self {
+        Self(StatusCode::BAD_REQUEST, text)
+    }
+
+    fn storage(error: &std::io::Error) -> Self {
+        Self(StatusCode::INSUFFICIENT_STORAGE, format!("The file cannot be stored: {error}.\n"))
+    }
+}
+
+impl IntoResponse for Rejection {
+    fn into_response(self) -> Response {
+        // What is left of the body is not read: the connection ends here.
+        (self.0, [(header::CONNECTION, "close")], self.1).into_response()
+    }
+}
+
+pub(super) async fn read(
+    channel: &Arc<Channel>,
+    parts: &Parts,
+    body: Body,
+    boundary: String,
+) -> Result<(WebBody, Handles), Rejection> {
+    let descriptor = channel.descriptor();
+    let most = u64::from(descriptor.max_uploads).saturating_mul(descriptor.max_upload).saturating_add(TEXT as u64);
+    let announced = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: u64| length > most) {
+        return Err(too_large(descriptor.max_upload));
+    }
+    let mut multipart = Multipart::new(body.into_data_stream(), boundary);
+    let (mut fields, mut handles, mut room) = (Vec::new(), Handles::default(), TEXT);
+    while let Some(field) = multipart.next_field().await.map_err(|error| malformed(&error))? {
+        if fields.len() == FIELDS {
+            return Err(Rejection::bad(format!("A form may have {FIELDS} fields.\n")));
+        }
+        let name = field.name().unwrap_or_default().to_owned();
+        let value = if field.file_name().is_some() {
+            if handles.len() == descriptor.max_uploads as usize {
+                return Err(Rejection::bad(format!("A form may have {} files.\n", descriptor.max_uploads)));
+            }
+            let file = save(channel, field, descriptor.max_upload).await?;
+            let (name, media_type, size) = (file.name.clone(), file.media_type.clone(), file.size);
+            WebField::File(Saved { handle: handles.add(file), name, media_type, size })
+        } else {
+            WebField::Text(text(field, &mut room).await?)
+        };
+        fields.push((name, value));
+    }
+    Ok((WebBody::Form(fields), handles))
+}
+
+async fn save(channel: &Arc<Channel>, mut field: Field<'_>, limit: u64) -> Result<LocalFile, Rejection> {
+    let name = safe_name(field.file_name().unwrap_or_default());
+    let media_type = field.content_type().map(ToString::to_string).filter(|text| text.len() <= 100);
+    let mut incoming = channel.surroundings().files.receive(&name).map_err(|error| Rejection::storage(&error))?;
+    let Some(writer) = incoming.writer() else {
+        return Err(Rejection::storage(&std::io::Error::other("it is already being written")));
+    };
+    let mut writer = tokio::fs::File::from_std(writer);
+    let mut size = 0_u64;
+    while let Some(chunk) = field.chunk().await.map_err(|error| malformed(&error))? {
+        size += chunk.len() as u64;
+        if size > limit {
+            return Err(too_large(limit));
+        }
+        writer.write_all(&chunk).await.map_err(|error| Rejection::storage(&error))?;
+    }
+    writer.flush().await.map_err(|error| Rejection::storage(&error))?;
+    incoming.finish(media_type, size).map_err(|error| Rejection::storage(&error))
+}
+
+async fn text(field: Field<'_>, room: &mut usize) -> Result<String, Rejection> {
+    let bytes: Vec<u8> = field
+        .map_err(|error| malformed(&error))
+        .try_fold(Vec::new(), |mut bytes, chunk| {
+            bytes.extend_from_slice(&chunk);
+            let fits = bytes.len() <= *room;
+            std::future::ready(if fits {
+                Ok(bytes)
+            } else {
+                Err(Rejection::too_large(format!("The texts of a form may have {} MiB together.\n", TEXT >> 20)))
+            })
+        })
+        .await?;
+    *room -= bytes.len();
+    String::from_utf8(bytes).map_err(|_| Rejection::bad("A text of the form is not UTF-8.\n".to_owned()))
+}
+
+fn too_large(limit: u64) -> Rejection {
+    Rejection::too_large(format!("The file is too large: {} MB is the most.\n", limit >> 20))
+}
+
+fn malformed(error: &multer::Error) -> Rejection {
+    Rejection::bad(format!("The form is malformed or incomplete: {error}.\n"))
+}

@@ -1,0 +1,313 @@
+//! What a channel has received and how far it was delivered: one SQLite file in the channel's folder.
+//!
+//! Whoever writes opens a transaction by writing and closes it with [`Journal::commit`]; everything that was
+//! written in between, by whichever call, becomes durable together. That is the group commit: 17 µs for an
+//! event stored alone, 2 µs for one among 256 (measured with store and mark).
+//!
+//! Three numbers say where each event stands. Events up to `delivered` were written to a session. Those beyond
+//! it up to `offered` may have been: after a crash they come again, marked as redelivered. The rest was not.
+
+mod retention;
+mod schema;
+mod state;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+use serde::{Deserialize, Serialize};
+
+pub use retention::{Forget, Forgotten, Keep};
+pub use state::{STATE_KEY_LIMIT, STATE_LIMIT, STATE_VALUE_LIMIT};
+
+use crate::event::{Event, EventId, Happening, Message};
+
+/// An event's place in its channel's journal. Ascending, never used twice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Seq(pub(crate) i64);
+
+impl Seq {
+    /// The one after this.
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+/// How far the events were delivered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// Events up to here may have been written to a session.
+    pub offered: Seq,
+    /// Events up to here were.
+    pub delivered: Seq,
+}
+
+/// The journal cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// SQLite says why.
+    #[error("the journal {path} failed: {source}")]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+    /// A newer tidegate has been here.
+    #[error(
+        "the journal {path} has format {found}, made by a newer tidegate; this one knows format {}: update it",
+        schema::FORMAT
+    )]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// The format it has.
+        found: i32,
+    },
+}
+
+/// One channel's journal. Calls block for microseconds: they write to the system's cache, and whatever waits
+/// for the disk is done on another thread.
+#[derive(Debug)]
+pub struct Journal {
+    path: Arc<Path>,
+    inner: Mutex<Inner>,
+    checkpointing: Arc<AtomicBool>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    database: Connection,
+    /// A transaction is open.
+    open: bool,
+    next: Seq,
+    marks: Marks,
+    /// The marks in the file are older than these.
+    dirty: bool,
+    /// Commits since the last checkpoint.
+    commits: u32,
+    /// At most so many bytes are in the guest's values; 0 if nobody has looked yet.
+    state_bytes: u64,
+    /// For encoding, kept from one event to the next.
+    buffer: Vec<u8>,
+}
+
+impl Journal {
+    /// Opens the file, or makes it.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let database = schema::open(path)?;
+        let inner = Inner {
+            database,
+            open: false,
+            next: Seq(1),
+            marks: Marks::default(),
+            dirty: false,
+            commits: 0,
+            state_bytes: 0,
+            buffer: Vec::new(),
+        };
+        let journal =
+            Self { path: path.into(), inner: Mutex::new(inner), checkpointing: Arc::default() };
+        journal.resume()?;
+        Ok(journal)
+    }
+
+    /// Reads anew how far things are: another process may have gone on since this one opened the file.
+    pub fn resume(&self) -> Result<(), Error> {
+        let mut inner = self.lock();
+        inner.resume().map_err(|source| self.failed(source))
+    }
+
+    /// Stores an event, within the open transaction. Nothing, if an event with this id was stored before.
+    pub fn append(&self, event: &Event, now: u64) -> Result<Option<Seq>, Error> {
+        let mut inner = self.lock();
+        inner.append(event, now).map_err(|source| self.failed(source))
+    }
+
+    /// Makes durable what was written since the last time. With `offer`, the events are about to be written to
+    /// a session.
+    pub fn commit(&self, offer: Option<Seq>) -> Result<(), Error> {
+        let mut inner = self.lock();
+        if let Some(seq) = offer {
+            inner.marks.offered = inner.marks.offered.max(seq);
+            inner.dirty = true;
+        }
+        inner.commit().map_err(|source| self.failed(source))?;
+        if inner.commits >= schema::CHECKPOINT_COMMITS {
+            inner.commits = 0;
+            self.checkpoint();
+        }
+        Ok(())
+    }
+
+    /// Notes that events were written to a session. Durable with the next commit; a crash before that makes
+    /// them come again, marked.
+    pub fn delivered(&self, seq: Seq) {
+        let mut inner = self.lock();
+        if seq > inner.marks.delivered {
+            inner.marks.delivered = seq;
+            inner.marks.offered = inner.marks.offered.max(seq);
+            inner.dirty = true;
+        }
+    }
+
+    /// How far the events were delivered, as of now.
+    pub fn marks(&self) -> Marks {
+        self.lock().marks
+    }
+
+    /// The last event that was stored.
+    pub fn last(&self) -> Seq {
+        Seq(self.lock().next.0 - 1)
+    }
+
+    /// Is there anything that the next commit would write?
+    pub fn dirty(&self) -> bool {
+        let inner = self.lock();
+        inner.dirty || inner.open
+    }
+
+    /// Events after this one, oldest first.
+    pub fn after(&self, seq: Seq, limit: u32) -> Result<Vec<(Seq, Event)>, Error> {
+        let inner = self.lock();
+        let read = || {
+            let mut statement = inner
+                .database
+                .prepare_cached("SELECT seq, id, body FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2")?;
+            let rows = statement.query_map(params![seq.0, limit], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, Vec<u8>>(2)?))
+            })?;
+            rows.collect::<Result<Vec<_>, _>>()
+        };
+        let rows = read().map_err(|source| self.failed(source))?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|(seq, id, body)| {
+                Some((Seq(seq), Event { id: EventId::new(id), what: decode(&body)? }))
+            })
+            .collect())
+    }
+
+    /// The newest messages, oldest first.
+    pub fn recent(&self, limit: u32) -> Result<Vec<Message>, Error> {
+        let inner = self.lock();
+        let read = || {
+            let mut statement =
+                inner.database.prepare_cached("SELECT body FROM event ORDER BY seq DESC LIMIT ?1")?;
+            let rows = statement.query_map([limit], |row| row.get::<_, Vec<u8>>(0))?;
+            rows.collect::<Result<Vec<_>, _>>()
+        };
+        let rows = read().map_err(|source| self.failed(source))?;
+        let messages = rows.iter().rev().filter_map(|body| match decode(body)? {
+            Happening::Message(message) => Some(message),
+            _ => None,
+        });
+        Ok(messages.collect())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn failed(&self, source: rusqlite::Error) -> Error {
+        Error::Sqlite { path: self.path.to_path_buf(), source }
+    }
+
+    /// Moves the write-ahead log into the file, on a thread that may wait for the disk.
+    fn checkpoint(&self) {
+        if self.checkpointing.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (path, running) = (Arc::clone(&self.path), Arc::clone(&self.checkpointing));
+        let work = move || {
+            if let Err(error) = schema::checkpoint(&path) {
+                tracing::warn!("cannot tidy up the journal {}: {error}", path.display());
+            }
+            running.store(false, Ordering::Release);
+        };
+        if std::thread::Builder::new().name("checkpoint".into()).spawn(work).is_err() {
+            self.checkpointing.store(false, Ordering::Release);
+        }
+    }
+}
+
+impl Inner {
+    fn begin(&mut self) -> rusqlite::Result<()> {
+        if !self.open {
+            self.database.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+            self.open = true;
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, event: &Event, now: u64) -> rusqlite::Result<Option<Seq>> {
+        self.begin()?;
+        self.buffer.clear();
+        serde_json::to_writer(&mut self.buffer, &event.what)
+            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        let mut statement = self
+            .database
+            .prepare_cached("INSERT OR IGNORE INTO event (seq, id, at, body) VALUES (?1, ?2, ?3, ?4)")?;
+        let stored =
+            statement.execute(params![self.next.0, &*event.id, now.cast_signed(), self.buffer.as_slice()])?;
+        if stored == 0 {
+            return Ok(None);
+        }
+        let seq = self.next;
+        self.next = seq.next();
+        Ok(Some(seq))
+    }
+
+    fn commit(&mut self) -> rusqlite::Result<()> {
+        if self.dirty {
+            self.begin()?;
+            self.database
+                .prepare_cached("UPDATE mark SET offered = ?1, delivered = ?2")?
+                .execute(params![self.marks.offered.0, self.marks.delivered.0])?;
+        }
+        if self.open {
+            let committed = self.database.prepare_cached("COMMIT")?.execute([]);
+            self.open = false;
+            if let Err(error) = committed {
+                // Nothing of it is stored; what the file says is what counts.
+                let _ = self.database.execute_batch("ROLLBACK");
+                self.resume()?;
+                return Err(error);
+            }
+            self.dirty = false;
+            self.commits += 1;
+        }
+        Ok(())
+    }
+
+    fn resume(&mut self) -> rusqlite::Result<()> {
+        let (offered, delivered) = self
+            .database
+            .query_row("SELECT offered, delivered FROM mark", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?
+            .unwrap_or_default();
+        let last: i64 = self
+            .database
+            .query_row("SELECT coalesce(max(seq), 0) FROM event", [], |row| row.get(0))?;
+        self.marks = Marks { offered: Seq(offered), delivered: Seq(delivered) };
+        self.next = Seq(last.max(offered).max(delivered) + 1);
+        self.dirty = false;
+        Ok(())
+    }
+}
+
+/// An event that cannot be read is passed over: it must not hold up all that came after it.
+fn decode(body: &[u8]) -> Option<Happening> {
+    serde_json::from_slice(body)
+        .inspect_err(|error| tracing::warn!("an event in the journal cannot be read: {error}"))
+        .ok()
+}
+
+#[cfg(test)]
+mod tests;

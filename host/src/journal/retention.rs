@@ -1,0 +1,110 @@
+use std::time::Duration;
+
+use rusqlite::params;
+
+use super::{Error, Journal};
+use crate::event::{ChatId, SenderId};
+
+/// How much of the past is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Keep {
+    /// Delivered events that are older are erased.
+    pub age: Duration,
+    /// The file's size in bytes. Beyond it the oldest events go: delivered ones first, then, if a session has
+    /// been away for that long, the others, counted.
+    pub size: u64,
+}
+
+/// Which events are to be erased. All conditions must hold; without any, everything goes.
+#[derive(Clone, Debug, Default)]
+pub struct Forget {
+    /// Written in this chat.
+    pub chat: Option<ChatId>,
+    /// Written by this sender.
+    pub sender: Option<SenderId>,
+    /// Stored before this time, in milliseconds since the Unix epoch.
+    pub before: Option<u64>,
+}
+
+/// What was erased.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Forgotten {
+    /// Events.
+    pub events: usize,
+    /// Values that the guest had kept.
+    pub values: usize,
+}
+
+impl Journal {
+    /// Applies the rules of retention. The answer is how many undelivered events had to go.
+    pub fn retain(&self, keep: Keep, now: u64) -> Result<usize, Error> {
+        let inner = self.lock();
+        if inner.open {
+            // Not in the middle of somebody's transaction: the next time will do.
+            return Ok(0);
+        }
+        let cutoff = now.saturating_sub(u64::try_from(keep.age.as_millis()).unwrap_or(u64::MAX));
+        let work = || {
+            let database = &inner.database;
+            let delivered = inner.marks.delivered.0;
+            database
+                .prepare_cached("DELETE FROM event WHERE at < ?1 AND seq <= ?2")?
+                .execute(params![cutoff.cast_signed(), delivered])?;
+            let mut dropped = 0;
+            while used(database)? > keep.size {
+                // A tenth at a time: a file at its limit must not be trimmed again at every turn.
+                let count: i64 = database.query_row("SELECT count(*) FROM event", [], |row| row.get(0))?;
+                if count == 0 {
+                    break;
+                }
+                let oldest = "SELECT seq FROM event ORDER BY seq LIMIT ?1";
+                let slice = count / 10 + 1;
+                let lost: i64 = database.query_row(
+                    &format!("SELECT count(*) FROM ({oldest}) WHERE seq > ?2"),
+                    params![slice, delivered],
+                    |row| row.get(0),
+                )?;
+                database.execute(&format!("DELETE FROM event WHERE seq IN ({oldest})"), [slice])?;
+                dropped += usize::try_from(lost).unwrap_or(usize::MAX);
+            }
+            if dropped > 0 {
+                database.execute("UPDATE mark SET dropped = dropped + ?1", [dropped.cast_signed()])?;
+            }
+            database.execute_batch("PRAGMA incremental_vacuum")?;
+            Ok(dropped)
+        };
+        work().map_err(|source| self.failed(source))
+    }
+
+    /// Erases events, and with them, where everything goes, the guest's values. What is erased is overwritten,
+    /// in the write-ahead log as well.
+    pub fn forget(&self, forget: &Forget) -> Result<Forgotten, Error> {
+        let inner = self.lock();
+        let work = || {
+            let database = &inner.database;
+            database.execute_batch("PRAGMA secure_delete = ON; BEGIN IMMEDIATE")?;
+            let events = database.execute(
+                "DELETE FROM event WHERE (?1 IS NULL OR ?1 IN (body ->> '$.message.chat.id', body ->> '$.press.chat.id'))
+                     AND (?2 IS NULL OR ?2 IN (body ->> '$.message.sender.id', body ->> '$.press.sender.id'))
+                     AND (?3 IS NULL OR at < ?3)",
+                params![
+                    forget.chat.as_deref(),
+                    forget.sender.as_deref(),
+                    forget.before.map(u64::cast_signed)
+                ],
+            )?;
+            let all = forget.chat.is_none() && forget.sender.is_none() && forget.before.is_none();
+            let values = if all { database.execute("DELETE FROM state", [])? } else { 0 };
+            database.execute_batch("COMMIT; PRAGMA incremental_vacuum")?;
+            database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+            Ok(Forgotten { events, values })
+        };
+        work().map_err(|source| self.failed(source))
+    }
+}
+
+fn used(database: &rusqlite::Connection) -> rusqlite::Result<u64> {
+    let pragma = |name| database.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
+    let pages = pragma("page_count")? - pragma("freelist_count")?;
+    Ok((pages * pragma("page_size")?).unsigned_abs())
+}

@@ -1,0 +1,67 @@
+use rusqlite::{OptionalExtension as _, params};
+
+use super::{Error, Journal};
+
+/// The longest key, in bytes.
+pub const STATE_KEY_LIMIT: usize = 256;
+/// The largest value, in bytes.
+pub const STATE_VALUE_LIMIT: usize = 256 << 10;
+/// All values of a channel together, in bytes.
+pub const STATE_LIMIT: u64 = 16 << 20;
+
+/// A guest's small values.
+impl Journal {
+    /// The value, if there is one.
+    pub fn state(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
+        let inner = self.lock();
+        let read = || {
+            inner
+                .database
+                .prepare_cached("SELECT value FROM state WHERE key = ?1")?
+                .query_row([key], |row| row.get(0))
+                .optional()
+        };
+        read().map_err(|source| self.failed(source))
+    }
+
+    /// Sets a value, or removes it, within the open transaction.
+    pub fn set_state(&self, key: &str, value: Option<&[u8]>) -> Result<(), Error> {
+        let mut inner = self.lock();
+        let mut write = || {
+            inner.begin()?;
+            match value {
+                Some(value) => inner
+                    .database
+                    .prepare_cached(
+                        "INSERT INTO state (key, value) VALUES (?1, ?2)
+                         ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                    )?
+                    .execute(params![key, value]),
+                None => inner.database.prepare_cached("DELETE FROM state WHERE key = ?1")?.execute([key]),
+            }
+        };
+        write().map(drop).map_err(|source| self.failed(source))
+    }
+
+    /// Is there room for so many more bytes? Counts them as used if so, which errs on the side of too many, and
+    /// looks exactly once the limit seems near.
+    pub fn reserve_state(&self, bytes: usize) -> Result<bool, Error> {
+        let mut inner = self.lock();
+        let wanted = inner.state_bytes.saturating_add(bytes as u64);
+        if wanted <= STATE_LIMIT && inner.state_bytes > 0 {
+            inner.state_bytes = wanted;
+            return Ok(true);
+        }
+        let read = || {
+            inner
+                .database
+                .prepare_cached("SELECT coalesce(sum(length(key) + length(value)), 0) FROM state")?
+                .query_row([], |row| row.get::<_, i64>(0))
+        };
+        let used = read().map(i64::unsigned_abs).map_err(|source| self.failed(source))?;
+        let wanted = used.saturating_add(bytes as u64);
+        let fits = wanted <= STATE_LIMIT;
+        inner.state_bytes = if fits { wanted } else { used };
+        Ok(fits)
+    }
+}

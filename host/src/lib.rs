@@ -1,0 +1,26 @@
+//! tidegate: one small host that loads chat channels as sandboxed WebAssembly components and connects them to
+//! a running Claude Code session.
+//!
+//! From the ground up: [`event`] and [`contract`] are the vocabulary; [`sandbox`] runs what nobody trusts;
+//! [`journal`] keeps what was received; [`capability`] is what a guest may ask for and [`guest`] what it may
+//! be asked; `ingress` lets events in; `hub` brings channels and sessions together; `session` is one MCP
+//! connection; `cli` is what a person types. An arrow never runs upwards.
+
+pub mod builtin;
+pub mod capability;
+pub mod cli;
+pub mod clock;
+pub mod contract;
+pub mod event;
+pub mod guest;
+pub mod hub;
+pub mod ingress;
+pub mod journal;
+pub mod launch;
+pub mod lock;
+pub mod parent;
+pub mod sandbox;
+pub mod session;
+pub mod settings;
+pub mod state_root;
+pub mod stdio;

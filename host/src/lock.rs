@@ -1,0 +1,91 @@
+//! One owner for each channel's folder, however many sessions there are.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Read as _, Seek as _, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+};
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::clock;
+
+/// Held as long as this lives. The system lets go of it when the process dies, however it dies.
+#[derive(Debug)]
+pub struct Lock {
+    file: File,
+}
+
+/// Why there is no lock.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Another process has it.
+    #[error("another tidegate serves this channel ({owner}): end that session, or use the channel there")]
+    Held {
+        /// As it has introduced itself.
+        owner: String,
+    },
+    /// The file cannot be used.
+    #[error("the lock {path} cannot be used: {source}")]
+    File {
+        /// The file.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl Lock {
+    /// Takes the lock of a channel's folder, without waiting.
+    pub fn take(folder: &Path) -> Result<Self, Error> {
+        let lock = Self::look(folder)?;
+        let mut file = &lock.file;
+        let mut introduce = || {
+            file.set_len(0)?;
+            file.rewind()?;
+            write!(file, "pid {}, since {}", std::process::id(), clock::iso(clock::now()))
+        };
+        introduce().map_err(|source| Error::File { path: folder.join("lock").display().to_string(), source })?;
+        Ok(lock)
+    }
+
+    /// Sees whether the lock could be taken, and does so without saying who.
+    pub fn look(folder: &Path) -> Result<Self, Error> {
+        let path = folder.join("lock");
+        let failed = |source| Error::File { path: path.display().to_string(), source };
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(failed)?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self { file }),
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                let mut owner = String::new();
+                let _ = file.take(200).read_to_string(&mut owner);
+                let owner = if owner.trim().is_empty() { "just starting" } else { owner.trim() };
+                Err(Error::Held { owner: owner.to_owned() })
+            }
+            Err(errno) => Err(failed(errno.into())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_one_owner_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = Lock::take(folder.path()).unwrap();
+        let error = Lock::take(folder.path()).unwrap_err().to_string();
+        assert!(error.contains(&format!("pid {}", std::process::id())), "{error}");
+        drop(lock);
+        assert!(Lock::take(folder.path()).is_ok());
+    }
+}

@@ -1,0 +1,81 @@
+use std::{
+    fmt, fs, io,
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest as _, Sha256};
+
+/// The SHA-256 of a component's bytes: what a component is known by.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// Of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+/// Compiled components, one file each, in a folder that only this user can read or write.
+#[derive(Debug)]
+pub(super) struct Cache {
+    directory: PathBuf,
+}
+
+impl Cache {
+    /// Makes the folder where it is missing. One that others could write to is refused: what lies in it is run.
+    pub(super) fn open(directory: &Path) -> io::Result<Self> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        let metadata = fs::metadata(directory)?;
+        if metadata.uid() != rustix::process::geteuid().as_raw() || metadata.mode() & 0o022 != 0 {
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                "others could write to it: it must belong to you alone (chmod 700)",
+            ));
+        }
+        Ok(Self { directory: directory.to_owned() })
+    }
+
+    /// Where the compiled form of these bytes belongs. The file says itself for which machine and settings it
+    /// was made; the versions are in the name, so that an update never runs what an older compiler made.
+    pub(super) fn path(&self, digest: Digest) -> PathBuf {
+        self.directory.join(format!(
+            "{digest}-{}-{}.cwasm",
+            env!("CARGO_PKG_VERSION"),
+            env!("TIDEGATE_WASMTIME")
+        ))
+    }
+
+    /// Where to write while compiling: in the same folder, so that a rename makes it appear whole.
+    pub(super) fn scratch(&self, digest: Digest) -> PathBuf {
+        self.directory.join(format!(".{digest}.{}.new", std::process::id()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_that_others_can_write_to_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        assert_eq!(Cache::open(directory.path()).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+        assert!(Cache::open(&directory.path().join("own")).is_ok());
+    }
+}

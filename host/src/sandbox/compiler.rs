@@ -1,0 +1,101 @@
+//! The compiler, in a short-lived process of its own.
+//!
+//! Compiling inside the host would leave the compiler's memory behind (325 MB after a 12 MB component), and a
+//! component that nobody trusts would meet the compiler with all of the host's rights to lose.
+
+use std::{
+    io::{self, Read as _, Write as _},
+    path::Path,
+    process::Stdio,
+    time::Duration,
+};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::engine::configuration;
+
+/// The hidden subcommand by which the program calls itself.
+pub const SUBCOMMAND: &str = "compile-component";
+
+/// A component written in JavaScript is 12 MB and takes 9 s.
+const TIME: Duration = Duration::from_secs(120);
+
+/// Address space for the compiler, in bytes. The same component needs 380 MB.
+const MEMORY: u64 = 4 << 30;
+
+/// Why there is no compiled form.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The bytes are no component, or a broken one.
+    #[error("it is not a valid WebAssembly component: {0}")]
+    Invalid(String),
+    /// The compiler took too long.
+    #[error("compiling it took longer than {} s", TIME.as_secs())]
+    Slow,
+    /// The compiler died, most likely for want of memory.
+    #[error("the compiler ended with {0}; it may use {memory} GiB of memory", memory = MEMORY >> 30)]
+    Died(std::process::ExitStatus),
+    /// The compiler could not be started or spoken to.
+    #[error("the compiler cannot be run: {0}")]
+    Start(#[from] io::Error),
+}
+
+/// Compiles into a file, in a child process that gets nothing but the bytes and the path.
+pub(super) async fn compile(bytes: &[u8], output: &Path) -> Result<(), Error> {
+    let mut child = tokio::process::Command::new(std::env::current_exe()?)
+        .arg(SUBCOMMAND)
+        .arg(output)
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    let (mut stdin, mut stderr) = (child.stdin.take(), child.stderr.take());
+    let work = async {
+        let feed = async {
+            if let Some(mut stdin) = stdin.take() {
+                // A child that refuses the bytes says why on stderr.
+                let _ = stdin.write_all(bytes).await;
+            }
+        };
+        let mut complaint = Vec::new();
+        let listen = async {
+            if let Some(stderr) = &mut stderr {
+                let _ = stderr.take(4096).read_to_end(&mut complaint).await;
+            }
+        };
+        tokio::join!(feed, listen);
+        let status = child.wait().await?;
+        Ok::<_, io::Error>((status, complaint))
+    };
+    let (status, complaint) = tokio::time::timeout(TIME, work).await.map_err(|_| Error::Slow)??;
+    match status.code() {
+        Some(0) => Ok(()),
+        Some(1) => Err(Error::Invalid(String::from_utf8_lossy(&complaint).trim().to_owned())),
+        _ => Err(Error::Died(status)),
+    }
+}
+
+/// The child's side: the component on stdin, its compiled form into the file. The error is for stderr.
+pub fn run(output: &Path) -> Result<(), String> {
+    restrict().map_err(|error| format!("cannot set limits: {error}"))?;
+    let mut bytes = Vec::new();
+    io::stdin().lock().read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    let engine = wasmtime::Engine::new(&configuration(true)).map_err(|error| format!("{error:#}"))?;
+    let compiled = engine.precompile_component(&bytes).map_err(|error| format!("{error:#}"))?;
+    let write = || {
+        let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).open(output)?;
+        file.write_all(&compiled)?;
+        file.sync_all()
+    };
+    write().map_err(|error| format!("cannot write {}: {error}", output.display()))
+}
+
+fn restrict() -> rustix::io::Result<()> {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let limit = |value| Rlimit { current: Some(value), maximum: Some(value) };
+    setrlimit(Resource::As, limit(MEMORY))?;
+    setrlimit(Resource::Cpu, limit(TIME.as_secs()))?;
+    setrlimit(Resource::Core, limit(0))
+}

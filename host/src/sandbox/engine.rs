@@ -1,0 +1,97 @@
+use std::{io, path::Path, time::Instant};
+
+use wasmtime::{Config, OptLevel, component::Component};
+
+use super::{
+    cache::{Cache, Digest},
+    compiler,
+    ticker::{Running, Ticker},
+};
+
+/// Turns bytes into runnable components, and keeps time while they run.
+///
+/// There is no compiler in it: see [`compiler`].
+#[derive(Debug)]
+pub struct Engine {
+    inner: wasmtime::Engine,
+    cache: Cache,
+    ticker: Ticker,
+}
+
+/// Why a component cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    /// The compiler has no result.
+    #[error(transparent)]
+    Compiler(#[from] compiler::Error),
+    /// A result that was just made cannot be loaded.
+    #[error("its compiled form cannot be loaded: {0}")]
+    Load(String),
+    /// The cache cannot be written.
+    #[error("its compiled form cannot be stored: {0}")]
+    Store(#[from] io::Error),
+}
+
+impl Engine {
+    /// An engine with its compile cache in this folder.
+    pub fn new(cache: &Path) -> io::Result<Self> {
+        let inner = wasmtime::Engine::new(&configuration(false)).map_err(io::Error::other)?;
+        Ok(Self { cache: Cache::open(cache)?, ticker: Ticker::start(&inner)?, inner })
+    }
+
+    /// The component with these bytes, from the cache or freshly compiled.
+    pub async fn load(&self, name: &str, bytes: &[u8]) -> Result<Component, CompileError> {
+        let digest = Digest::of(bytes);
+        let path = self.cache.path(digest);
+        if let Ok(component) = self.deserialize(&path) {
+            return Ok(component);
+        }
+        let (kibibytes, started) = (bytes.len() >> 10, Instant::now());
+        tracing::info!("compiling {name} ({kibibytes} KiB); this is done once");
+        let scratch = self.cache.scratch(digest);
+        let result = compiler::compile(bytes, &scratch).await;
+        let result = result.map_err(CompileError::from).and_then(|()| Ok(std::fs::rename(&scratch, &path)?));
+        if result.is_err() {
+            // Whatever the compiler left behind; most often nothing.
+            let _ = std::fs::remove_file(&scratch);
+        }
+        result?;
+        tracing::info!("compiled {name} in {:.1} s", started.elapsed().as_secs_f32());
+        self.deserialize(&path).map_err(|error| CompileError::Load(format!("{error:#}")))
+    }
+
+    fn deserialize(&self, path: &Path) -> wasmtime::Result<Component> {
+        // SAFETY: the file was written by our own compiler, into a folder that only this user can write to
+        // (`Cache::open` insists) under a name that holds the versions; it is never changed, only replaced.
+        #[expect(unsafe_code, reason = "loading machine code is what a compile cache is for")]
+        unsafe {
+            Component::deserialize_file(&self.inner, path)
+        }
+    }
+
+    /// Ticks as long as the answer lives.
+    pub(super) fn run(&self) -> Running {
+        self.ticker.run()
+    }
+
+    /// For linking.
+    pub fn wasmtime(&self) -> &wasmtime::Engine {
+        &self.inner
+    }
+}
+
+/// The same for the host and for the compiler: what one makes, the other must accept.
+pub(super) fn configuration(compiler: bool) -> Config {
+    let mut config = Config::new();
+    config.enable_compiler(compiler);
+    if compiler {
+        config.cranelift_opt_level(OptLevel::Speed);
+    }
+    config
+        .wasm_component_model(true)
+        .epoch_interruption(true)
+        // Host functions run on the guest's stack too, SQLite and JSON among them: they have the difference.
+        .max_wasm_stack(512 << 10)
+        .async_stack_size(2 << 20);
+    config
+}

@@ -1,0 +1,146 @@
+use std::time::Duration;
+
+use wasmtime::ResourceLimiter;
+
+/// What one instance may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Linear memory in bytes, summed over all memories of the instance.
+    pub memory: usize,
+    /// Table elements, summed over all tables.
+    pub table_elements: usize,
+    /// How long one call may take, waiting for the host included.
+    pub deadline: Duration,
+    /// How much one call may hand to the host, in bytes (wasmtime's own default is 128 MiB).
+    pub returned: usize,
+    /// An instance that has grown beyond this many bytes is not kept for another call.
+    pub keep: usize,
+    /// Instances of one component at the same time.
+    pub instances: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory: 64 << 20,
+            table_elements: 100_000,
+            deadline: Duration::from_secs(10),
+            returned: 8 << 20,
+            keep: 16 << 20,
+            instances: 8,
+        }
+    }
+}
+
+/// Counts what an instance uses, and says no.
+#[derive(Debug)]
+pub struct Meter {
+    memory: usize,
+    memory_limit: usize,
+    table_elements: usize,
+    table_limit: usize,
+    /// What the last growth that was allowed added, in case it fails for want of memory.
+    last_growth: usize,
+    /// The limit was met at least once.
+    exhausted: bool,
+}
+
+impl Meter {
+    /// Nothing used yet.
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            memory: 0,
+            memory_limit: limits.memory,
+            table_elements: 0,
+            table_limit: limits.table_elements,
+            last_growth: 0,
+            exhausted: false,
+        }
+    }
+
+    /// Bytes of linear memory in use.
+    pub fn memory(&self) -> usize {
+        self.memory
+    }
+
+    /// Was any growth refused?
+    pub fn exhausted(&self) -> bool {
+        self.exhausted
+    }
+}
+
+impl ResourceLimiter for Meter {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let growth = desired.saturating_sub(current);
+        let allowed = self.memory.saturating_add(growth) <= self.memory_limit;
+        self.last_growth = if allowed { growth } else { 0 };
+        self.memory += self.last_growth;
+        self.exhausted |= !allowed;
+        Ok(allowed)
+    }
+
+    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.memory = self.memory.saturating_sub(std::mem::take(&mut self.last_growth));
+        Ok(())
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let growth = desired.saturating_sub(current);
+        let allowed = self.table_elements.saturating_add(growth) <= self.table_limit;
+        if allowed {
+            self.table_elements += growth;
+        }
+        self.exhausted |= !allowed;
+        Ok(allowed)
+    }
+
+    fn instances(&self) -> usize {
+        64
+    }
+
+    fn tables(&self) -> usize {
+        64
+    }
+
+    fn memories(&self) -> usize {
+        16
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_summed_over_memories() {
+        let mut meter = Meter::new(&Limits { memory: 100, ..Limits::default() });
+        assert!(meter.memory_growing(0, 60, None).unwrap());
+        assert!(!meter.memory_growing(0, 60, None).unwrap(), "a second memory does not get a second allowance");
+        assert!(meter.memory_growing(0, 40, None).unwrap());
+        assert!(meter.exhausted());
+        assert_eq!(meter.memory(), 100);
+    }
+
+    #[test]
+    fn growth_that_failed_is_given_back() {
+        let mut meter = Meter::new(&Limits { memory: 100, ..Limits::default() });
+        assert!(meter.memory_growing(0, 60, None).unwrap());
+        assert!(meter.memory_growing(60, 90, None).unwrap());
+        meter.memory_grow_failed(wasmtime::Error::msg("no memory")).unwrap();
+        assert_eq!(meter.memory(), 60);
+        // A growth that the limit refused took nothing, so there is nothing to give back.
+        assert!(!meter.memory_growing(60, 200, None).unwrap());
+        meter.memory_grow_failed(wasmtime::Error::msg("limit")).unwrap();
+        assert_eq!(meter.memory(), 60);
+    }
+}

@@ -1,0 +1,176 @@
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use tokio::sync::Semaphore;
+use wasmtime::{
+    Store, Trap,
+    component::{Instance, InstancePre},
+};
+
+use super::{Engine, Limits, Meter};
+
+/// Idle instances that are kept for the next call.
+const KEPT: usize = 2;
+
+/// An instance that was idle for longer is thrown away.
+const IDLE: Duration = Duration::from_secs(300);
+
+/// What a store holds: the sandbox's own account, and whatever the host's functions need.
+#[derive(Debug)]
+pub struct Resident<T> {
+    meter: Meter,
+    /// For the host's functions.
+    pub tenant: T,
+}
+
+/// A call into an instance, as a future that borrows it.
+pub type Call<'a, R> = Pin<Box<dyn Future<Output = wasmtime::Result<R>> + Send + 'a>>;
+
+type Bind<T, E> = dyn Fn(&mut Store<Resident<T>>, &Instance) -> wasmtime::Result<E> + Send + Sync;
+
+/// Instances of one component, pre-linked, lent out for one call at a time.
+///
+/// An instance whose call failed, timed out or was dropped is thrown away: its memory is in no known state.
+pub struct Pool<T: 'static, E> {
+    engine: Arc<Engine>,
+    template: InstancePre<Resident<T>>,
+    bind: Box<Bind<T, E>>,
+    tenant: Box<dyn Fn() -> T + Send + Sync>,
+    limits: Limits,
+    idle: Mutex<Vec<Idle<T, E>>>,
+    slots: Semaphore,
+}
+
+struct Idle<T: 'static, E> {
+    store: Store<Resident<T>>,
+    exports: E,
+    since: Instant,
+}
+
+/// Why a call has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// It took longer than it may.
+    #[error("it did not finish within {} s and was stopped", .0.as_secs_f32())]
+    Deadline(Duration),
+    /// It wanted more memory than it may have, and failed.
+    #[error("it ran out of its {} MiB of memory", .0 >> 20)]
+    Memory(usize),
+    /// It trapped.
+    #[error("it crashed: {0}")]
+    Trap(String),
+}
+
+impl<T: Send + 'static, E: Send + 'static> Pool<T, E> {
+    /// A pool that is empty at first. `bind` finds the exports of a new instance, `tenant` makes what its host
+    /// functions need.
+    pub fn new(
+        engine: Arc<Engine>,
+        template: InstancePre<Resident<T>>,
+        limits: Limits,
+        bind: impl Fn(&mut Store<Resident<T>>, &Instance) -> wasmtime::Result<E> + Send + Sync + 'static,
+        tenant: impl Fn() -> T + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            engine,
+            template,
+            bind: Box::new(bind),
+            tenant: Box::new(tenant),
+            limits,
+            idle: Mutex::default(),
+            slots: Semaphore::new(limits.instances),
+        }
+    }
+
+    /// Makes one call, on an idle instance or on a new one. `leave` takes out of the tenant what the call left
+    /// there; it runs only after a call that returned.
+    pub async fn call<R, X>(
+        &self,
+        deadline: Duration,
+        call: impl for<'a> FnOnce(&'a mut Store<Resident<T>>, &'a E) -> Call<'a, R>,
+        leave: impl FnOnce(&mut T) -> X,
+    ) -> Result<(R, X), CallError> {
+        let _running = self.engine.run();
+        let work = async {
+            // Never closed.
+            let _slot = self.slots.acquire().await;
+            let mut instance = match self.take() {
+                Some(instance) => instance,
+                None => self.instantiate().await?,
+            };
+            let result = call(&mut instance.store, &instance.exports).await;
+            match result {
+                Ok(result) => {
+                    let left = leave(&mut instance.store.data_mut().tenant);
+                    self.give_back(instance);
+                    Ok((result, left))
+                }
+                Err(error) => Err(self.explain(&error, &instance.store)),
+            }
+        };
+        match tokio::time::timeout(deadline, work).await {
+            Ok(result) => result,
+            Err(_) => Err(CallError::Deadline(deadline)),
+        }
+    }
+
+    /// Throws away what has been idle for too long.
+    pub fn sweep(&self) {
+        self.lock().retain(|instance| instance.since.elapsed() < IDLE);
+    }
+
+    /// The limits that instances run in.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    async fn instantiate(&self) -> Result<Idle<T, E>, CallError> {
+        let resident = Resident { meter: Meter::new(&self.limits), tenant: (self.tenant)() };
+        let mut store = Store::new(self.engine.wasmtime(), resident);
+        store.limiter(|resident| &mut resident.meter);
+        store.set_hostcall_fuel(self.limits.returned);
+        // At each tick the guest lets others run, and whoever waits for it can give up.
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_async_yield_and_update(1);
+        let instance = match self.template.instantiate_async(&mut store).await {
+            Ok(instance) => instance,
+            Err(error) => return Err(self.explain(&error, &store)),
+        };
+        match (self.bind)(&mut store, &instance) {
+            Ok(exports) => Ok(Idle { store, exports, since: Instant::now() }),
+            Err(error) => Err(CallError::Trap(format!("{error:#}"))),
+        }
+    }
+
+    fn take(&self) -> Option<Idle<T, E>> {
+        self.lock().pop()
+    }
+
+    fn give_back(&self, mut instance: Idle<T, E>) {
+        if instance.store.data().meter.memory() > self.limits.keep {
+            return;
+        }
+        instance.since = Instant::now();
+        let mut idle = self.lock();
+        if idle.len() < KEPT {
+            idle.push(instance);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Idle<T, E>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn explain(&self, error: &wasmtime::Error, store: &Store<Resident<T>>) -> CallError {
+        if store.data().meter.exhausted() {
+            return CallError::Memory(self.limits.memory);
+        }
+        match error.downcast_ref::<Trap>() {
+            Some(trap) => CallError::Trap(trap.to_string()),
+            None => CallError::Trap(format!("{error:#}")),
+        }
+    }
+}

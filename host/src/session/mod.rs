@@ -1,0 +1,53 @@
+//! One MCP connection: what a client sees of the channels.
+//!
+//! Runs on any pair of byte streams. Requests go through rmcp; channel notifications enter the wire directly,
+//! because rmcp's own way out is too slow for them and keeps them in order only one at a time.
+
+mod contract;
+mod instructions;
+mod server;
+mod tools;
+mod transport;
+mod wire;
+
+use std::{sync::Arc, time::Duration};
+
+use rmcp::ServiceExt as _;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+pub use self::contract::{CHANNEL_NOTIFICATION, PROTOCOL_VERSION};
+use self::{server::Server, transport::Transport, wire::Wire};
+use crate::hub::Hub;
+
+/// How long requests that are under way may take once the client has gone: it may be a script that has
+/// written all its lines and still reads the answers.
+const GRACE: Duration = Duration::from_millis(40);
+
+/// Serves a client on these streams until it closes them.
+pub async fn serve<R, W>(hub: Hub, reader: R, writer: W)
+where
+    R: AsyncRead + Unpin + Send + 'static,
+    W: AsyncWrite + Send + 'static,
+{
+    let wire = Wire::new(writer);
+    let (transport, pending) = Transport::new(reader, Arc::clone(&wire));
+    let driver = tokio::spawn(Arc::clone(&wire).drive());
+    let server = Server::new(hub, Arc::clone(&wire));
+    // rmcp waits for its handlers at the end, up to five seconds: at nobody's cost here.
+    let service = tokio::spawn(async move {
+        match server.serve(transport).await {
+            Ok(running) => drop(running.waiting().await),
+            Err(error) => tracing::debug!("the client did not initialize: {error}"),
+        }
+    });
+    pending.closed().await;
+    let finish = async {
+        pending.answered().await;
+        wire.flushed().await;
+    };
+    if tokio::time::timeout(GRACE, finish).await.is_err() {
+        tracing::debug!("the client went while requests were under way");
+    }
+    service.abort();
+    driver.abort();
+}

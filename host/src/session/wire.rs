@@ -1,0 +1,218 @@
+//! The way out of a session: one buffer, one writer, whole lines.
+//!
+//! Whoever has something to say appends it and tries at once to write all that is there, without waiting and
+//! without waking anybody. Only what the stream does not take is left to a task.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker, ready},
+};
+
+use tokio::{io::AsyncWrite, sync::Notify};
+
+use super::contract;
+use crate::{
+    event::{ChannelName, Happening},
+    hub::{Delivery, Inbox, Ticket},
+};
+
+/// A buffer that has grown beyond this is given back once it is empty.
+const KEEP: usize = 256 << 10;
+
+/// The writing half of a session.
+pub(super) struct Wire {
+    inner: Mutex<Inner>,
+    progress: Notify,
+}
+
+struct Inner {
+    writer: Pin<Box<dyn AsyncWrite + Send>>,
+    buffer: Vec<u8>,
+    /// How much of the buffer is written.
+    start: usize,
+    /// Bytes that were ever appended.
+    appended: u64,
+    /// Bytes that were ever written.
+    written: u64,
+    /// The task that goes on when the stream takes more.
+    driver: Waker,
+    /// The stream has failed.
+    broken: bool,
+    /// With several channels in one server a chat's id carries its channel's name.
+    several: bool,
+}
+
+impl Wire {
+    pub(super) fn new(writer: impl AsyncWrite + Send + 'static) -> Arc<Self> {
+        Arc::new(Self {
+            inner: Mutex::new(Inner {
+                writer: Box::pin(writer),
+                buffer: Vec::new(),
+                start: 0,
+                appended: 0,
+                written: 0,
+                driver: Waker::noop().clone(),
+                broken: false,
+                several: false,
+            }),
+            progress: Notify::new(),
+        })
+    }
+
+    pub(super) fn set_several(&self, several: bool) {
+        self.lock().several = several;
+    }
+
+    /// Appends lines and writes what the stream takes now.
+    pub(super) fn send(&self, append: impl FnOnce(&mut Vec<u8>)) -> Ticket {
+        let mut inner = self.lock();
+        let before = inner.buffer.len();
+        append(&mut inner.buffer);
+        let ticket = inner.sent(before);
+        let waker = inner.driver.clone();
+        // What is left over is the driver's: its waker was registered.
+        let _ = inner.poll_write(&mut Context::from_waker(&waker));
+        ticket
+    }
+
+    /// Waits until everything that was appended is written, or cannot be.
+    pub(super) async fn flushed(&self) {
+        let ticket = Ticket(self.lock().appended);
+        self.written(ticket).await;
+    }
+
+    /// Writes whenever the stream takes more. Never ends.
+    pub(super) async fn drive(self: Arc<Self>) {
+        std::future::poll_fn(|context| {
+            let mut inner = self.lock();
+            inner.driver.clone_from(context.waker());
+            let before = (inner.written, inner.broken);
+            let _ = inner.poll_write(context);
+            if before != (inner.written, inner.broken) {
+                self.progress.notify_waiters();
+            }
+            Poll::<()>::Pending
+        })
+        .await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// Counts what was appended since the buffer had this length.
+    fn sent(&mut self, before: usize) -> Ticket {
+        self.appended += (self.buffer.len() - before) as u64;
+        if self.broken {
+            self.buffer.clear();
+            self.start = 0;
+        }
+        Ticket(self.appended)
+    }
+
+    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        while let Some(rest) = self.buffer.get(self.start..).filter(|rest| !rest.is_empty()) {
+            match ready!(self.writer.as_mut().poll_write(context, rest)) {
+                Ok(0) => self.fail(&io::ErrorKind::WriteZero.into()),
+                Ok(count) => {
+                    self.start += count;
+                    self.written += count as u64;
+                }
+                Err(error) => self.fail(&error),
+            }
+        }
+        self.buffer.clear();
+        self.buffer.shrink_to(KEEP);
+        self.start = 0;
+        match ready!(self.writer.as_mut().poll_flush(context)) {
+            Ok(()) => {}
+            Err(error) => self.fail(&error),
+        }
+        Poll::Ready(())
+    }
+
+    fn fail(&mut self, error: &io::Error) {
+        if !std::mem::replace(&mut self.broken, true) {
+            tracing::debug!("the client reads no more: {error}");
+        }
+        self.buffer.clear();
+        self.start = 0;
+    }
+}
+
+impl Inbox for Wire {
+    fn accept(&self, channel: &ChannelName, deliveries: &[Delivery]) -> Ticket {
+        let several = self.lock().several;
+        self.send(|buffer| {
+            for delivery in deliveries {
+                // What is not chat is between the channel and the host.
+                if let Happening::Message(message) = &delivery.event.what {
+                    let channel = several.then_some(channel);
+                    contract::notify(buffer, channel, message, delivery.redelivered);
+                }
+            }
+        })
+    }
+
+    fn is_written(&self, ticket: Ticket) -> bool {
+        let inner = self.lock();
+        inner.written >= ticket.0
+    }
+
+    fn written(&self, ticket: Ticket) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
+        Box::pin(async move {
+            loop {
+                // Registered before looking, so that no progress is missed in between.
+                let mut progress = std::pin::pin!(self.progress.notified());
+                progress.as_mut().enable();
+                let (written, broken) = {
+                    let inner = self.lock();
+                    (inner.written, inner.broken)
+                };
+                if written >= ticket.0 || broken {
+                    return written >= ticket.0;
+                }
+                progress.await;
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_the_stream_does_not_take_at_once_is_written_later() {
+        let (mut reader, writer) = tokio::io::duplex(4);
+        let wire = Wire::new(writer);
+        let driver = tokio::spawn(Arc::clone(&wire).drive());
+        tokio::task::yield_now().await;
+        let ticket = wire.send(|buffer| buffer.extend_from_slice(b"0123456789"));
+        assert!(!wire.is_written(ticket));
+        let mut read = [0; 10];
+        reader.read_exact(&mut read).await.unwrap();
+        assert!(wire.written(ticket).await);
+        assert_eq!(&read, b"0123456789");
+        driver.abort();
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_is_gone_keeps_nobody_waiting() {
+        let (reader, writer) = tokio::io::duplex(4);
+        drop(reader);
+        let wire = Wire::new(writer);
+        let driver = tokio::spawn(Arc::clone(&wire).drive());
+        tokio::task::yield_now().await;
+        let ticket = wire.send(|buffer| buffer.extend_from_slice(b"0123456789"));
+        assert!(!wire.written(ticket).await);
+        wire.flushed().await;
+        driver.abort();
+    }
+}

@@ -1,0 +1,234 @@
+//! `channels.toml`: what the user sets, channel by channel.
+//!
+//! ```toml
+//! [default]                 # for every channel that does not say otherwise
+//! keep_days = 30
+//!
+//! [fakechat]
+//! port = 8788               # web channels: the loopback port
+//! keep_days = 7             # delivered messages are erased after so many days …
+//! keep_mib = 64             # … or when the journal is larger than this
+//! memory_mib = 64           # the guest's memory
+//! deadline_seconds = 10     # how long one call of the guest may take
+//!
+//! [fakechat.settings]       # what the channel itself declares: see `tidegate inspect`
+//! ```
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use toml::{Table, Value};
+
+use crate::{event::ChannelName, guest::Setting, journal::Keep, sandbox::Limits};
+
+/// The table that holds for every channel.
+const DEFAULT: &str = "default";
+/// What a channel's table may hold.
+const FIELDS: [&str; 6] = ["port", "keep_days", "keep_mib", "memory_mib", "deadline_seconds", "settings"];
+
+/// The file, read and checked as far as that is possible without knowing the channels.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    path: PathBuf,
+    tables: BTreeMap<String, Table>,
+}
+
+/// What holds for one channel.
+#[derive(Clone, Debug)]
+pub struct ChannelSettings {
+    /// The loopback port, where the user has set one.
+    pub port: Option<u16>,
+    /// How much of the past is kept.
+    pub keep: Keep,
+    /// What the guest may use.
+    pub limits: Limits,
+    /// The channel's own settings, defaults filled in.
+    pub values: BTreeMap<String, String>,
+}
+
+/// What is wrong with the file.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {problem}", path.display())]
+pub struct Error {
+    path: PathBuf,
+    problem: String,
+}
+
+impl Settings {
+    /// Reads the file. One that is not there is empty.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(Error { path: path.to_owned(), problem: error.to_string() }),
+        };
+        Self::parse(path, &text)
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, Error> {
+        let error = |problem| Error { path: path.to_owned(), problem };
+        let document: Table = text.parse().map_err(|problem: toml::de::Error| error(problem.to_string()))?;
+        let mut tables = BTreeMap::new();
+        for (name, value) in document {
+            let Value::Table(table) = value else {
+                return Err(error(format!("\"{name}\" stands outside of any channel: put it under [{DEFAULT}] or [a channel's name]")));
+            };
+            if name != DEFAULT {
+                ChannelName::new(&name).map_err(|problem| error(problem.to_string()))?;
+            }
+            if let Some(unknown) = table.keys().find(|key| !FIELDS.contains(&key.as_str())) {
+                return Err(error(format!("[{name}] has no field \"{unknown}\"{}", nearest(unknown, FIELDS))));
+            }
+            tables.insert(name, table);
+        }
+        Ok(Self { path: path.to_owned(), tables })
+    }
+
+    /// What holds for this channel, which declares these settings of its own.
+    pub fn channel(&self, name: &ChannelName, declared: &[Setting]) -> Result<ChannelSettings, Error> {
+        let own = self.table(name);
+        let number = |field: &'static str, default: u64, range: std::ops::RangeInclusive<u64>| {
+            self.number(name, field, default, range)
+        };
+        let standard = Limits::default();
+        let keep = Keep {
+            age: Duration::from_secs(number("keep_days", 30, 0..=36_500)? * 86_400),
+            size: number("keep_mib", 64, 1..=65_536)? << 20,
+        };
+        let limits = Limits {
+            memory: usize::try_from(number("memory_mib", (standard.memory >> 20) as u64, 1..=4096)? << 20)
+                .unwrap_or(usize::MAX),
+            deadline: Duration::from_secs(number("deadline_seconds", standard.deadline.as_secs(), 1..=600)?),
+            ..standard
+        };
+        let port = match own.and_then(|table| table.get("port")) {
+            None => None,
+            Some(_) => u16::try_from(number("port", 0, 0..=65_535)?).ok(),
+        };
+        Ok(ChannelSettings { port, keep, limits, values: self.values(name, own, declared)? })
+    }
+
+    fn values(
+        &self,
+        name: &ChannelName,
+        own: Option<&Table>,
+        declared: &[Setting],
+    ) -> Result<BTreeMap<String, String>, Error> {
+        let given = match own.and_then(|table| table.get("settings")) {
+            None => &Table::new(),
+            Some(Value::Table(table)) => table,
+            Some(_) => return Err(self.error(format!("\"settings\" of [{name}] must be a table: [{name}.settings]"))),
+        };
+        let names: Vec<&str> = declared.iter().map(|setting| setting.name.as_str()).collect();
+        if let Some(unknown) = given.keys().find(|key| !names.contains(&key.as_str())) {
+            let hint = nearest(unknown, names);
+            return Err(self.error(format!("the channel {name} has no setting \"{unknown}\"{hint}")));
+        }
+        let value = |setting: &Setting| match given.get(&setting.name) {
+            None => Ok(setting.default.clone()),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(value @ (Value::Integer(_) | Value::Boolean(_) | Value::Float(_))) => Ok(Some(value.to_string())),
+            Some(_) => {
+                Err(self.error(format!("\"{}\" of [{name}.settings] must be a text or a number", setting.name)))
+            }
+        };
+        declared
+            .iter()
+            .filter_map(|setting| {
+                value(setting).map(|value| Some((setting.name.clone(), value?))).transpose()
+            })
+            .collect()
+    }
+
+    fn table(&self, name: &str) -> Option<&Table> {
+        self.tables.get(name)
+    }
+
+    /// From the channel's own table, or from the one for all.
+    fn number(
+        &self,
+        name: &str,
+        field: &str,
+        default: u64,
+        range: std::ops::RangeInclusive<u64>,
+    ) -> Result<u64, Error> {
+        let found = [name, DEFAULT].into_iter().find_map(|table| Some((table, self.table(table)?.get(field)?)));
+        let Some((table, value)) = found else { return Ok(default) };
+        value.as_integer().and_then(|number| u64::try_from(number).ok()).filter(|number| range.contains(number)).ok_or_else(
+            || {
+                self.error(format!(
+                    "\"{field}\" of [{table}] is {value}, but must be a whole number from {} to {}",
+                    range.start(),
+                    range.end()
+                ))
+            },
+        )
+    }
+
+    fn error(&self, problem: String) -> Error {
+        Error { path: self.path.clone(), problem }
+    }
+}
+
+/// `; did you mean "x"?`, if something is close enough to have been meant.
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    let closest = known.iter().max_by(|left, right| {
+        strsim::jaro_winkler(word, left).total_cmp(&strsim::jaro_winkler(word, right))
+    });
+    match closest {
+        Some(closest) if strsim::jaro_winkler(word, closest) > 0.75 => format!("; did you mean \"{closest}\"?"),
+        Some(_) => format!("; there is {}", known.join(", ")),
+        None => "; it has none at all".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<ChannelSettings, Error> {
+        let declared = [Setting { name: "greeting".into(), help: String::new(), default: Some("hi".into()) }];
+        Settings::parse(Path::new("channels.toml"), text)?.channel(&ChannelName::new("fakechat").unwrap(), &declared)
+    }
+
+    #[test]
+    fn without_a_file_everything_has_its_default() {
+        let settings = parse("").unwrap();
+        assert_eq!(settings.port, None);
+        assert_eq!(settings.keep.age, Duration::from_secs(30 * 86_400));
+        assert_eq!(settings.values["greeting"], "hi");
+    }
+
+    #[test]
+    fn a_channel_wins_over_the_default_table() {
+        let settings = parse(
+            "[default]\nkeep_days = 1\nkeep_mib = 5\n[fakechat]\nport = 80\nkeep_days = 2\n[fakechat.settings]\ngreeting = 7",
+        )
+        .unwrap();
+        assert_eq!(settings.port, Some(80));
+        assert_eq!(settings.keep.age, Duration::from_secs(2 * 86_400));
+        assert_eq!(settings.keep.size, 5 << 20);
+        assert_eq!(settings.values["greeting"], "7");
+    }
+
+    #[test]
+    fn mistakes_are_named_with_their_cure() {
+        for (text, expected) in [
+            ("[fakechat]\nprot = 1", "[fakechat] has no field \"prot\"; did you mean \"port\"?"),
+            ("[fakechat]\nxyz = 1", "has no field \"xyz\"; there is port, keep_days"),
+            ("[fakechat.settings]\ngreting = 1", "no setting \"greting\"; did you mean \"greeting\"?"),
+            ("[fakechat]\nport = 70000", "\"port\" of [fakechat] is 70000, but must be a whole number from 0 to 65535"),
+            ("[default]\nkeep_days = \"x\"", "\"keep_days\" of [default] is \"x\""),
+            ("port = 1", "\"port\" stands outside of any channel"),
+            ("[Fake]\n", "cannot be a channel's name"),
+            ("[fakechat\n", "channels.toml: TOML parse error at line 1"),
+        ] {
+            let error = parse(text).unwrap_err().to_string();
+            assert!(error.contains(expected), "{text:?} gives {error:?}");
+        }
+    }
+}

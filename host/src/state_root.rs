@@ -1,0 +1,90 @@
+//! Where everything of tidegate's is kept.
+//!
+//! ```text
+//! <state root>/channels.toml      settings, written by the user
+//! <state root>/tidegate.log…      the log
+//! <state root>/<channel>/         journal.db, inbox/, outbox/, .env, lock
+//! <cache>/tidegate/               compiled components; can be deleted at any time
+//! ```
+
+use std::{
+    env, fs, io,
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+};
+
+use crate::event::ChannelName;
+
+/// The folder that holds a folder for each channel.
+#[derive(Clone, Debug)]
+pub struct StateRoot(PathBuf);
+
+/// There is no place to keep anything.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nothing says where the user's home is.
+    #[error("there is no home directory: set TIDEGATE_HOME to a folder for tidegate's state")]
+    Nowhere,
+    /// The folder cannot be used.
+    #[error("the state root {} cannot be used: {source}. Make it readable and writable for you, or set TIDEGATE_HOME to another folder", path.display())]
+    Unusable {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl StateRoot {
+    /// `$TIDEGATE_HOME`, else `$CLAUDE_CONFIG_DIR/channels`, else `~/.claude/channels`. Made where it is missing.
+    pub fn find() -> Result<Self, Error> {
+        let path = variable("TIDEGATE_HOME")
+            .or_else(|| Some(variable("CLAUDE_CONFIG_DIR")?.join("channels")))
+            .or_else(|| Some(variable("HOME")?.join(".claude/channels")))
+            .ok_or(Error::Nowhere)?;
+        let usable = || {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
+            let path = fs::canonicalize(&path)?;
+            fs::read_dir(&path)?;
+            rustix::fs::access(&path, rustix::fs::Access::WRITE_OK)?;
+            Ok(path)
+        };
+        usable().map(Self).map_err(|source| Error::Unusable { path: path.clone(), source })
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The user's settings.
+    pub fn settings(&self) -> PathBuf {
+        self.0.join("channels.toml")
+    }
+
+    /// A channel's folder: `$<CHANNEL>_STATE_DIR` where that is set, as the official plugins have it. Made
+    /// where it is missing.
+    pub fn channel(&self, name: &ChannelName) -> Result<PathBuf, Error> {
+        let path = variable(&name.variable("STATE_DIR")).unwrap_or_else(|| self.0.join(&**name));
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&path)
+            .map_err(|source| Error::Unusable { path: path.clone(), source })?;
+        Ok(path)
+    }
+}
+
+/// Where compiled components are kept: `$XDG_CACHE_HOME/tidegate`, else what is customary on this system.
+pub fn cache() -> Result<PathBuf, Error> {
+    let customary = if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" };
+    variable("XDG_CACHE_HOME")
+        .or_else(|| Some(variable("HOME")?.join(customary)))
+        .map(|caches| caches.join("tidegate"))
+        .ok_or(Error::Nowhere)
+}
+
+/// Relative paths in the environment mean nothing: nobody knows where a client starts its servers.
+fn variable(name: &str) -> Option<PathBuf> {
+    env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
+}
