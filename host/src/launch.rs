@@ -189,7 +189,7 @@ impl Launcher {
             None => port_variable(&name)?.or(settings.port).or(descriptor.port).unwrap_or(0),
         };
         let surroundings = Surroundings {
-            journal: Arc::new(Journal::open(&folder.join("journal.db"))?),
+            journal: Journal::open(&folder.join("journal.db"))?,
             files: Files::open(self.root.path(), &folder).map_err(failed)?,
             page: Page::default(),
             secrets: Secrets::read(credentials, &folder.join(".env")).map_err(failed)?,

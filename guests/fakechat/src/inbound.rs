@@ -145,7 +145,7 @@ fn unique() -> String {
     });
     let count = COUNT.get();
     COUNT.set(count.wrapping_add(1));
-    format!("{nonce:x}-{count}")
+    format!("{nonce:x}-{count:08x}")
 }
 
 #[cfg(test)]

@@ -127,6 +127,11 @@ impl Channel {
         Ok(())
     }
 
+    /// Waits while the channel has brought more than the disk has taken.
+    pub async fn breathe(&self) {
+        self.journal().breathe().await;
+    }
+
     /// Carries out what a call has left behind.
     pub(super) fn apply(&self, effects: Effects) -> Result<(), Error> {
         let Effects { state, pushes } = effects;
@@ -134,32 +139,40 @@ impl Channel {
             for (key, value) in &state {
                 self.journal().set_state(key, value.as_deref())?;
             }
-            self.journal().commit(None)?;
+            self.journal().commit()?;
         }
         self.surroundings().page.push(pushes);
         Ok(())
     }
 
-    /// Sees to it that delivery marks are written soon, if nothing else writes them before.
+    /// Sees to it that delivery marks are written soon, and the journal tidied up once there is quiet.
     pub(super) fn settle_soon(self: &Arc<Self>) {
         let mut settling = lock(&self.settling);
-        if !std::mem::replace(&mut *settling, true) {
-            let channel = Arc::clone(self);
-            tokio::spawn(async move {
-                tokio::time::sleep(SETTLE).await;
-                *lock(&channel.settling) = false;
-                channel.settle();
-            });
+        if std::mem::replace(&mut *settling, true) {
+            return;
         }
+        let channel = Arc::clone(self);
+        tokio::spawn(async move {
+            let mut before = None;
+            loop {
+                tokio::time::sleep(SETTLE).await;
+                let commits = channel.settle();
+                if before == Some(commits) {
+                    break;
+                }
+                before = Some(commits);
+            }
+            *lock(&channel.settling) = false;
+            channel.journal().rest();
+        });
     }
 
-    /// Writes delivery marks, if there are any.
-    pub(super) fn settle(&self) {
-        if self.journal().dirty()
-            && let Err(error) = self.journal().commit(None)
-        {
+    /// Writes delivery marks, if there are any. The answer changes with whatever is written.
+    pub(super) fn settle(&self) -> u64 {
+        self.journal().settle().unwrap_or_else(|error| {
             tracing::error!("{}: {error}", self.name());
-        }
+            0
+        })
     }
 
     /// Throws away what is too old: instances and events.

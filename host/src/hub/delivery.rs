@@ -83,7 +83,7 @@ impl Channel {
             };
             let Some((last, _)) = page.last() else { return };
             let last = *last;
-            if let Err(error) = self.journal().commit(Some(last)) {
+            if let Err(error) = self.journal().offer(last) {
                 return tracing::error!("{}: {error}", self.name());
             }
             let suspect = progress.suspect;

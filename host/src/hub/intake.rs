@@ -11,12 +11,20 @@ pub struct Intake<'a> {
     stored: Vec<Delivery>,
     pushes: Vec<Push>,
     written: bool,
+    /// A session waits for what comes.
+    offer: bool,
 }
 
 impl Channel {
     /// Begins to take in news.
     pub fn intake(self: &Arc<Self>) -> Intake<'_> {
-        Intake { channel: self, stored: Vec::new(), pushes: Vec::new(), written: false }
+        Intake {
+            channel: self,
+            stored: Vec::new(),
+            pushes: Vec::new(),
+            written: false,
+            offer: self.has_inbox(),
+        }
     }
 }
 
@@ -30,7 +38,7 @@ impl Intake<'_> {
         }
         let now = clock::now();
         for event in news.events {
-            match journal.append(&event, now)? {
+            match journal.append(&event, now, self.offer)? {
                 Some(seq) => self.stored.push(Delivery { seq, event, redelivered: false }),
                 None => tracing::debug!("{}: {} came again", self.channel.name(), &*event.id),
             }
@@ -43,8 +51,7 @@ impl Intake<'_> {
     /// Makes it durable and lets the page know. What comes back is to be handed to [`Channel::deliver`].
     pub fn store(self) -> Result<Vec<Delivery>, Error> {
         if self.written {
-            let offer = self.stored.last().map(|last| last.seq).filter(|_| self.channel.has_inbox());
-            self.channel.journal().commit(offer)?;
+            self.channel.journal().commit()?;
         }
         self.channel.surroundings().page.push(self.pushes);
         Ok(self.stored)

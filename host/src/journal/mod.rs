@@ -15,12 +15,13 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 
 pub use retention::{Forget, Forgotten, Keep};
 pub use state::{STATE_KEY_LIMIT, STATE_LIMIT, STATE_VALUE_LIMIT};
@@ -76,9 +77,12 @@ pub enum Error {
 /// for the disk is done on another thread.
 #[derive(Debug)]
 pub struct Journal {
-    path: Arc<Path>,
+    path: PathBuf,
     inner: Mutex<Inner>,
-    checkpointing: Arc<AtomicBool>,
+    /// The length of the write-ahead log, as far as it is not in the file yet.
+    log_pages: Arc<AtomicU32>,
+    checkpointing: AtomicBool,
+    checkpointed: Notify,
 }
 
 #[derive(Debug)]
@@ -90,8 +94,8 @@ struct Inner {
     marks: Marks,
     /// The marks in the file are older than these.
     dirty: bool,
-    /// Commits since the last checkpoint.
-    commits: u32,
+    /// How many there have ever been.
+    commits: u64,
     /// At most so many bytes are in the guest's values; 0 if nobody has looked yet.
     state_bytes: u64,
     /// For encoding, kept from one event to the next.
@@ -100,8 +104,9 @@ struct Inner {
 
 impl Journal {
     /// Opens the file, or makes it.
-    pub fn open(path: &Path) -> Result<Self, Error> {
-        let database = schema::open(path)?;
+    pub fn open(path: &Path) -> Result<Arc<Self>, Error> {
+        let log_pages = Arc::<AtomicU32>::default();
+        let database = schema::open(path, Arc::clone(&log_pages))?;
         let inner = Inner {
             database,
             open: false,
@@ -112,10 +117,15 @@ impl Journal {
             state_bytes: 0,
             buffer: Vec::new(),
         };
-        let journal =
-            Self { path: path.into(), inner: Mutex::new(inner), checkpointing: Arc::default() };
+        let journal = Self {
+            path: path.into(),
+            inner: Mutex::new(inner),
+            log_pages,
+            checkpointing: AtomicBool::new(false),
+            checkpointed: Notify::new(),
+        };
         journal.resume()?;
-        Ok(journal)
+        Ok(Arc::new(journal))
     }
 
     /// Reads anew how far things are: another process may have gone on since this one opened the file.
@@ -124,30 +134,64 @@ impl Journal {
         inner.resume().map_err(|source| self.failed(source))
     }
 
-    /// Stores an event, within the open transaction. Nothing, if an event with this id was stored before.
-    pub fn append(&self, event: &Event, now: u64) -> Result<Option<Seq>, Error> {
+    /// Stores an event, within the open transaction. Nothing, if an event with this id was stored before. With
+    /// `offer`, it will be written to a session as soon as that transaction is committed.
+    pub fn append(&self, event: &Event, now: u64, offer: bool) -> Result<Option<Seq>, Error> {
         let mut inner = self.lock();
-        inner.append(event, now).map_err(|source| self.failed(source))
+        inner.append(event, now, offer).map_err(|source| self.failed(source))
     }
 
-    /// Makes durable what was written since the last time. With `offer`, the events are about to be written to
-    /// a session.
-    pub fn commit(&self, offer: Option<Seq>) -> Result<(), Error> {
+    /// Makes durable what was written since the last time.
+    pub fn commit(self: &Arc<Self>) -> Result<(), Error> {
         let mut inner = self.lock();
-        if let Some(seq) = offer {
-            inner.marks.offered = inner.marks.offered.max(seq);
-            inner.dirty = true;
-        }
+        let stretch = || self.log_pages.load(Ordering::Relaxed) / schema::CHECKPOINT_PAGES;
+        let before = stretch();
         inner.commit().map_err(|source| self.failed(source))?;
-        if inner.commits >= schema::CHECKPOINT_COMMITS {
-            inner.commits = 0;
+        if stretch() > before {
             self.checkpoint();
         }
         Ok(())
     }
 
-    /// Notes that events were written to a session. Durable with the next commit; a crash before that makes
-    /// them come again, marked.
+    /// Waits while the write-ahead log is too long. For whoever is about to bring a lot.
+    pub async fn breathe(self: &Arc<Self>) {
+        while self.log_pages.load(Ordering::Relaxed) >= schema::LIMIT_PAGES {
+            let mut done = std::pin::pin!(self.checkpointed.notified());
+            done.as_mut().enable();
+            self.checkpoint();
+            done.await;
+        }
+    }
+
+    /// Notes durably that events up to here are about to be written to a session.
+    pub fn offer(&self, seq: Seq) -> Result<(), Error> {
+        let mut inner = self.lock();
+        if seq > inner.marks.offered {
+            inner.marks.offered = seq;
+            inner.mark().map_err(|source| self.failed(source))?;
+        }
+        inner.commit().map_err(|source| self.failed(source))
+    }
+
+    /// Writes the delivery marks, if they are newer than the file's. The answer is how many commits there have
+    /// ever been.
+    pub fn settle(&self) -> Result<u64, Error> {
+        let mut inner = self.lock();
+        if inner.dirty && !inner.open {
+            inner.mark().and_then(|()| inner.commit()).map_err(|source| self.failed(source))?;
+        }
+        Ok(inner.commits)
+    }
+
+    /// Moves the write-ahead log into the file. To be called when nothing else goes on.
+    pub fn rest(self: &Arc<Self>) {
+        if self.log_pages.load(Ordering::Relaxed) > 0 {
+            self.checkpoint();
+        }
+    }
+
+    /// Notes that events were written to a session. Durable once settled; a crash before that makes them come
+    /// again, marked.
     pub fn delivered(&self, seq: Seq) {
         let mut inner = self.lock();
         if seq > inner.marks.delivered {
@@ -165,12 +209,6 @@ impl Journal {
     /// The last event that was stored.
     pub fn last(&self) -> Seq {
         Seq(self.lock().next.0 - 1)
-    }
-
-    /// Is there anything that the next commit would write?
-    pub fn dirty(&self) -> bool {
-        let inner = self.lock();
-        inner.dirty || inner.open
     }
 
     /// Events after this one, oldest first.
@@ -216,23 +254,28 @@ impl Journal {
     }
 
     fn failed(&self, source: rusqlite::Error) -> Error {
-        Error::Sqlite { path: self.path.to_path_buf(), source }
+        Error::Sqlite { path: self.path.clone(), source }
     }
 
     /// Moves the write-ahead log into the file, on a thread that may wait for the disk.
-    fn checkpoint(&self) {
+    fn checkpoint(self: &Arc<Self>) {
         if self.checkpointing.swap(true, Ordering::AcqRel) {
             return;
         }
-        let (path, running) = (Arc::clone(&self.path), Arc::clone(&self.checkpointing));
+        let journal = Arc::clone(self);
         let work = move || {
-            if let Err(error) = schema::checkpoint(&path) {
-                tracing::warn!("cannot tidy up the journal {}: {error}", path.display());
+            let moved = schema::checkpoint(&journal.path);
+            match moved {
+                Ok(true) => journal.log_pages.store(0, Ordering::Relaxed),
+                Ok(false) => {}
+                Err(error) => tracing::warn!("cannot tidy up the journal {}: {error}", journal.path.display()),
             }
-            running.store(false, Ordering::Release);
+            journal.checkpointing.store(false, Ordering::Release);
+            journal.checkpointed.notify_waiters();
         };
         if std::thread::Builder::new().name("checkpoint".into()).spawn(work).is_err() {
             self.checkpointing.store(false, Ordering::Release);
+            self.checkpointed.notify_waiters();
         }
     }
 }
@@ -246,31 +289,37 @@ impl Inner {
         Ok(())
     }
 
-    fn append(&mut self, event: &Event, now: u64) -> rusqlite::Result<Option<Seq>> {
+    fn append(&mut self, event: &Event, now: u64, offer: bool) -> rusqlite::Result<Option<Seq>> {
         self.begin()?;
         self.buffer.clear();
         serde_json::to_writer(&mut self.buffer, &event.what)
             .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-        let mut statement = self
-            .database
-            .prepare_cached("INSERT OR IGNORE INTO event (seq, id, at, body) VALUES (?1, ?2, ?3, ?4)")?;
-        let stored =
-            statement.execute(params![self.next.0, &*event.id, now.cast_signed(), self.buffer.as_slice()])?;
-        if stored == 0 {
+        let mut statement = self.database.prepare_cached(
+            "INSERT OR IGNORE INTO event (seq, id, at, offered, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?;
+        let row = params![self.next.0, &*event.id, now.cast_signed(), offer, self.buffer.as_slice()];
+        if statement.execute(row)? == 0 {
             return Ok(None);
         }
         let seq = self.next;
         self.next = seq.next();
+        if offer {
+            self.marks.offered = seq;
+        }
         Ok(Some(seq))
     }
 
+    /// Writes the marks, within the open transaction.
+    fn mark(&mut self) -> rusqlite::Result<()> {
+        self.begin()?;
+        self.database
+            .prepare_cached("UPDATE mark SET offered = ?1, delivered = ?2")?
+            .execute(params![self.marks.offered.0, self.marks.delivered.0])?;
+        self.dirty = false;
+        Ok(())
+    }
+
     fn commit(&mut self) -> rusqlite::Result<()> {
-        if self.dirty {
-            self.begin()?;
-            self.database
-                .prepare_cached("UPDATE mark SET offered = ?1, delivered = ?2")?
-                .execute(params![self.marks.offered.0, self.marks.delivered.0])?;
-        }
         if self.open {
             let committed = self.database.prepare_cached("COMMIT")?.execute([]);
             self.open = false;
@@ -280,8 +329,8 @@ impl Inner {
                 self.resume()?;
                 return Err(error);
             }
-            self.dirty = false;
             self.commits += 1;
+
         }
         Ok(())
     }
@@ -289,12 +338,19 @@ impl Inner {
     fn resume(&mut self) -> rusqlite::Result<()> {
         let (offered, delivered) = self
             .database
-            .query_row("SELECT offered, delivered FROM mark", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .query_row("SELECT offered, delivered FROM mark", [], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+            })
             .optional()?
             .unwrap_or_default();
-        let last: i64 = self
-            .database
-            .query_row("SELECT coalesce(max(seq), 0) FROM event", [], |row| row.get(0))?;
+        let last: i64 =
+            self.database.query_row("SELECT coalesce(max(seq), 0) FROM event", [], |row| row.get(0))?;
+        // Only what came after the last mark can have been offered without one.
+        let offered = offered.max(self.database.query_row(
+            "SELECT coalesce(max(seq), 0) FROM event WHERE seq > ?1 AND offered",
+            [delivered],
+            |row| row.get(0),
+        )?);
         self.marks = Marks { offered: Seq(offered), delivered: Seq(delivered) };
         self.next = Seq(last.max(offered).max(delivered) + 1);
         self.dirty = false;

@@ -70,7 +70,6 @@ impl Journal {
             if dropped > 0 {
                 database.execute("UPDATE mark SET dropped = dropped + ?1", [dropped.cast_signed()])?;
             }
-            database.execute_batch("PRAGMA incremental_vacuum")?;
             Ok(dropped)
         };
         work().map_err(|source| self.failed(source))
@@ -95,7 +94,7 @@ impl Journal {
             )?;
             let all = forget.chat.is_none() && forget.sender.is_none() && forget.before.is_none();
             let values = if all { database.execute("DELETE FROM state", [])? } else { 0 };
-            database.execute_batch("COMMIT; PRAGMA incremental_vacuum")?;
+            database.execute_batch("COMMIT; VACUUM")?;
             database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
             Ok(Forgotten { events, values })
         };

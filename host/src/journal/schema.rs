@@ -1,25 +1,37 @@
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
-use rusqlite::{Connection, OpenFlags, config::DbConfig};
+use rusqlite::{Connection, OpenFlags, config::DbConfig, hooks::Wal};
 
 use super::Error;
 
 /// What `PRAGMA user_version` says in a file of this format.
 pub(super) const FORMAT: i32 = 1;
 
-/// After so many commits the write-ahead log is moved into the file. A commit is two or three pages of 4 KiB,
-/// so the log stays at a few MiB, which a start reads in a millisecond or two.
-pub(super) const CHECKPOINT_COMMITS: u32 = 500;
+/// Each time so many pages have been added to the write-ahead log, it is moved into the file while others go on
+/// writing. Most pages are in it many times and are moved once: seldom is cheap.
+pub(super) const CHECKPOINT_PAGES: u32 = 4096;
+
+/// From so many pages on (24 MiB, which a start after a crash reads in some 30 ms), whoever brings more waits for
+/// that: the log can only begin anew once nobody has written for a moment.
+pub(super) const LIMIT_PAGES: u32 = 3 * CHECKPOINT_PAGES;
 
 const TABLES: &str = "
-    PRAGMA auto_vacuum = INCREMENTAL;
+    PRAGMA page_size = 2048;
     PRAGMA journal_mode = WAL;
     BEGIN IMMEDIATE;
     CREATE TABLE IF NOT EXISTS event (
-        seq  INTEGER PRIMARY KEY,
-        id   TEXT NOT NULL UNIQUE,
-        at   INTEGER NOT NULL,       -- when it was stored, milliseconds since the Unix epoch
-        body BLOB NOT NULL           -- JSON
+        seq     INTEGER PRIMARY KEY,
+        id      TEXT NOT NULL UNIQUE,
+        at      INTEGER NOT NULL,    -- when it was stored, milliseconds since the Unix epoch
+        offered INTEGER NOT NULL,    -- 1: it was to be written to a session at once
+        body    BLOB NOT NULL        -- JSON
     ) STRICT;
     CREATE TABLE IF NOT EXISTS mark (
         only      INTEGER PRIMARY KEY CHECK (only = 1),
@@ -36,9 +48,15 @@ const TABLES: &str = "
     COMMIT;
 ";
 
-pub(super) fn open(path: &Path) -> Result<Connection, Error> {
+/// `log_pages` is kept up to date with each commit.
+pub(super) fn open(path: &Path, log_pages: Arc<AtomicU32>) -> Result<Connection, Error> {
     let failed = |source| Error::Sqlite { path: path.to_owned(), source };
-    let database = connect(path).map_err(failed)?;
+    let mut database = connect(path).map_err(failed)?;
+    let hook = move |_: &mut Wal, pages: i32| {
+        log_pages.store(pages.unsigned_abs(), Ordering::Relaxed);
+        Ok(())
+    };
+    database.wal_hook(Some(hook)).map_err(failed)?;
     let found: i32 = database.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
     match found {
         FORMAT => {}
@@ -60,13 +78,17 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     database.execute_batch(
         "PRAGMA synchronous = NORMAL;
          PRAGMA wal_autocheckpoint = 0;
+         PRAGMA journal_size_limit = 4194304;
          PRAGMA cache_size = -512;
          PRAGMA temp_store = MEMORY;",
     )?;
     Ok(database)
 }
 
-/// Moves the write-ahead log into the file as far as that disturbs nobody.
-pub(super) fn checkpoint(path: &Path) -> rusqlite::Result<()> {
-    connect(path)?.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+/// Moves the write-ahead log into the file as far as that disturbs nobody. True if all of it was moved: then the
+/// next commit begins it anew.
+pub(super) fn checkpoint(path: &Path) -> rusqlite::Result<bool> {
+    connect(path)?.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+        Ok(row.get::<_, i64>(1)? == row.get::<_, i64>(2)?)
+    })
 }

@@ -27,7 +27,7 @@ fn event(id: &str, text: &str) -> Event {
     Event { id: EventId::new(id), what: Happening::Message(message) }
 }
 
-fn open() -> (tempfile::TempDir, Journal) {
+fn open() -> (tempfile::TempDir, Arc<Journal>) {
     let directory = tempfile::tempdir().unwrap();
     let journal = Journal::open(&directory.path().join("journal.db")).unwrap();
     (directory, journal)
@@ -40,10 +40,10 @@ fn texts(journal: &Journal) -> Vec<String> {
 #[test]
 fn an_event_is_stored_once() {
     let (_directory, journal) = open();
-    assert_eq!(journal.append(&event("a", "1"), 0).unwrap(), Some(Seq(1)));
-    assert_eq!(journal.append(&event("a", "2"), 0).unwrap(), None);
-    assert_eq!(journal.append(&event("b", "3"), 0).unwrap(), Some(Seq(2)));
-    journal.commit(None).unwrap();
+    assert_eq!(journal.append(&event("a", "1"), 0, false).unwrap(), Some(Seq(1)));
+    assert_eq!(journal.append(&event("a", "2"), 0, false).unwrap(), None);
+    assert_eq!(journal.append(&event("b", "3"), 0, false).unwrap(), Some(Seq(2)));
+    journal.commit().unwrap();
     assert_eq!(texts(&journal), ["1", "3"]);
     assert_eq!(journal.after(Seq(1), 10).unwrap(), [(Seq(2), event("b", "3"))]);
 }
@@ -51,9 +51,9 @@ fn an_event_is_stored_once() {
 #[test]
 fn what_was_not_committed_is_not_there_after_a_crash() {
     let (directory, journal) = open();
-    journal.append(&event("a", "1"), 0).unwrap();
-    journal.commit(Some(Seq(1))).unwrap();
-    journal.append(&event("b", "2"), 0).unwrap();
+    journal.append(&event("a", "1"), 0, true).unwrap();
+    journal.commit().unwrap();
+    journal.append(&event("b", "2"), 0, true).unwrap();
     let other = Journal::open(&directory.path().join("journal.db")).unwrap();
     assert_eq!(texts(&other), ["1"]);
     assert_eq!(other.marks(), Marks { offered: Seq(1), delivered: Seq(0) });
@@ -62,24 +62,25 @@ fn what_was_not_committed_is_not_there_after_a_crash() {
 #[test]
 fn a_number_is_never_used_twice() {
     let (directory, journal) = open();
-    journal.append(&event("a", "1"), 0).unwrap();
-    journal.commit(Some(Seq(1))).unwrap();
+    journal.append(&event("a", "1"), 0, false).unwrap();
+    journal.offer(Seq(1)).unwrap();
     journal.delivered(Seq(1));
-    journal.commit(None).unwrap();
+    journal.settle().unwrap();
     assert_eq!(journal.forget(&Forget::default()).unwrap().events, 1);
     drop(journal);
     let journal = Journal::open(&directory.path().join("journal.db")).unwrap();
-    assert_eq!(journal.append(&event("b", "2"), 0).unwrap(), Some(Seq(2)));
+    assert_eq!(journal.append(&event("b", "2"), 0, false).unwrap(), Some(Seq(2)));
 }
 
 #[test]
 fn retention_spares_what_was_not_delivered() {
     let (_directory, journal) = open();
     for id in ["a", "b", "c"] {
-        journal.append(&event(id, id), 1000).unwrap();
+        journal.append(&event(id, id), 1000, false).unwrap();
     }
+    journal.commit().unwrap();
     journal.delivered(Seq(2));
-    journal.commit(None).unwrap();
+    journal.settle().unwrap();
     let keep = Keep { age: Duration::from_secs(1), size: u64::MAX };
     assert_eq!(journal.retain(keep, 1500).unwrap(), 0);
     assert_eq!(texts(&journal), ["a", "b", "c"]);
@@ -91,9 +92,9 @@ fn retention_spares_what_was_not_delivered() {
 fn a_full_journal_gives_up_its_oldest_events_and_counts_them() {
     let (_directory, journal) = open();
     for number in 0..1000 {
-        journal.append(&event(&number.to_string(), &"x".repeat(1000)), 0).unwrap();
+        journal.append(&event(&number.to_string(), &"x".repeat(1000)), 0, false).unwrap();
     }
-    journal.commit(None).unwrap();
+    journal.commit().unwrap();
     let keep = Keep { age: Duration::MAX, size: 512 << 10 };
     let dropped = journal.retain(keep, 0).unwrap();
     let left = journal.after(Seq(0), 2000).unwrap();
@@ -104,10 +105,10 @@ fn a_full_journal_gives_up_its_oldest_events_and_counts_them() {
 #[test]
 fn forgetting_erases_from_the_disk() {
     let (directory, journal) = open();
-    journal.append(&event("a", "a secret to be forgotten"), 0).unwrap();
-    journal.append(&event("b", "something to keep"), 5000).unwrap();
+    journal.append(&event("a", "a secret to be forgotten"), 0, false).unwrap();
+    journal.append(&event("b", "something to keep"), 5000, false).unwrap();
     journal.set_state("key", Some(b"value")).unwrap();
-    journal.commit(None).unwrap();
+    journal.commit().unwrap();
     let forget = Forget { before: Some(1000), sender: Some(SenderId::new("s")), chat: None };
     assert_eq!(journal.forget(&forget).unwrap(), Forgotten { events: 1, values: 0 });
     assert_eq!(texts(&journal), ["something to keep"]);

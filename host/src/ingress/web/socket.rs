@@ -28,7 +28,7 @@ pub(super) async fn upgrade(State(channel): State<Arc<Channel>>, upgrade: WebSoc
     upgrade
         .max_message_size(FRAME)
         .max_frame_size(FRAME)
-        .read_buffer_size(64 << 10)
+        .read_buffer_size(16 << 10)
         .on_upgrade(move |socket| async move { converse(&channel, socket).await })
 }
 
@@ -113,6 +113,7 @@ async fn signal(
     connection: u64,
     signals: impl IntoIterator<Item = WebSignal>,
 ) -> Option<CloseFrame> {
+    channel.breathe().await;
     let mut intake = channel.intake();
     let mut failed = None;
     for signal in signals {
