@@ -9,32 +9,36 @@ const DAYS: usize = 7;
 
 /// How much is logged.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Level(LevelFilter);
+pub(super) struct Level {
+    file: LevelFilter,
+    stderr: LevelFilter,
+}
+
+impl Level {
+    /// For a terminal where something else is going on: only what matters appears there.
+    pub(super) fn quiet(self) -> Self {
+        Self { stderr: if self.file == LevelFilter::INFO { LevelFilter::WARN } else { self.stderr }, ..self }
+    }
+}
 
 impl FromStr for Level {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         LevelFilter::from_str(text)
-            .map(Self)
+            .map(|level| Self { file: level, stderr: level })
             .map_err(|_| "there is off, error, warn, info, debug, trace".to_owned())
     }
 }
 
 /// Logs to stderr and, with a folder, to a file for each day in it.
 pub(super) fn start(level: Level, folder: Option<&Path>) {
-    // Other crates speak of their own affairs, some of them with the content of messages.
-    let filter = Targets::new()
-        .with_default(level.0.min(LevelFilter::WARN))
-        .with_target("tidegate", level.0)
-        .with_target("guest", level.0)
-        .with_target("rmcp", level.0.min(LevelFilter::ERROR));
     let stderr = fmt::layer()
         .with_writer(io::stderr)
         .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
         .with_target(false)
         .without_time()
-        .with_filter(filter.clone());
+        .with_filter(filter(level.stderr));
     let file = folder.and_then(|folder| {
         RollingFileAppender::builder()
             .rotation(Rotation::DAILY)
@@ -44,7 +48,16 @@ pub(super) fn start(level: Level, folder: Option<&Path>) {
             .build(folder)
             .ok()
     });
-    let file = file.map(|file| fmt::layer().with_writer(file).with_ansi(false).with_filter(filter));
+    let file = file.map(|file| fmt::layer().with_writer(file).with_ansi(false).with_filter(filter(level.file)));
     // Only fails if it was done before.
     let _ = tracing_subscriber::registry().with(stderr).with(file).try_init();
+}
+
+/// Other crates speak of their own affairs, some of them with the content of messages.
+fn filter(level: LevelFilter) -> Targets {
+    Targets::new()
+        .with_default(level.min(LevelFilter::WARN))
+        .with_target("tidegate", level)
+        .with_target("guest", level)
+        .with_target("rmcp", level.min(LevelFilter::ERROR))
 }
