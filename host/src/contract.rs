@@ -73,7 +73,9 @@ pub enum Mismatch {
     #[error("it exports no {PACKAGE}channel: it is a component, but not a tidegate channel")]
     NoChannel,
     /// It exports a channel without any source.
-    #[error("it exports none of poll-source, socket-source and web-source: nothing would ever arrive from it")]
+    #[error(
+        "it exports none of poll-source, socket-source and web-source: nothing would ever arrive from it"
+    )]
     NoSource,
     /// It exports more than one source.
     #[error("it exports more than one source ({0}): a channel has exactly one")]
@@ -159,7 +161,10 @@ mod tests {
         assert_eq!(judged(&["wasi:cli/run@0.2.0"], &[]), Err(Mismatch::NoChannel));
         assert_eq!(judged(&[CHANNEL, OUTBOUND], &[]), Err(Mismatch::NoSource));
         assert_eq!(judged(&[CHANNEL, WEB], &[]), Err(Mismatch::NoOutbound));
-        assert_eq!(judged(&[CHANNEL, OUTBOUND, WEB, POLL], &[]), Err(Mismatch::ManySources("web, poll".into())));
+        assert_eq!(
+            judged(&[CHANNEL, OUTBOUND, WEB, POLL], &[]),
+            Err(Mismatch::ManySources("web, poll".into()))
+        );
         assert_eq!(
             judged(&[CHANNEL, OUTBOUND, WEB], &["wasi:sockets/tcp@0.2.0"]),
             Err(Mismatch::Import("wasi:sockets/tcp@0.2.0".into()))

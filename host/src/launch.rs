@@ -34,7 +34,9 @@ pub struct Order {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// There is no such channel.
-    #[error("there is no channel \"{name}\"{hint} A channel in a file is loaded with --dangerously-load-development-channels FILE")]
+    #[error(
+        "there is no channel \"{name}\"{hint} A channel in a file is loaded with --dangerously-load-development-channels FILE"
+    )]
     Unknown {
         /// As given.
         name: String,
@@ -132,28 +134,33 @@ impl Launcher {
     /// component is told to the session; only if there is nothing left, or the order itself makes no sense, is it
     /// an error.
     pub async fn launch(&self, order: &Order) -> Result<Hub, Error> {
-        let (mut channels, mut broken, mut first) = (Vec::new(), Vec::new(), None);
-        let mut ingresses = Vec::new();
+        let (mut channels, mut errors) = (Vec::new(), Vec::new());
         for builtin in named(&order.names)? {
             match load(&self.engine, builtin.name, builtin.bytes).await {
                 Ok(blueprint) => channels.push(blueprint),
-                Err(error) => report(error, &mut broken, &mut first),
+                Err(error) => errors.push(error),
             }
         }
         for path in &order.development {
             match self.load_file(path, &channels).await {
                 Ok(blueprint) => channels.push(blueprint),
-                Err(error) => report(error, &mut broken, &mut first),
+                Err(error) => errors.push(error),
             }
         }
-        if let Some(error) = first.filter(|_| channels.is_empty()) {
+        if channels.is_empty()
+            && let Some(error) = errors.pop()
+        {
             return Err(error);
+        }
+        let broken = errors.iter().map(|error| format!("A channel is missing: {error}.")).collect();
+        for error in errors {
+            tracing::error!("{error}");
         }
         let webs = channels.iter().filter(|blueprint| blueprint.source == Source::Web).count();
         if order.port.is_some() && webs != 1 {
             return Err(Error::Port(self.root.settings()));
         }
-        let mut running = Vec::new();
+        let (mut running, mut ingresses) = (Vec::new(), Vec::new());
         for blueprint in channels {
             let (channel, ingress) = self.furnish(blueprint, order.port)?;
             running.push(channel);
@@ -255,10 +262,4 @@ fn port_variable(name: &ChannelName) -> Result<Option<u16>, Error> {
         Err(_) => Ok(None),
         Ok(value) => value.trim().parse().map(Some).map_err(|_| Error::PortVariable { variable, value }),
     }
-}
-
-fn report(error: Error, broken: &mut Vec<String>, first: &mut Option<Error>) {
-    tracing::error!("{error}");
-    broken.push(format!("A channel is missing: {error}."));
-    first.get_or_insert(error);
 }

@@ -46,7 +46,8 @@ impl Lock {
             file.rewind()?;
             write!(file, "pid {}, since {}", std::process::id(), clock::iso(clock::now()))
         };
-        introduce().map_err(|source| Error::File { path: folder.join("lock").display().to_string(), source })?;
+        introduce()
+            .map_err(|source| Error::File { path: folder.join("lock").display().to_string(), source })?;
         Ok(lock)
     }
 

@@ -74,13 +74,18 @@ impl Settings {
         let mut tables = BTreeMap::new();
         for (name, value) in document {
             let Value::Table(table) = value else {
-                return Err(error(format!("\"{name}\" stands outside of any channel: put it under [{DEFAULT}] or [a channel's name]")));
+                return Err(error(format!(
+                    "\"{name}\" stands outside of any channel: put it under [{DEFAULT}] or [a channel's name]"
+                )));
             };
             if name != DEFAULT {
                 ChannelName::new(&name).map_err(|problem| error(problem.to_string()))?;
             }
             if let Some(unknown) = table.keys().find(|key| !FIELDS.contains(&key.as_str())) {
-                return Err(error(format!("[{name}] has no field \"{unknown}\"{}", nearest(unknown, FIELDS))));
+                return Err(error(format!(
+                    "[{name}] has no field \"{unknown}\"{}",
+                    nearest(unknown, FIELDS)
+                )));
             }
             tables.insert(name, table);
         }
@@ -120,21 +125,25 @@ impl Settings {
         let given = match own.and_then(|table| table.get("settings")) {
             None => &Table::new(),
             Some(Value::Table(table)) => table,
-            Some(_) => return Err(self.error(format!("\"settings\" of [{name}] must be a table: [{name}.settings]"))),
+            Some(_) => {
+                return Err(self.error(format!("\"settings\" of [{name}] must be a table: [{name}.settings]")));
+            }
         };
         let names: Vec<&str> = declared.iter().map(|setting| setting.name.as_str()).collect();
         if let Some(unknown) = given.keys().find(|key| !names.contains(&key.as_str())) {
             let hint = nearest(unknown, names);
             return Err(self.error(format!("the channel {name} has no setting \"{unknown}\"{hint}")));
         }
-        let value = |setting: &Setting| match given.get(&setting.name) {
-            None => Ok(setting.default.clone()),
-            Some(Value::String(text)) => Ok(Some(text.clone())),
-            Some(value @ (Value::Integer(_) | Value::Boolean(_) | Value::Float(_))) => Ok(Some(value.to_string())),
-            Some(_) => {
-                Err(self.error(format!("\"{}\" of [{name}.settings] must be a text or a number", setting.name)))
-            }
-        };
+        let value =
+            |setting: &Setting| match given.get(&setting.name) {
+                None => Ok(setting.default.clone()),
+                Some(Value::String(text)) => Ok(Some(text.clone())),
+                Some(value @ (Value::Integer(_) | Value::Boolean(_) | Value::Float(_))) => {
+                    Ok(Some(value.to_string()))
+                }
+                Some(_) => Err(self
+                    .error(format!("\"{}\" of [{name}.settings] must be a text or a number", setting.name))),
+            };
         declared
             .iter()
             .filter_map(|setting| {
@@ -155,17 +164,20 @@ impl Settings {
         default: u64,
         range: std::ops::RangeInclusive<u64>,
     ) -> Result<u64, Error> {
-        let found = [name, DEFAULT].into_iter().find_map(|table| Some((table, self.table(table)?.get(field)?)));
+        let found =
+            [name, DEFAULT].into_iter().find_map(|table| Some((table, self.table(table)?.get(field)?)));
         let Some((table, value)) = found else { return Ok(default) };
-        value.as_integer().and_then(|number| u64::try_from(number).ok()).filter(|number| range.contains(number)).ok_or_else(
-            || {
+        value
+            .as_integer()
+            .and_then(|number| u64::try_from(number).ok())
+            .filter(|number| range.contains(number))
+            .ok_or_else(|| {
                 self.error(format!(
                     "\"{field}\" of [{table}] is {value}, but must be a whole number from {} to {}",
                     range.start(),
                     range.end()
                 ))
-            },
-        )
+            })
     }
 
     fn error(&self, problem: String) -> Error {
@@ -176,11 +188,13 @@ impl Settings {
 /// `; did you mean "x"?`, if something is close enough to have been meant.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
-    let closest = known.iter().max_by(|left, right| {
-        strsim::jaro_winkler(word, left).total_cmp(&strsim::jaro_winkler(word, right))
-    });
+    let closest = known
+        .iter()
+        .max_by(|left, right| strsim::jaro_winkler(word, left).total_cmp(&strsim::jaro_winkler(word, right)));
     match closest {
-        Some(closest) if strsim::jaro_winkler(word, closest) > 0.75 => format!("; did you mean \"{closest}\"?"),
+        Some(closest) if strsim::jaro_winkler(word, closest) > 0.75 => {
+            format!("; did you mean \"{closest}\"?")
+        }
         Some(_) => format!("; there is {}", known.join(", ")),
         None => "; it has none at all".to_owned(),
     }
@@ -192,7 +206,8 @@ mod tests {
 
     fn parse(text: &str) -> Result<ChannelSettings, Error> {
         let declared = [Setting { name: "greeting".into(), help: String::new(), default: Some("hi".into()) }];
-        Settings::parse(Path::new("channels.toml"), text)?.channel(&ChannelName::new("fakechat").unwrap(), &declared)
+        Settings::parse(Path::new("channels.toml"), text)?
+            .channel(&ChannelName::new("fakechat").unwrap(), &declared)
     }
 
     #[test]
@@ -221,7 +236,10 @@ mod tests {
             ("[fakechat]\nprot = 1", "[fakechat] has no field \"prot\"; did you mean \"port\"?"),
             ("[fakechat]\nxyz = 1", "has no field \"xyz\"; there is port, keep_days"),
             ("[fakechat.settings]\ngreting = 1", "no setting \"greting\"; did you mean \"greeting\"?"),
-            ("[fakechat]\nport = 70000", "\"port\" of [fakechat] is 70000, but must be a whole number from 0 to 65535"),
+            (
+                "[fakechat]\nport = 70000",
+                "\"port\" of [fakechat] is 70000, but must be a whole number from 0 to 65535",
+            ),
             ("[default]\nkeep_days = \"x\"", "\"keep_days\" of [default] is \"x\""),
             ("port = 1", "\"port\" stands outside of any channel"),
             ("[Fake]\n", "cannot be a channel's name"),

@@ -13,19 +13,19 @@ import { Queue, inTime, pageAddress, program, temporaryFolder } from './server.m
 
 /** A session, made of the SDK's client, and where its page is. */
 async function connect(t) {
+  const client = new Client({ name: 'claude-code', version: '2.1.0' });
+  const folder = await temporaryFolder(t, () => client.close());
   const transport = new StdioClientTransport({
     command: program(),
     args: ['serve', 'fakechat', '--port', '0'],
-    env: { ...process.env, TIDEGATE_HOME: await temporaryFolder(t), FAKECHAT_PORT: '' },
+    env: { ...process.env, TIDEGATE_HOME: folder },
     stderr: 'pipe',
   });
-  const client = new Client({ name: 'claude-code', version: '2.1.0' });
   const session = { client, transport, notifications: new Queue(), errors: [], protocolVersion: null };
   client.fallbackNotificationHandler = async (notification) => { session.notifications.push(notification); };
   client.onerror = (error) => { session.errors.push(error); };
   // The SDK tells the transport what was agreed on, and nobody else.
   transport.setProtocolVersion = (version) => { session.protocolVersion = version; };
-  t.after(() => client.close());
   const address = pageAddress(transport.stderr);
   address.catch(() => {});
   await client.connect(transport);

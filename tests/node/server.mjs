@@ -9,7 +9,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 
 /** Long enough for a machine that is busy with other tests; nothing waits this long unless it fails. */
-export const PATIENCE = 10_000;
+export const PATIENCE = 20_000;
 
 const CHANNEL = 'notifications/claude/channel';
 
@@ -20,10 +20,13 @@ export function program() {
   return path.resolve(file);
 }
 
-/** A folder that is removed when the test is over. */
-export async function temporaryFolder(test) {
+/** A folder for one test. When that is over, `end` ends whatever uses the folder, and the folder goes. */
+export async function temporaryFolder(test, end = () => {}) {
   const folder = await mkdtemp(path.join(tmpdir(), 'tidegate-node-'));
-  test.after(() => rm(folder, { recursive: true, force: true }));
+  test.after(async () => {
+    await end();
+    await rm(folder, { recursive: true, force: true });
+  });
   return folder;
 }
 
@@ -104,8 +107,8 @@ export class Server {
 
   /** A server with a state root of its own, which ends with the test. */
   static async start(test, channelArguments) {
-    const server = new Server(await temporaryFolder(test), channelArguments);
-    test.after(() => server.kill());
+    const folder = await temporaryFolder(test, () => server.kill());
+    const server = new Server(folder, channelArguments);
     await server.start();
     return server;
   }

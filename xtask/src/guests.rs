@@ -39,7 +39,8 @@ pub(crate) fn build(set: Set, install: bool) -> anyhow::Result<()> {
         command.args(["--quiet", "--profile", "guest", "--package", name, "--target-dir"]).arg(&target);
         process::run(&mut command)?;
         let module = target.join("wasm32-unknown-unknown/guest").join(name).with_extension("wasm");
-        let component = encode(&module).with_context(|| format!("cannot make a component of {}", module.display()))?;
+        let component =
+            encode(&module).with_context(|| format!("cannot make a component of {}", module.display()))?;
         let path = directory().join(name).with_extension("wasm");
         // An unchanged file keeps its time, so that the host is not built again.
         if fs::read(&path).ok().as_deref() != Some(&component) {

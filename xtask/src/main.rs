@@ -1,10 +1,11 @@
 //! tidegate's own tasks. `cargo xtask` lists them.
 
-
+mod bench;
+mod floor;
 mod guests;
-
+mod node;
 mod process;
-
+mod tests;
 mod toolchain;
 
 use std::process::ExitCode;
@@ -43,9 +44,12 @@ enum Task {
         dist: bool,
     },
     /// Measure start, memory, latency and throughput of a release build
-    Bench,
+    Bench(bench::Options),
     /// Format, lint and test: what a change must pass
     Check,
+    /// The least that such a server can be, to compare with
+    #[command(hide = true)]
+    Floor,
 }
 
 fn main() -> ExitCode {
@@ -62,19 +66,29 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let install = arguments.install;
     match &arguments.task {
-        Task::Guests { all } => guests::build(if *all { guests::Set::All } else { guests::Set::Shipped }, install),
+        Task::Guests { all } => {
+            guests::build(if *all { guests::Set::All } else { guests::Set::Shipped }, install)
+        }
         Task::Build { dist } => build(*dist, install).map(drop),
         Task::Demo => {
             let program = build(false, install)?;
             process::run(std::process::Command::new(program).args(["try", "fakechat"]))
         }
-        Task::Test { filter } => Ok(drop(filter)),
-        Task::Bench => Ok(()),
+        Task::Test { filter } => tests::run(filter.as_deref(), install),
+        Task::Bench(options) => bench::run(&build(false, install)?, options),
+        Task::Floor => floor::run(),
         Task::Check => {
             process::run(process::cargo().args(["fmt", "--all", "--check"]))?;
             guests::build(guests::Set::All, install)?;
-            process::run(process::cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
-            Ok(())
+            process::run(process::cargo().args([
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--",
+                "-D",
+                "warnings",
+            ]))?;
+            tests::run(None, install)
         }
     }
 }

@@ -1,1 +1,58 @@
+//! Tests that need Node: the official SDK's client, and a browser.
 
+use std::{path::PathBuf, process::Command};
+
+use crate::process;
+
+/// What to do about the Node tests, and why.
+pub(crate) enum Plan {
+    Run { tests: Vec<&'static str>, chromium: Option<PathBuf> },
+    Skip,
+}
+
+/// Looks for Node and Chromium; says by name what is skipped for want of them.
+pub(crate) fn plan(install: bool) -> Plan {
+    let node = process::exists("node") && process::exists("npm") || process::apt(&["nodejs", "npm"], install);
+    if !node {
+        process::say(
+            "SKIPPED interop and browser: node and npm are not installed (apt-get install nodejs npm)",
+        );
+        return Plan::Skip;
+    }
+    let chromium =
+        find_chromium().or_else(|| process::apt(&["chromium"], install).then(find_chromium).flatten());
+    let mut tests = vec!["interop.test.mjs"];
+    if chromium.is_some() {
+        tests.push("browser.test.mjs");
+    } else {
+        process::say(
+            "SKIPPED browser: chromium is not installed (apt-get install chromium, or set CHROMIUM)",
+        );
+    }
+    Plan::Run { tests, chromium }
+}
+
+fn find_chromium() -> Option<PathBuf> {
+    let named = std::env::var_os("CHROMIUM").map(PathBuf::from);
+    let usual =
+        ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].map(PathBuf::from);
+    named.into_iter().chain(usual).find(|path| path.is_file())
+}
+
+/// Runs them against this program.
+pub(crate) fn run(plan: &Plan, program: &std::path::Path) -> anyhow::Result<()> {
+    let Plan::Run { tests, chromium } = plan else { return Ok(()) };
+    let folder = process::root().join("tests/node");
+    process::run(
+        Command::new("npm").args(["ci", "--silent", "--no-audit", "--no-fund"]).current_dir(&folder),
+    )?;
+    let mut node = Command::new("node");
+    node.args(["--test", "--test-reporter=spec"])
+        .args(tests)
+        .current_dir(&folder)
+        .env("TIDEGATE_BIN", program);
+    if let Some(chromium) = chromium {
+        node.env("CHROMIUM", chromium);
+    }
+    process::run(&mut node)
+}

@@ -55,7 +55,10 @@ pub(crate) fn apt(packages: &[&str], install: bool) -> bool {
     say(&format!("installing {}", packages.join(" ")));
     let mut update = Command::new("apt-get");
     let mut install = Command::new("apt-get");
-    install.args(["install", "-y", "--no-install-recommends"]).args(packages).env("DEBIAN_FRONTEND", "noninteractive");
+    install
+        .args(["install", "-y", "--no-install-recommends"])
+        .args(packages)
+        .env("DEBIAN_FRONTEND", "noninteractive");
     output(update.arg("update")).is_some() && output(&mut install).is_some()
 }
 

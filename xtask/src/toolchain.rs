@@ -89,15 +89,17 @@ fn has_target() -> bool {
     let directory = process::output(rustc().args(["--print", "target-libdir", "--target", TARGET]));
     directory.is_some_and(|directory| {
         std::fs::read_dir(directory).is_ok_and(|mut entries| {
-            entries.any(|entry| entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("libstd")))
+            entries.any(|entry| {
+                entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("libstd"))
+            })
         })
     })
 }
 
 /// The toolchain in use, if it has sources, or the system's own.
 fn with_sources() -> Option<Toolchain> {
-    let own = process::output(rustc().args(["--print", "sysroot"]))
-        .map(|sysroot| Path::new(&sysroot).join("bin"));
+    let own =
+        process::output(rustc().args(["--print", "sysroot"])).map(|sysroot| Path::new(&sysroot).join("bin"));
     own.into_iter().chain([PathBuf::from("/usr/bin")]).find_map(|bin| {
         let (cargo, rustc) = (bin.join("cargo"), bin.join("rustc"));
         let sysroot = process::output(Command::new(&rustc).args(["--print", "sysroot"]))?;

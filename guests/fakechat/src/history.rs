@@ -1,7 +1,7 @@
 //! What the page shows after a reload: the session's side from this channel's own state, the person's side
 //! from the host's journal, merged by time.
 
-use tidegate_guest::{Fault, Message, journal, state};
+use tidegate_guest::{Fault, Message, journal, log, state};
 
 use crate::{
     Shown,
@@ -13,11 +13,19 @@ pub(crate) const SLOTS: u32 = 200;
 
 const NEXT: &str = "said/next";
 
-/// Keeps one message of the session's in a ring of [`SLOTS`].
-pub(crate) fn remember(said: &Shown) -> Result<(), String> {
+/// The longest text that is kept, in bytes: [`SLOTS`] of them fit into what a channel may keep.
+const TEXT: usize = 64 << 10;
+
+/// Keeps one message of the session's in a ring of [`SLOTS`]. A page that is open has it in any case.
+pub(crate) fn remember(said: &Shown) {
     let next = next();
-    store(next, said)?;
-    state::set(NEXT, &next.wrapping_add(1).to_le_bytes())
+    let kept = store(next, said).and_then(|()| state::set(NEXT, &next.wrapping_add(1).to_le_bytes()));
+    if let Err(reason) = kept {
+        log::write(
+            log::Level::Warn,
+            &format!("message {} will be missing after a reload: {reason}", said.id),
+        );
+    }
 }
 
 /// Changes a remembered message; false where there is none with this id.
@@ -68,8 +76,15 @@ fn key(slot: u32) -> String {
 }
 
 fn store(slot: u32, said: &Shown) -> Result<(), String> {
-    let bytes = serde_json::to_vec(said).map_err(|error| error.to_string())?;
+    let short = shortened(said);
+    let bytes = serde_json::to_vec(short.as_ref().unwrap_or(said)).map_err(|error| error.to_string())?;
     state::set(&key(slot), &bytes)
+}
+
+fn shortened(said: &Shown) -> Option<Shown> {
+    let kept =
+        said.text.get(..said.text.floor_char_boundary(TEXT)).filter(|kept| kept.len() < said.text.len())?;
+    Some(Shown { text: format!("{kept}\n\n… (the rest is not kept)").into(), ..said.clone() })
 }
 
 /// Newest first, so that an edit, which is nearly always of the latest, finds its message at once.

@@ -3,8 +3,8 @@
 use std::cell::Cell;
 
 use tidegate_guest::{
-    Attachment, AttachmentKind, Audience, Chat, ChatKind, Event, Fault, FieldValue, Happening,
-    Message, Saved, Sender, Upload, environment, page,
+    Attachment, AttachmentKind, Audience, Chat, ChatKind, Event, Fault, FieldValue, Happening, Message,
+    Saved, Sender, Upload, environment, page,
 };
 
 use crate::{
@@ -102,13 +102,7 @@ fn event(id: String, said: Shown, attachments: Vec<Attachment>) -> Event {
         id,
         what: Happening::Message(Message {
             id: said.id.into_owned(),
-            chat: Chat {
-                id: CHAT.into(),
-                kind: ChatKind::Direct,
-                group: None,
-                thread: None,
-                title: None,
-            },
+            chat: Chat { id: CHAT.into(), kind: ChatKind::Direct, group: None, thread: None, title: None },
             sender: Sender { id: CHAT.into(), name: CHAT.into(), is_bot: false },
             text: said.text.into_owned(),
             sent_at: said.ts,
@@ -138,8 +132,7 @@ fn unique() -> String {
         static COUNT: Cell<u64> = const { Cell::new(0) };
     }
     let nonce = NONCE.get().unwrap_or_else(|| {
-        let nonce =
-            environment::random(8).iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+        let nonce = environment::random(8).iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
         NONCE.set(Some(nonce));
         nonce
     });

@@ -1,6 +1,6 @@
 use crate::{
-    bindings::exports::tidegate::channel::{channel, outbound},
     Button, Descriptor, Fault, Format, Identity, Message, Outgoing, Range, Saved, Sent,
+    bindings::exports::tidegate::channel::{channel, outbound},
 };
 
 /// What every channel is and does, whatever its source. See `wit/exports.wit` for each call's contract.
@@ -45,11 +45,7 @@ pub trait Channel {
     }
 
     /// Brings a message's files into the inbox.
-    fn fetch(
-        _chat: String,
-        _message: String,
-        _attachment: Option<String>,
-    ) -> Result<Vec<Saved>, Fault> {
+    fn fetch(_chat: String, _message: String, _attachment: Option<String>) -> Result<Vec<Saved>, Fault> {
         Err(Fault::Unsupported)
     }
 
@@ -90,11 +86,7 @@ impl<T: Channel> outbound::Guest for T {
     fn history(chat: String, range: Range, limit: u32) -> Result<Vec<Message>, Fault> {
         <T as Channel>::history(chat, range, limit)
     }
-    fn fetch(
-        chat: String,
-        message: String,
-        attachment: Option<String>,
-    ) -> Result<Vec<Saved>, Fault> {
+    fn fetch(chat: String, message: String, attachment: Option<String>) -> Result<Vec<Saved>, Fault> {
         <T as Channel>::fetch(chat, message, attachment)
     }
     fn acknowledge(press: String, notice: Option<String>) -> Result<(), Fault> {

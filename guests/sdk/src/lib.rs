@@ -37,8 +37,8 @@ pub use bindings::{
     tidegate::channel::{
         environment, http, journal, log, state,
         types::{
-            Attachment, AttachmentKind, Button, ButtonStyle, Chat, ChatKind, Event, Fault, Format,
-            Happening, Message, Move, Outgoing, Press, Saved, Sender, Upload,
+            Attachment, AttachmentKind, Button, ButtonStyle, Chat, ChatKind, Event, Fault, Format, Happening,
+            Message, Move, Outgoing, Press, Saved, Sender, Upload,
         },
     },
 };

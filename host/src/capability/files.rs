@@ -35,7 +35,7 @@ pub struct Files {
 /// A file that a guest may name but never read.
 #[derive(Clone, Debug)]
 pub struct LocalFile {
-    /// Without any path.
+    /// As its sender or owner calls it, made safe.
     pub name: String,
     /// Guessed from the name, or as the sender said.
     pub media_type: String,
@@ -96,7 +96,12 @@ impl Files {
         };
         let (inbox, inbox_path) = open("inbox")?;
         let (outbox, _) = open("outbox")?;
-        Ok(Self { root: std::fs::canonicalize(root)?, inbox, inbox_path: std::fs::canonicalize(inbox_path)?, outbox })
+        Ok(Self {
+            root: std::fs::canonicalize(root)?,
+            inbox,
+            inbox_path: std::fs::canonicalize(inbox_path)?,
+            outbox,
+        })
     }
 
     /// The path of a file in the inbox, for the session to read.
@@ -106,10 +111,11 @@ impl Files {
 
     /// Begins a file in the inbox. It appears there when it is whole.
     pub fn receive(self: &Files, name: &str) -> io::Result<Incoming> {
-        let name = unique(name)?;
-        let partial = format!(".{name}.partial");
+        let unique = unique(name)?;
+        let partial = format!(".{unique}.partial");
         let file = self.inbox.open_with(&partial, OpenOptions::new().write(true).create_new(true))?;
-        Ok(Incoming { inbox: self.inbox.try_clone()?, file: Some(file.into_std()), partial, name })
+        let (inbox, name) = (self.inbox.try_clone()?, safe_name(name));
+        Ok(Incoming { inbox, file: Some(file.into_std()), partial, unique, name })
     }
 
     /// Opens a file that the session wants to send, and decides about it by what was opened.
@@ -196,6 +202,9 @@ pub struct Incoming {
     inbox: Dir,
     file: Option<File>,
     partial: String,
+    /// The name that it will have in the inbox.
+    unique: String,
+    /// The name that the sender gave it, made safe.
     name: String,
 }
 
@@ -207,10 +216,14 @@ impl Incoming {
 
     /// The file is whole.
     pub fn finish(self, media_type: Option<String>, size: u64) -> io::Result<LocalFile> {
-        self.inbox.rename(&self.partial, &self.inbox, &self.name)?;
+        self.inbox.rename(&self.partial, &self.inbox, &self.unique)?;
         let media_type = media_type.unwrap_or_else(|| self::media_type(&self.name));
-        let name = self.name.clone();
-        Ok(LocalFile { media_type, size, origin: Origin::Inbox(name.clone()), name })
+        Ok(LocalFile {
+            name: self.name.clone(),
+            media_type,
+            size,
+            origin: Origin::Inbox(self.unique.clone()),
+        })
     }
 }
 
@@ -345,7 +358,8 @@ mod tests {
         incoming.writer().unwrap().write_all(b"abc").unwrap();
         assert!(names().iter().all(|name| name.ends_with(".partial")));
         let file = incoming.finish(None, 3).unwrap();
-        assert_eq!(names(), [file.name.clone()]);
+        assert_eq!(file.name, "a.txt");
+        assert!(names().len() == 1 && names()[0].ends_with("-a.txt"), "{:?}", names());
         assert_eq!(file.media_type, "text/plain");
         drop(files.receive("b.txt").unwrap());
         assert_eq!(names().len(), 1);

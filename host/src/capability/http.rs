@@ -13,7 +13,11 @@ impl Host for Tenant {
         Ok(Err(Failure::Denied(DENIED.to_owned())))
     }
 
-    async fn download(&mut self, _request: Request, _name: String) -> wasmtime::Result<Result<Saved, Failure>> {
+    async fn download(
+        &mut self,
+        _request: Request,
+        _name: String,
+    ) -> wasmtime::Result<Result<Saved, Failure>> {
         self.surroundings()?;
         Ok(Err(Failure::Denied(DENIED.to_owned())))
     }

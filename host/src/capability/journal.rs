@@ -6,8 +6,7 @@ const LIMIT: u32 = 1000;
 
 impl Host for Tenant {
     fn recent(&mut self, limit: u32) -> wasmtime::Result<Vec<Message>> {
-        let messages =
-            self.surroundings()?.journal.recent(limit.min(LIMIT)).map_err(wasmtime::Error::new)?;
+        let messages = self.surroundings()?.journal.recent(limit.min(LIMIT)).map_err(wasmtime::Error::new)?;
         Ok(messages.into_iter().map(Message::from).collect())
     }
 }

@@ -63,7 +63,8 @@ fn parse(text: &str) -> BTreeMap<&str, &str> {
             let line = line.trim();
             let (name, value) = line.strip_prefix("export ").unwrap_or(line).split_once('=')?;
             let value = value.trim();
-            let bare = ['"', '\''].into_iter().find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote));
+            let bare =
+                ['"', '\''].into_iter().find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote));
             (!name.starts_with('#')).then_some((name.trim(), bare.unwrap_or(value)))
         })
         .collect()

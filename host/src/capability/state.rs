@@ -21,7 +21,10 @@ impl Host for Tenant {
             return Ok(Err(format!("the value has {} bytes; {STATE_VALUE_LIMIT} are allowed", value.len())));
         }
         if !journal.reserve_state(key.len() + value.len()).map_err(wasmtime::Error::new)? {
-            return Ok(Err(format!("this channel's values would take more than {} MiB together", STATE_LIMIT >> 20)));
+            return Ok(Err(format!(
+                "this channel's values would take more than {} MiB together",
+                STATE_LIMIT >> 20
+            )));
         }
         self.effects.state.insert(key, Some(value));
         Ok(Ok(()))

@@ -38,15 +38,16 @@ impl Forget {
         let root = StateRoot::find()?;
         let name = ChannelName::new(&self.channel)?;
         let path = root.path().join(&*name).join("journal.db");
-        let folder = std::env::var_os(name.variable("STATE_DIR")).map_or_else(|| root.path().join(&*name), Into::into);
+        let folder =
+            std::env::var_os(name.variable("STATE_DIR")).map_or_else(|| root.path().join(&*name), Into::into);
         let path = if folder.is_dir() { folder.join("journal.db") } else { path };
         if !path.is_file() {
             anyhow::bail!("there is nothing of a channel \"{name}\" in {}", root.path().display());
         }
         let everything = self.chat.is_none() && self.sender.is_none() && self.older_than.is_none();
-        let before = self.older_than.map(|age| {
-            clock::now().saturating_sub(u64::try_from(age.as_millis()).unwrap_or(u64::MAX))
-        });
+        let before = self
+            .older_than
+            .map(|age| clock::now().saturating_sub(u64::try_from(age.as_millis()).unwrap_or(u64::MAX)));
         let conditions = journal::Forget {
             chat: self.chat.map(ChatId::new),
             sender: self.sender.map(SenderId::new),
@@ -55,11 +56,19 @@ impl Forget {
         let forgotten = Journal::open(&path)?.forget(&conditions)?;
         let files = if everything { Files::open(root.path(), &folder)?.clear()? } else { 0 };
         let text = if self.json {
-            serde_json::json!({"events": forgotten.events, "values": forgotten.values, "files": files}).to_string() + "\n"
+            serde_json::json!({"events": forgotten.events, "values": forgotten.values, "files": files})
+                .to_string()
+                + "\n"
         } else if everything {
-            format!("{name}: {} messages, {} remembered values and {files} files are erased\n", forgotten.events, forgotten.values)
+            format!(
+                "{name}: {} messages, {} remembered values and {files} files are erased\n",
+                forgotten.events, forgotten.values
+            )
         } else {
-            format!("{name}: {} messages are erased; files stay until everything is forgotten\n", forgotten.events)
+            format!(
+                "{name}: {} messages are erased; files stay until everything is forgotten\n",
+                forgotten.events
+            )
         };
         Ok(output::print(&text)?)
     }

@@ -95,10 +95,17 @@ fn describe(blueprint: &Blueprint, paint: Paint) -> String {
             Place::Frame(pointer) => format!("in socket frames at {pointer}"),
             Place::Verify => "never: only to check signatures".to_owned(),
         };
-        row("secret", &format!("{} (variable {}), sent to {hosts}, {place}. {}", credential.name, credential.env, credential.help));
+        row(
+            "secret",
+            &format!(
+                "{} (variable {}), sent to {hosts}, {place}. {}",
+                credential.name, credential.env, credential.help
+            ),
+        );
     }
     for setting in &descriptor.settings {
-        let default = setting.default.as_deref().map_or("unset".to_owned(), |default| format!("\"{default}\""));
+        let default =
+            setting.default.as_deref().map_or("unset".to_owned(), |default| format!("\"{default}\""));
         row("setting", &format!("{} (default {default}): {}", setting.name, setting.help));
     }
     let imports: Vec<String> = blueprint
@@ -134,7 +141,8 @@ fn features(descriptor: &Descriptor) -> String {
         ("buttons", features.buttons),
         ("threads", features.threads),
     ];
-    let able: Vec<String> = all.iter().filter(|(_, able)| *able).map(|(name, _)| (*name).to_owned()).collect();
+    let able: Vec<String> =
+        all.iter().filter(|(_, able)| *able).map(|(name, _)| (*name).to_owned()).collect();
     listed(&able, "nothing but receive")
 }
 

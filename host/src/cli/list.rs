@@ -62,7 +62,11 @@ impl List {
                 folder: folder.display().to_string(),
             });
         }
-        let text = if self.json { serde_json::to_string_pretty(&entries)? + "\n" } else { table(&entries, Paint::stdout()) };
+        let text = if self.json {
+            serde_json::to_string_pretty(&entries)? + "\n"
+        } else {
+            table(&entries, Paint::stdout())
+        };
         Ok(output::print(&text)?)
     }
 }
@@ -73,11 +77,15 @@ fn table(entries: &[Entry], paint: Paint) -> String {
         let _ = writeln!(text, "{}  {}", paint.bold(&entry.name), entry.summary);
         let state = match (&entry.owner, entry.port) {
             (Some(owner), _) => paint.green(&format!("served ({owner})")),
-            (None, Some(port)) => paint.dim(&format!("not served; its page would be http://127.0.0.1:{port}")),
+            (None, Some(port)) => {
+                paint.dim(&format!("not served; its page would be http://127.0.0.1:{port}"))
+            }
             (None, None) => paint.dim("not served"),
         };
         let _ = writeln!(text, "  {state}\n  {}", paint.dim(&entry.folder));
     }
-    text.push_str("\nTry one here with `tidegate try NAME`; look into a component file with `tidegate inspect FILE`.\n");
+    text.push_str(
+        "\nTry one here with `tidegate try NAME`; look into a component file with `tidegate inspect FILE`.\n",
+    );
     text
 }

@@ -2,7 +2,9 @@ use std::{io, path::Path, str::FromStr};
 
 use tracing::level_filters::LevelFilter;
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
-use tracing_subscriber::{Layer as _, filter::Targets, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing_subscriber::{
+    Layer as _, filter::Targets, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
 
 /// Days of logs that are kept.
 const DAYS: usize = 7;
@@ -48,7 +50,8 @@ pub(super) fn start(level: Level, folder: Option<&Path>) {
             .build(folder)
             .ok()
     });
-    let file = file.map(|file| fmt::layer().with_writer(file).with_ansi(false).with_filter(filter(level.file)));
+    let file =
+        file.map(|file| fmt::layer().with_writer(file).with_ansi(false).with_filter(filter(level.file)));
     // Only fails if it was done before.
     let _ = tracing_subscriber::registry().with(stderr).with(file).try_init();
 }

@@ -40,7 +40,14 @@ const STYLES: styling::Styles = styling::Styles::styled()
 )]
 struct Arguments {
     /// How much is logged, to stderr and to the state root's log: off, error, warn, info, debug, trace
-    #[arg(long, global = true, value_name = "LEVEL", env = "TIDEGATE_LOG", default_value = "info", hide_env = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "LEVEL",
+        env = "TIDEGATE_LOG",
+        default_value = "info",
+        hide_env = true
+    )]
     log: logging::Level,
     #[command(subcommand)]
     command: Command,

@@ -55,7 +55,13 @@ impl Paint {
 /// What others have written, for a terminal: their control characters do nothing here.
 pub(super) fn harmless(text: &str) -> String {
     text.chars()
-        .map(|character| if character.is_control() && character != '\n' && character != '\t' { '\u{fffd}' } else { character })
+        .map(|character| {
+            if character.is_control() && character != '\n' && character != '\t' {
+                '\u{fffd}'
+            } else {
+                character
+            }
+        })
         .collect()
 }
 

@@ -43,10 +43,9 @@ fn happening(what: wire::Happening, given: Given<'_>) -> Happening {
             chat: chat(press.chat),
             message: MessageId::new(press.message),
         }),
-        wire::Happening::Moved(moved) => Happening::Moved {
-            from: ChatId::new(moved.from_chat),
-            to: ChatId::new(moved.to_chat),
-        },
+        wire::Happening::Moved(moved) => {
+            Happening::Moved { from: ChatId::new(moved.from_chat), to: ChatId::new(moved.to_chat) }
+        }
     }
 }
 

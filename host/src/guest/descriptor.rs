@@ -167,7 +167,10 @@ impl TryFrom<wire::Descriptor> for Descriptor {
                 threads: has(wire::Features::THREADS),
             },
             max_text: if wire.max_text == 0 && has(wire::Features::REPLY) {
-                return Err(invalid("max-text", "a channel that replies takes texts longer than 0".to_owned()));
+                return Err(invalid(
+                    "max-text",
+                    "a channel that replies takes texts longer than 0".to_owned(),
+                ));
             } else {
                 wire.max_text
             },

@@ -3,9 +3,9 @@
 mod convert;
 mod descriptor;
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use wasmtime::component::InstancePre;
+use wasmtime::{Store, component::InstancePre};
 
 pub use self::descriptor::{Credential, Descriptor, Features, InvalidDescriptor, Place, Setting, TextUnit};
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     },
     contract::{self, Mismatch, Source, exports, imports},
     event::{ChatId, Event, Format, Message, MessageId},
-    sandbox::{CallError, CompileError, Digest, Engine, Limits, Pool, Resident},
+    sandbox::{Call, CallError, CompileError, Digest, Engine, Limits, Pool, Resident},
 };
 
 /// Describing itself is pure computation: whatever takes longer is stuck.
@@ -69,9 +69,11 @@ impl Blueprint {
         let component = engine.load(label, bytes).await?;
         let source = contract::recognise(engine.wasmtime(), &component)?;
         let link = |error: wasmtime::Error| LoadError::Link(format!("{error:#}"));
-        let imports = component.component_type().imports(engine.wasmtime()).map(|(name, _)| name.to_owned()).collect();
-        let template =
-            crate::capability::linker(&engine).and_then(|linker| linker.instantiate_pre(&component)).map_err(link)?;
+        let imports =
+            component.component_type().imports(engine.wasmtime()).map(|(name, _)| name.to_owned()).collect();
+        let template = crate::capability::linker(&engine)
+            .and_then(|linker| linker.instantiate_pre(&component))
+            .map_err(link)?;
         let indices = exports::channel::GuestIndices::new(&template).map_err(link)?;
         let pool = Pool::new(
             Arc::clone(&engine),
@@ -83,7 +85,15 @@ impl Blueprint {
         let (described, ()) =
             pool.call(DESCRIBE, |store, channel| Box::pin(channel.call_describe(store)), |_| ()).await?;
         let descriptor = Descriptor::try_from(described)?;
-        Ok(Self { engine, template, descriptor, source, digest: Digest::of(bytes), size: bytes.len(), imports })
+        Ok(Self {
+            engine,
+            template,
+            descriptor,
+            source,
+            digest: Digest::of(bytes),
+            size: bytes.len(),
+            imports,
+        })
     }
 
     /// Gives the channel its surroundings: from here on it can be called.
@@ -181,6 +191,20 @@ pub struct Outgoing {
     pub reply_to: Option<MessageId>,
     /// Vetted and opened.
     pub files: Vec<LocalFile>,
+}
+
+/// A call that a guest may answer with a fault.
+trait Question<R>:
+    for<'a> FnOnce(&'a mut Store<Resident<Tenant>>, &'a Exports) -> Call<'a, Result<R, imports::types::Fault>>
+{
+}
+
+impl<R, F> Question<R> for F where
+    F: for<'a> FnOnce(
+        &'a mut Store<Resident<Tenant>>,
+        &'a Exports,
+    ) -> Call<'a, Result<R, imports::types::Fault>>
+{
 }
 
 /// What came of a send.
@@ -282,24 +306,29 @@ impl Guest {
             })
             .await?;
         let none = Handles::default();
-        Ok((messages.into_iter().map(|message| convert::message(message, self.given(&none))).collect(), effects))
+        Ok((
+            messages.into_iter().map(|message| convert::message(message, self.given(&none))).collect(),
+            effects,
+        ))
     }
 
-    /// Brings a message's files into the inbox. The answer is their names there.
+    /// Brings a message's files into the inbox. The answer is their paths there.
     pub async fn fetch(
         &self,
         chat: ChatId,
         message: MessageId,
         attachment: Option<String>,
-    ) -> Result<(Vec<String>, Effects), Error> {
-        let (saved, effects) = self
-            .ask(move |store, exports| {
+    ) -> Result<(Vec<PathBuf>, Effects), Error> {
+        let (saved, effects, handles) = self
+            .ask_with_files(move |store, exports| {
                 Box::pin(async move {
                     exports.outbound.call_fetch(store, &chat, &message, attachment.as_deref()).await
                 })
             })
             .await?;
-        Ok((saved.into_iter().map(|saved| saved.name).collect(), effects))
+        let files = &self.surroundings.files;
+        let paths = saved.iter().filter_map(|saved| Some(files.inbox_path(handles.saved(saved.handle)?)));
+        Ok((paths.collect(), effects))
     }
 
     /// Hands a request to the page; its files are already in the inbox.
@@ -322,7 +351,11 @@ impl Guest {
 
     /// Hands over what a browser's WebSocket did. A fault of the guest's brings no events, but what it has
     /// pushed to the page (an explanation, usually) is still to be carried out.
-    pub async fn receive(&self, connection: u64, signal: WebSignal) -> Result<(News, Option<Fault>), CallError> {
+    pub async fn receive(
+        &self,
+        connection: u64,
+        signal: WebSignal,
+    ) -> Result<(News, Option<Fault>), CallError> {
         let (events, (effects, handles)) = self
             .pool
             .call(
@@ -340,14 +373,14 @@ impl Guest {
         })
     }
 
-    async fn ask<R>(
-        &self,
-        call: impl for<'a> FnOnce(
-            &'a mut wasmtime::Store<Resident<Tenant>>,
-            &'a Exports,
-        ) -> crate::sandbox::Call<'a, Result<R, imports::types::Fault>>,
-    ) -> Result<(R, Effects), Error> {
-        let (result, (effects, _)) = self
+    async fn ask<R>(&self, call: impl Question<R>) -> Result<(R, Effects), Error> {
+        let (result, effects, _) = self.ask_with_files(call).await?;
+        Ok((result, effects))
+    }
+
+    /// Also hands out the files that the call has made.
+    async fn ask_with_files<R>(&self, call: impl Question<R>) -> Result<(R, Effects, Handles), Error> {
+        let (result, (effects, handles)) = self
             .pool
             .call(
                 self.deadline(),
@@ -358,7 +391,7 @@ impl Guest {
                 Tenant::leave,
             )
             .await?;
-        Ok((result.map_err(Fault::from)?, effects))
+        Ok((result.map_err(Fault::from)?, effects, handles))
     }
 
     fn given<'a>(&'a self, handles: &'a Handles) -> convert::Given<'a> {
@@ -378,4 +411,3 @@ impl Guest {
 fn web(exports: &Exports) -> wasmtime::Result<&exports::web_source::Guest> {
     exports.web.as_ref().ok_or_else(|| wasmtime::Error::msg("the channel has no page"))
 }
-

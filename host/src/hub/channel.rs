@@ -107,8 +107,11 @@ impl Channel {
     /// From here on this session gets what arrives, beginning with what has waited for it.
     pub(super) fn attach(self: &Arc<Self>, inbox: Arc<dyn Inbox>) {
         *lock(&self.inbox) = Some(inbox);
-        let channel = Arc::clone(self);
-        tokio::spawn(async move { channel.drain().await });
+        // What waits in the journal is for whoever has taken the channel over.
+        if matches!(self.condition(), Condition::Up { .. }) {
+            let channel = Arc::clone(self);
+            tokio::spawn(async move { channel.drain().await });
+        }
     }
 
     /// The session is gone: what arrives waits for the next.
@@ -195,9 +198,7 @@ impl Channel {
     /// Why nothing can be sent, if that is so.
     pub(super) fn available(&self) -> Result<(), Failure> {
         match self.condition() {
-            Condition::Down { reason } => {
-                Err(Failure::Down { channel: self.name().clone(), reason })
-            }
+            Condition::Down { reason } => Err(Failure::Down { channel: self.name().clone(), reason }),
             Condition::Starting | Condition::Up { .. } => Ok(()),
         }
     }

@@ -117,8 +117,11 @@ impl Channel {
             return Err(Failure::Many { channel: self.name().clone(), count: reply.files.len(), limit });
         }
         let files = &self.surroundings().files;
-        let files =
-            reply.files.iter().map(|path| files.vet(path, descriptor.max_upload)).collect::<Result<_, _>>()?;
+        let files = reply
+            .files
+            .iter()
+            .map(|path| files.vet(path, descriptor.max_upload))
+            .collect::<Result<_, _>>()?;
         let _turn = self.chats.turn(&reply.chat).await;
         let outgoing = Outgoing {
             key: key()?,
@@ -179,10 +182,10 @@ impl Channel {
         attachment: Option<String>,
     ) -> Result<Vec<PathBuf>, Failure> {
         self.available()?;
-        let (names, effects) =
+        let (paths, effects) =
             self.guest.fetch(chat, message, attachment).await.map_err(|error| self.refused(error))?;
         self.apply(effects)?;
-        Ok(names.iter().map(|name| self.surroundings().files.inbox_path(name)).collect())
+        Ok(paths)
     }
 
     fn failed(&self, source: CallError) -> Failure {

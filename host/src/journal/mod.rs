@@ -268,7 +268,9 @@ impl Journal {
             match moved {
                 Ok(true) => journal.log_pages.store(0, Ordering::Relaxed),
                 Ok(false) => {}
-                Err(error) => tracing::warn!("cannot tidy up the journal {}: {error}", journal.path.display()),
+                Err(error) => {
+                    tracing::warn!("cannot tidy up the journal {}: {error}", journal.path.display())
+                }
             }
             journal.checkpointing.store(false, Ordering::Release);
             journal.checkpointed.notify_waiters();
@@ -330,7 +332,6 @@ impl Inner {
                 return Err(error);
             }
             self.commits += 1;
-
         }
         Ok(())
     }

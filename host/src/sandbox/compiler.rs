@@ -40,8 +40,21 @@ pub enum Error {
     Start(#[from] io::Error),
 }
 
+/// What every component begins with.
+const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+/// What every core module begins with.
+const MODULE: &[u8] = b"\0asm\x01\0\0\0";
+
 /// Compiles into a file, in a child process that gets nothing but the bytes and the path.
 pub(super) async fn compile(bytes: &[u8], output: &Path) -> Result<(), Error> {
+    if bytes.starts_with(MODULE) {
+        return Err(Error::Invalid(
+            "it is a core module; `wasm-tools component new` makes a component of one".to_owned(),
+        ));
+    }
+    if !bytes.starts_with(COMPONENT) {
+        return Err(Error::Invalid("it does not begin like one".to_owned()));
+    }
     let mut child = tokio::process::Command::new(std::env::current_exe()?)
         .arg(SUBCOMMAND)
         .arg(output)
@@ -72,7 +85,7 @@ pub(super) async fn compile(bytes: &[u8], output: &Path) -> Result<(), Error> {
     let (status, complaint) = tokio::time::timeout(TIME, work).await.map_err(|_| Error::Slow)??;
     match status.code() {
         Some(0) => Ok(()),
-        Some(1) => Err(Error::Invalid(String::from_utf8_lossy(&complaint).trim().to_owned())),
+        Some(1) => Err(Error::Invalid(one_line(&String::from_utf8_lossy(&complaint)))),
         _ => Err(Error::Died(status)),
     }
 }
@@ -90,6 +103,12 @@ pub fn run(output: &Path) -> Result<(), String> {
         file.sync_all()
     };
     write().map_err(|error| format!("cannot write {}: {error}", output.display()))
+}
+
+/// A complaint is one line, however many the compiler needs.
+fn one_line(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    line.get(..line.floor_char_boundary(300)).unwrap_or_default().to_owned()
 }
 
 fn restrict() -> rustix::io::Result<()> {

@@ -125,7 +125,10 @@ mod tests {
     fn memory_is_summed_over_memories() {
         let mut meter = Meter::new(&Limits { memory: 100, ..Limits::default() });
         assert!(meter.memory_growing(0, 60, None).unwrap());
-        assert!(!meter.memory_growing(0, 60, None).unwrap(), "a second memory does not get a second allowance");
+        assert!(
+            !meter.memory_growing(0, 60, None).unwrap(),
+            "a second memory does not get a second allowance"
+        );
         assert!(meter.memory_growing(0, 40, None).unwrap());
         assert!(meter.exhausted());
         assert_eq!(meter.memory(), 100);

@@ -6,7 +6,7 @@ use std::{
 
 use tokio::sync::Semaphore;
 use wasmtime::{
-    Store, Trap,
+    Store, Trap, UpdateDeadline,
     component::{Instance, InstancePre},
 };
 
@@ -14,6 +14,9 @@ use super::{Engine, Limits, Meter};
 
 /// Idle instances that are kept for the next call.
 const KEPT: usize = 2;
+
+/// How long a guest that computes lets others run at each tick.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// An instance that was idle for longer is thrown away.
 const IDLE: Duration = Duration::from_secs(300);
@@ -132,9 +135,12 @@ impl<T: Send + 'static, E: Send + 'static> Pool<T, E> {
         let mut store = Store::new(self.engine.wasmtime(), resident);
         store.limiter(|resident| &mut resident.meter);
         store.set_hostcall_fuel(self.limits.returned);
-        // At each tick the guest lets others run, and whoever waits for it can give up.
+        // At each tick the guest lets others run, and whoever waits for it can give up. It waits for a moment
+        // itself: a task that is always ready would keep the runtime from looking at its sockets.
         store.set_epoch_deadline(1);
-        store.epoch_deadline_async_yield_and_update(1);
+        store.epoch_deadline_callback(|_| {
+            Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::time::sleep(PAUSE))))
+        });
         let instance = match self.template.instantiate_async(&mut store).await {
             Ok(instance) => instance,
             Err(error) => return Err(self.explain(&error, &store)),
@@ -170,7 +176,8 @@ impl<T: Send + 'static, E: Send + 'static> Pool<T, E> {
         }
         match error.downcast_ref::<Trap>() {
             Some(trap) => CallError::Trap(trap.to_string()),
-            None => CallError::Trap(format!("{error:#}")),
+            // The rest of the chain is a backtrace.
+            None => CallError::Trap(error.root_cause().to_string()),
         }
     }
 }

@@ -114,7 +114,11 @@ impl Serialize for Meta<'_> {
 }
 
 /// The first file has the official plugins' keys; the second one's end in `_2`, and so on.
-fn attach<M: serde::ser::SerializeMap>(meta: &mut M, index: usize, attachment: &Attachment) -> Result<(), M::Error> {
+fn attach<M: serde::ser::SerializeMap>(
+    meta: &mut M,
+    index: usize,
+    attachment: &Attachment,
+) -> Result<(), M::Error> {
     let key = |name: &str| if index == 0 { name.to_owned() } else { format!("{name}_{}", index + 1) };
     if let Some(path) = &attachment.saved {
         if attachment.kind == AttachmentKind::Photo {
@@ -216,10 +220,8 @@ mod tests {
     #[test]
     fn a_guest_cannot_set_what_the_host_sets() {
         let extra = ["chat_id", "file_path", "file_path_2", "attachment_name", "Bad Key", "", "weather"];
-        let message = Message {
-            extra: extra.map(|key| (key.to_owned(), "x".to_owned())).to_vec(),
-            ..message()
-        };
+        let message =
+            Message { extra: extra.map(|key| (key.to_owned(), "x".to_owned())).to_vec(), ..message() };
         let told = told(None, &message, false);
         let meta = told["params"]["meta"].as_object().unwrap();
         assert_eq!(meta.len(), 6);

@@ -48,8 +48,15 @@ pub(super) fn list(hub: &Hub) -> Vec<Tool> {
         tools.push(tool("reply", "Reply", "Send a message to a chat.", &properties, &["chat_id", "text"]));
     }
     if any(|channel| channel.descriptor().features.react) {
-        let properties = json!({"chat_id": chat_id, "message_id": {"type": "string"}, "emoji": {"type": "string"}});
-        tools.push(tool("react", "React", "Put an emoji on a message.", &properties, &["chat_id", "message_id", "emoji"]));
+        let properties =
+            json!({"chat_id": chat_id, "message_id": {"type": "string"}, "emoji": {"type": "string"}});
+        tools.push(tool(
+            "react",
+            "React",
+            "Put an emoji on a message.",
+            &properties,
+            &["chat_id", "message_id", "emoji"],
+        ));
     }
     if any(|channel| channel.descriptor().features.edit) {
         let properties = json!({
@@ -191,7 +198,9 @@ fn target<'a>(hub: &'a Hub, chat_id: &str) -> Result<(&'a Arc<Channel>, ChatId),
         [] => Err(Refused("no channel is loaded".to_owned())),
         [channel] => Ok((channel, ChatId::new(chat_id))),
         [first, ..] => {
-            let found = chat_id.split_once(':').and_then(|(name, chat)| Some((hub.channel(name)?, ChatId::new(chat))));
+            let found = chat_id
+                .split_once(':')
+                .and_then(|(name, chat)| Some((hub.channel(name)?, ChatId::new(chat))));
             found.ok_or_else(|| {
                 let names = hub.channels().iter().map(|channel| &**channel.name()).collect::<Vec<_>>().join(", ");
                 let example = address(first.name(), &ChatId::new(chat_id));
@@ -207,7 +216,9 @@ struct Arguments(JsonObject);
 impl Arguments {
     fn only(&self, known: &[&str]) -> Result<(), Refused> {
         match self.0.keys().find(|key| !known.contains(&key.as_str())) {
-            Some(key) => Err(Refused(format!("there is no argument \"{key}\"; there is {}", known.join(", ")))),
+            Some(key) => {
+                Err(Refused(format!("there is no argument \"{key}\"; there is {}", known.join(", "))))
+            }
             None => Ok(()),
         }
     }
@@ -240,7 +251,9 @@ impl Arguments {
         match self.optional("format")? {
             None | Some("markdown") => Ok(Format::Markdown),
             Some("text" | "plain") => Ok(Format::Plain),
-            Some(other) => Err(Refused(format!("\"format\" must be \"markdown\" or \"text\", not \"{other}\""))),
+            Some(other) => {
+                Err(Refused(format!("\"format\" must be \"markdown\" or \"text\", not \"{other}\"")))
+            }
         }
     }
 }

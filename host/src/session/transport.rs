@@ -75,7 +75,8 @@ impl Pending {
 
     fn end(&self) {
         // A request that was cancelled is never answered, so the count may be too high, but not too low.
-        let _ = self.0.requests.fetch_update(Ordering::AcqRel, Ordering::Acquire, |count| count.checked_sub(1));
+        let _ =
+            self.0.requests.fetch_update(Ordering::AcqRel, Ordering::Acquire, |count| count.checked_sub(1));
         self.0.answered.notify_one();
     }
 }
@@ -147,12 +148,12 @@ impl<R: AsyncRead + Unpin> Transport<R> {
         }
         self.initialized |= method == "initialize";
         match serde_json::from_value(value) {
+            Ok(message) if self.initialized || matches!(message, JsonRpcMessage::Request(_)) => Some(message),
             // rmcp ends the session over anything but a request before the handshake.
-            Ok(_) if !self.initialized && id.is_null() => {
+            Ok(_) => {
                 tracing::debug!("passed over {method:?}, which came before initialize");
                 None
             }
-            Ok(message) => Some(message),
             Err(error) => {
                 self.refuse(&id, INVALID_REQUEST, &format!("the line is no JSON-RPC message: {error}"));
                 None

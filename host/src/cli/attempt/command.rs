@@ -64,7 +64,9 @@ impl Command {
                     Err(error) => Err(format!("the arguments are not a JSON object: {error}")),
                 }
             }
-            unknown => Err(format!("there is no command {unknown}{} (/help lists them)", nearest(unknown, NAMES))),
+            unknown => {
+                Err(format!("there is no command {unknown}{} (/help lists them)", nearest(unknown, NAMES)))
+            }
         }
     }
 }
@@ -84,7 +86,9 @@ mod tests {
         assert_eq!(Command::parse(""), Ok(Command::Nothing));
         assert_eq!(Command::parse("/edit m1 a b"), Ok(Command::Edit("m1".into(), "a b".into())));
         assert_eq!(Command::parse("/file /a.txt"), Ok(Command::File("/a.txt".into(), String::new())));
-        assert!(matches!(Command::parse("/call reply {\"a\": 1}"), Ok(Command::Call(name, _)) if name == "reply"));
+        assert!(
+            matches!(Command::parse("/call reply {\"a\": 1}"), Ok(Command::Call(name, _)) if name == "reply")
+        );
     }
 
     #[test]

@@ -130,7 +130,9 @@ impl Conversation {
             let line = match channel.condition() {
                 Condition::Up { address: Some(address) } => format!("{title}  {}", self.paint.cyan(&address)),
                 Condition::Up { address: None } | Condition::Starting => title,
-                Condition::Down { reason } => format!("{title}  {}", self.paint.red(&format!("down: {reason}"))),
+                Condition::Down { reason } => {
+                    format!("{title}  {}", self.paint.red(&format!("down: {reason}")))
+                }
             };
             text.push_str(&line);
             text.push('\n');
@@ -144,7 +146,9 @@ impl Conversation {
         let attributes: String = meta
             .into_iter()
             .flatten()
-            .map(|(key, value)| format!(" {key}=\"{}\"", output::harmless(value.as_str().unwrap_or_default())))
+            .map(|(key, value)| {
+                format!(" {key}=\"{}\"", output::harmless(value.as_str().unwrap_or_default()))
+            })
             .collect();
         if let Some(chat) = meta.and_then(|meta| meta.get("chat_id")?.as_str()) {
             self.chat = Some(chat.to_owned());
@@ -195,8 +199,12 @@ impl Conversation {
         let request = CallToolRequestParams::new(name).with_arguments(arguments);
         match self.peer.call_tool(request).await {
             Ok(result) => {
-                let text: String =
-                    result.content.iter().filter_map(ContentBlock::as_text).map(|text| text.text.as_str()).collect();
+                let text: String = result
+                    .content
+                    .iter()
+                    .filter_map(ContentBlock::as_text)
+                    .map(|text| text.text.as_str())
+                    .collect();
                 let text = output::harmless(&text);
                 if result.is_error == Some(true) {
                     self.paint.red(&text) + "\n"
@@ -214,15 +222,23 @@ impl Conversation {
                 .iter()
                 .map(|tool| {
                     let required = tool.input_schema.get("required").and_then(Value::as_array);
-                    let required: Vec<&str> = required.into_iter().flatten().filter_map(Value::as_str).collect();
+                    let required: Vec<&str> =
+                        required.into_iter().flatten().filter_map(Value::as_str).collect();
                     let properties = tool.input_schema.get("properties").and_then(Value::as_object);
                     let arguments: Vec<String> = properties
                         .into_iter()
                         .flatten()
-                        .map(|(name, _)| if required.contains(&name.as_str()) { name.clone() } else { format!("[{name}]") })
+                        .map(|(name, _)| {
+                            if required.contains(&name.as_str()) { name.clone() } else { format!("[{name}]") }
+                        })
                         .collect();
                     let about = tool.description.as_deref().unwrap_or_default();
-                    format!("{} {}  {}\n", self.paint.bold(&tool.name), arguments.join(" "), self.paint.dim(about))
+                    format!(
+                        "{} {}  {}\n",
+                        self.paint.bold(&tool.name),
+                        arguments.join(" "),
+                        self.paint.dim(about)
+                    )
                 })
                 .collect(),
             Err(error) => self.paint.red(&format!("{error}")) + "\n",

@@ -26,7 +26,9 @@ pub(super) async fn serve(State(channel): State<Arc<Channel>>, Path(name): Path<
     let media_type = media_type(&name);
     let shown = ["image/", "audio/", "video/"].iter().any(|kind| media_type.starts_with(kind));
     let disposition = if shown && media_type != "image/svg+xml" { "inline" } else { "attachment" };
-    let mut response = Body::from_stream(ReaderStream::with_capacity(tokio::fs::File::from_std(file), 64 << 10)).into_response();
+    let mut response =
+        Body::from_stream(ReaderStream::with_capacity(tokio::fs::File::from_std(file), 64 << 10))
+            .into_response();
     let headers = response.headers_mut();
     for (name, value) in [
         (header::CONTENT_TYPE, media_type),
@@ -44,4 +46,3 @@ pub(super) async fn serve(State(channel): State<Arc<Channel>>, Path(name): Path<
     }
     response
 }
-

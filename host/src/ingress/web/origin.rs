@@ -30,7 +30,10 @@ impl Hosts {
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let host = headers.get(header::HOST).map(text).unwrap_or_default();
         if !self.has(&host) {
-            return Err(format!("This page is not served as {host:?}. Open http://{}/ instead.\n", self.0[0]));
+            return Err(format!(
+                "This page is not served as {host:?}. Open http://{}/ instead.\n",
+                self.0[0]
+            ));
         }
         let mut origins = headers.get_all(header::ORIGIN).iter().map(text);
         match origins.find(|origin| !origin.strip_prefix("http://").is_some_and(|host| self.has(host))) {

@@ -89,8 +89,11 @@ fn convert(response: WebResponse) -> Response {
     *converted.status_mut() = status;
     for (name, value) in response.headers {
         // How the bytes travel is the host's business.
-        let framing = ["connection", "content-length", "transfer-encoding", "upgrade"].contains(&name.as_str());
-        if let (Ok(name), Ok(value), false) = (HeaderName::try_from(name), HeaderValue::try_from(value), framing) {
+        let framing =
+            ["connection", "content-length", "transfer-encoding", "upgrade"].contains(&name.as_str());
+        if let (Ok(name), Ok(value), false) =
+            (HeaderName::try_from(name), HeaderValue::try_from(value), framing)
+        {
             converted.headers_mut().append(name, value);
         }
     }

@@ -15,8 +15,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{capability::web::Frames, guest::WebSignal, hub::Channel};
 
-/// The largest frame from a browser, in bytes: files have their own way.
+/// The largest frame that a guest gets, in bytes: files have their own way.
 const FRAME: usize = 1 << 20;
+
+/// The largest frame that is read at all. Whoever sends one in between is told so; a connection that ends while
+/// bytes are still coming tells nobody anything.
+const READ: usize = 16 << 20;
 
 /// How long to wait for a browser to be told why its connection ends.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -26,8 +30,8 @@ const BATCH: usize = 256;
 
 pub(super) async fn upgrade(State(channel): State<Arc<Channel>>, upgrade: WebSocketUpgrade) -> Response {
     upgrade
-        .max_message_size(FRAME)
-        .max_frame_size(FRAME)
+        .max_message_size(READ)
+        .max_frame_size(READ)
         .read_buffer_size(16 << 10)
         .on_upgrade(move |socket| async move { converse(&channel, socket).await })
 }
@@ -81,6 +85,7 @@ async fn read(
         };
         let farewell = loop {
             match next {
+                Some(Ok(Message::Text(text))) if text.len() > FRAME => break Some(Some(too_large())),
                 Some(Ok(Message::Text(text))) => batch.push(WebSignal::Frame(text.as_str().to_owned())),
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 Some(Ok(Message::Binary(_))) => {
@@ -146,12 +151,16 @@ async fn signal(
 fn explain(error: &axum::Error) -> CloseFrame {
     let text = error.to_string();
     if text.contains("too long") || text.contains("too big") {
-        close(close_code::SIZE, "a frame may have 1 MiB: use /upload for files")
+        too_large()
     } else if text.to_ascii_lowercase().contains("utf-8") {
         close(close_code::INVALID, "a frame was not UTF-8")
     } else {
         close(close_code::PROTOCOL, "a frame was malformed")
     }
+}
+
+fn too_large() -> CloseFrame {
+    close(close_code::SIZE, "a frame may have 1 MiB: use /upload for files")
 }
 
 fn close(code: u16, reason: &'static str) -> CloseFrame {

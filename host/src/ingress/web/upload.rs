@@ -53,8 +53,10 @@ pub(super) async fn read(
     boundary: String,
 ) -> Result<(WebBody, Handles), Rejection> {
     let descriptor = channel.descriptor();
-    let most = u64::from(descriptor.max_uploads).saturating_mul(descriptor.max_upload).saturating_add(TEXT as u64);
-    let announced = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let most =
+        u64::from(descriptor.max_uploads).saturating_mul(descriptor.max_upload).saturating_add(TEXT as u64);
+    let announced =
+        parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: u64| length > most) {
         return Err(too_large(descriptor.max_upload));
     }
@@ -83,7 +85,8 @@ pub(super) async fn read(
 async fn save(channel: &Arc<Channel>, mut field: Field<'_>, limit: u64) -> Result<LocalFile, Rejection> {
     let name = safe_name(field.file_name().unwrap_or_default());
     let media_type = field.content_type().map(ToString::to_string).filter(|text| text.len() <= 100);
-    let mut incoming = channel.surroundings().files.receive(&name).map_err(|error| Rejection::storage(&error))?;
+    let mut incoming =
+        channel.surroundings().files.receive(&name).map_err(|error| Rejection::storage(&error))?;
     let Some(writer) = incoming.writer() else {
         return Err(Rejection::storage(&std::io::Error::other("it is already being written")));
     };
@@ -109,7 +112,10 @@ async fn text(field: Field<'_>, room: &mut usize) -> Result<String, Rejection> {
             std::future::ready(if fits {
                 Ok(bytes)
             } else {
-                Err(Rejection::too_large(format!("The texts of a form may have {} MiB together.\n", TEXT >> 20)))
+                Err(Rejection::too_large(format!(
+                    "The texts of a form may have {} MiB together.\n",
+                    TEXT >> 20
+                )))
             })
         })
         .await?;

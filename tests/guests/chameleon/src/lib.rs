@@ -6,9 +6,9 @@
 use std::hint::black_box;
 
 use tidegate_guest::{
-    Answer, Attachment, AttachmentKind, Audience, Body, Channel, Chat, ChatKind, Descriptor, Event,
-    Fault, Features, Happening, Message, Outgoing, Request, Response, Sender, Sent, Signal,
-    TextUnit, WebSource, environment, log, page, state,
+    Answer, Attachment, AttachmentKind, Audience, Body, Channel, Chat, ChatKind, Descriptor, Event, Fault,
+    Features, Happening, Message, Outgoing, Request, Response, Sender, Sent, Signal, TextUnit, WebSource,
+    environment, log, page, state,
 };
 
 static MARKER: [u8; 32] = *b"BEHAVIOUR=good..................";

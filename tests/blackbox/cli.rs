@@ -1,0 +1,159 @@
+//! What a person types and reads.
+
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    os::unix::fs::PermissionsExt as _,
+    process::Stdio,
+};
+
+use serde_json::Value;
+
+use crate::harness::{Home, Page, chameleon};
+
+/// The one line that a person reads when it does not work.
+fn complaint(home: &Home, arguments: &[&str]) -> String {
+    let output = home.run(arguments, "");
+    assert_eq!(output.status.code(), Some(1), "{}", output.stderr);
+    assert_eq!(output.stdout, "");
+    let lines: Vec<&str> = output.stderr.lines().collect();
+    assert_eq!(lines.len(), 1, "{}", output.stderr);
+    lines[0].to_owned()
+}
+
+#[test]
+fn a_name_that_is_no_channel_is_answered_with_what_was_meant() {
+    let home = Home::new();
+    let text = complaint(&home, &["serve", "fakchat"]);
+    assert!(
+        text.starts_with("tidegate: there is no channel \"fakchat\"; did you mean \"fakechat\"?"),
+        "{text}"
+    );
+    let text = complaint(&home, &["try", "zzz"]);
+    assert!(text.contains("there is fakechat"), "{text}");
+    assert!(complaint(&home, &["serve", "fakechat", "fakechat"]).contains("named twice"));
+}
+
+#[test]
+fn settings_that_make_no_sense_are_named() {
+    let home = Home::new();
+    home.settings("[fakechat]\nprot = 1\n");
+    let text = complaint(&home, &["serve", "fakechat"]);
+    assert!(
+        text.contains("channels.toml: [fakechat] has no field \"prot\"; did you mean \"port\"?"),
+        "{text}"
+    );
+    home.settings("[fakechat]\nport = 0\n");
+    let output = home.command(["serve", "fakechat"]).env("FAKECHAT_PORT", "many").output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("FAKECHAT_PORT is \"many\", which is no port"), "{text}");
+}
+
+#[test]
+fn a_state_root_that_cannot_be_used_is_named_with_its_cure() {
+    let home = Home::new();
+    let file = home.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let output = home.command(["serve", "fakechat"]).env("TIDEGATE_HOME", &file).output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains(&format!("the state root {} cannot be used", file.display())), "{text}");
+    assert!(text.contains("set TIDEGATE_HOME") && text.lines().count() == 1, "{text}");
+    // Root may read and write everything.
+    if !rustix::process::geteuid().is_root() {
+        std::fs::set_permissions(home.path(), std::fs::Permissions::from_mode(0o000)).unwrap();
+        assert!(complaint(&home, &["serve", "fakechat"]).contains("cannot be used"));
+        std::fs::set_permissions(home.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    }
+}
+
+#[test]
+fn list_and_inspect_tell_people_and_scripts_the_same() {
+    let home = Home::new();
+    home.settings("[fakechat]\nport = 4321\n");
+    let text = home.run(["list"], "").stdout;
+    assert!(text.contains("fakechat") && text.contains("http://127.0.0.1:4321"), "{text}");
+    let list: Value = serde_json::from_str(&home.run(["list", "--json"], "").stdout).unwrap();
+    assert_eq!(list[0]["name"], "fakechat");
+    assert_eq!(list[0]["port"], 4321);
+    assert_eq!(list[0]["owner"], Value::Null);
+
+    let text = home.run(["inspect", "fakechat"], "").stdout;
+    assert!(text.contains("no host at all") && text.contains("reply, edit, typing, uploads"), "{text}");
+    assert!(!text.contains('\u{1b}'), "no colours for a script");
+    let file = chameleon(&home, "good");
+    let inspected = home.run(["inspect", "--json", file.to_str().unwrap()], "");
+    let report: Value = serde_json::from_str(&inspected.stdout).unwrap();
+    assert_eq!(report["descriptor"]["name"], "chameleon");
+    assert_eq!(report["source"], "web");
+    assert_eq!(report["contract"], "0.1.0");
+    assert_eq!(report["digest"].as_str().unwrap().len(), 64);
+    let text = complaint(&home, &["inspect", "/no/such/file.wasm"]);
+    assert!(text.contains("/no/such/file.wasm cannot be read"), "{text}");
+}
+
+#[test]
+fn help_and_completions_are_there_for_every_command() {
+    let home = Home::new();
+    let help = home.run(["--help"], "").stdout;
+    for command in ["serve", "try", "list", "inspect", "forget", "completions"] {
+        assert!(help.contains(command), "{help}");
+        let own = home.run([command, "--help"], "").stdout;
+        assert!(own.contains("Usage: tidegate"), "{own}");
+    }
+    assert!(!help.contains("compile-component"), "what is no command for people is not shown");
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(home.run(["completions", shell], "").stdout.contains("tidegate"), "{shell}");
+    }
+    assert!(home.run(["--version"], "").stdout.starts_with("tidegate "));
+}
+
+#[test]
+fn try_reads_lines_and_ends_at_their_end() {
+    let home = Home::new();
+    let mut child = home
+        .command(["try", "fakechat", "--port", "0"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let port = lines.next().unwrap().rsplit(':').next().unwrap().trim().parse().unwrap();
+    lines.next();
+    stdin.write_all(b"too early\n").unwrap();
+    assert!(lines.next().unwrap().contains("nobody has written yet"));
+    let mut page = Page::open(port);
+    page.say("u1", "hello\u{1b}[31m there");
+    let open = lines.next().unwrap();
+    assert!(open.starts_with("<channel chat_id=\"web\"") && open.contains("message_id=\"u1\""), "{open}");
+    assert_eq!(lines.next().unwrap(), "hello\u{fffd}[31m there");
+    assert_eq!(lines.next().unwrap(), "</channel>");
+    stdin.write_all(b"hello back\n").unwrap();
+    let sent = lines.next().unwrap();
+    assert_eq!(page.wait("msg")["text"], "hello back");
+    let id = sent.trim_start_matches("sent (id: ").trim_end_matches(')');
+    stdin.write_all(format!("/edit {id} better\n").as_bytes()).unwrap();
+    assert!(lines.next().unwrap().starts_with("edited"));
+    assert_eq!(page.wait("edit")["text"], "better");
+    stdin.write_all(b"/tools\n/nonsense\n/call reply {\"chat_id\": \"web\"}\n").unwrap();
+    assert!(lines.next().unwrap().starts_with("reply chat_id "));
+    assert!(lines.next().unwrap().starts_with("edit_message "));
+    assert!(lines.next().unwrap().contains("no command /nonsense"));
+    assert!(lines.next().unwrap().contains("\"text\" is missing"));
+    drop(stdin);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn the_log_is_kept_in_the_state_root_at_the_level_that_was_asked_for() {
+    let home = Home::new();
+    let run = |level: &str| {
+        home.run(["serve", "fakechat", "--port", "0", "--log", level], "");
+        let logs = std::fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().path());
+        let log = logs.filter(|path| path.extension().is_some_and(|extension| extension == "log")).next();
+        log.map(|path| std::fs::read_to_string(path).unwrap()).unwrap_or_default()
+    };
+    assert_eq!(run("error"), "");
+    assert!(run("info").contains("fakechat: http://127.0.0.1:"));
+    let output = home.run(["serve", "fakechat", "--log", "loud"], "");
+    assert!(output.stderr.contains("there is off, error, warn"), "{}", output.stderr);
+}

@@ -1,0 +1,426 @@
+//! A folder to run in, the program in it, and the two ends that it connects.
+
+use std::{
+    ffi::OsStr,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use tungstenite::{ClientRequestBuilder, Message, WebSocket};
+
+/// Whatever takes longer has failed. Generous: the machine may be busy.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A state root of its own.
+pub(crate) struct Home(tempfile::TempDir);
+
+impl Home {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub(crate) fn settings(&self, text: &str) {
+        std::fs::write(self.path().join("channels.toml"), text).unwrap();
+    }
+
+    /// The program, not yet started.
+    pub(crate) fn command<I: IntoIterator<Item: AsRef<OsStr>>>(&self, arguments: I) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+        command
+            .args(arguments)
+            .env_clear()
+            .env("TIDEGATE_HOME", self.path())
+            // Shared, so that each component is compiled once.
+            .env("XDG_CACHE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
+        command
+    }
+
+    /// Runs the program to its end.
+    pub(crate) fn run<I: IntoIterator<Item: AsRef<OsStr>>>(&self, arguments: I, input: &str) -> Output {
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        Output {
+            status: output.status,
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Serves on a free port, to a client that has shaken hands.
+    pub(crate) fn serve<I: IntoIterator<Item: AsRef<OsStr>>>(&self, arguments: I) -> Server {
+        let mut server = self.spawn(arguments);
+        server.initialize();
+        server
+    }
+
+    /// Serves on a free port, to a client that has said nothing yet.
+    pub(crate) fn spawn<I: IntoIterator<Item: AsRef<OsStr>>>(&self, arguments: I) -> Server {
+        let mut command = self.command(["serve", "--port", "0"]);
+        command.args(arguments);
+        Server::start(command)
+    }
+}
+
+/// What a run of the program left.
+pub(crate) struct Output {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// The program as an MCP server, spoken to in raw lines.
+pub(crate) struct Server {
+    pub(crate) child: Child,
+    stdin: Option<ChildStdin>,
+    lines: Receiver<String>,
+    log: Receiver<String>,
+    logged: Vec<String>,
+    /// Notifications that came while something else was waited for.
+    events: Vec<Value>,
+    last_id: u64,
+}
+
+impl Server {
+    pub(crate) fn start(mut command: Command) -> Self {
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let stdin = child.stdin.take();
+        let lines = reader(child.stdout.take().unwrap());
+        let log = reader(child.stderr.take().unwrap());
+        Self { child, stdin, lines, log, logged: Vec::new(), events: Vec::new(), last_id: 0 }
+    }
+
+    pub(crate) fn raw(&mut self, bytes: &[u8]) {
+        let stdin = self.stdin.as_mut().unwrap();
+        stdin.write_all(bytes).unwrap();
+        stdin.flush().unwrap();
+    }
+
+    pub(crate) fn send(&mut self, message: &Value) {
+        self.raw(format!("{message}\n").as_bytes());
+    }
+
+    /// The next line on stdout, which must be JSON-RPC: stdout carries nothing else.
+    pub(crate) fn next(&mut self) -> Value {
+        let line = self.lines.recv_timeout(PATIENCE).expect("nothing came from the server");
+        let message: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("on stdout: {line}"));
+        assert_eq!(message["jsonrpc"], "2.0", "{line}");
+        message
+    }
+
+    /// Sends a request and waits for the answer to it.
+    pub(crate) fn request(&mut self, method: &str, params: &Value) -> Value {
+        self.last_id += 1;
+        let id = self.last_id;
+        self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}));
+        self.answer(id)
+    }
+
+    pub(crate) fn answer(&mut self, id: u64) -> Value {
+        loop {
+            let message = self.next();
+            if message["id"] == id {
+                return message;
+            }
+            self.events.push(message);
+        }
+    }
+
+    pub(crate) fn initialize(&mut self) -> Value {
+        let answer = self.request(
+            "initialize",
+            &json!({
+                "protocolVersion": "2025-11-25",
+                "capabilities": {"roots": {}, "elicitation": {}},
+                "clientInfo": {"name": "claude-code", "version": "2.1.197"}
+            }),
+        );
+        self.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
+        answer["result"].clone()
+    }
+
+    /// The params of the next event.
+    pub(crate) fn event(&mut self) -> Value {
+        loop {
+            let message = if self.events.is_empty() { self.next() } else { self.events.remove(0) };
+            if message["method"] == "notifications/claude/channel" {
+                return message["params"].clone();
+            }
+        }
+    }
+
+    pub(crate) fn content(&mut self) -> String {
+        self.event()["content"].as_str().unwrap().to_owned()
+    }
+
+    /// Nothing more arrives than what has arrived: the answer to a request comes after it on the same stream.
+    pub(crate) fn no_event(&mut self) {
+        self.request("ping", &json!({}));
+        assert!(self.events.is_empty(), "{:?}", self.events);
+    }
+
+    /// Calls a tool: the text of the result, and whether it is an error.
+    pub(crate) fn call(&mut self, name: &str, arguments: &Value) -> (String, bool) {
+        let answer = self.request("tools/call", &json!({"name": name, "arguments": arguments}));
+        let result = &answer["result"];
+        let text = result["content"][0]["text"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned();
+        (text, result["isError"] == true)
+    }
+
+    pub(crate) fn reply(&mut self, chat: &str, text: &str) -> (String, bool) {
+        self.call("reply", &json!({"chat_id": chat, "text": text}))
+    }
+
+    /// Waits for a line of the log that contains this.
+    pub(crate) fn log(&mut self, part: &str) -> String {
+        if let Some(line) = self.logged.iter().find(|line| line.contains(part)) {
+            return line.clone();
+        }
+        loop {
+            let line = self
+                .log
+                .recv_timeout(PATIENCE)
+                .unwrap_or_else(|_| panic!("{part:?} is not in {:?}", self.logged));
+            self.logged.push(line.clone());
+            if line.contains(part) {
+                return line;
+            }
+        }
+    }
+
+    /// Where a channel's page is.
+    pub(crate) fn port(&mut self, channel: &str) -> u16 {
+        let line = self.log(&format!("{channel}: http://127.0.0.1:"));
+        line.rsplit(':').next().unwrap().trim().parse().unwrap()
+    }
+
+    pub(crate) fn page(&mut self, channel: &str) -> Page {
+        Page::open(self.port(channel))
+    }
+
+    pub(crate) fn close_stdin(&mut self) {
+        self.stdin = None;
+    }
+
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits for the end: how it ended, and how long that took.
+    pub(crate) fn end(&mut self) -> (ExitStatus, Duration) {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return (status, start.elapsed());
+            }
+            assert!(start.elapsed() < PATIENCE, "the server does not end");
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Whatever is left on stdout.
+    pub(crate) fn rest(&mut self) -> Vec<String> {
+        let mut rest = Vec::new();
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => rest.push(line),
+                Err(RecvTimeoutError::Disconnected) => return rest,
+                Err(RecvTimeoutError::Timeout) => panic!("stdout stays open"),
+            }
+        }
+    }
+
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            self.logged.extend(self.log.try_iter());
+            println!("--- the server's log:\n{}", self.logged.join("\n"));
+        }
+    }
+}
+
+fn reader(stream: impl std::io::Read + Send + 'static) -> Receiver<String> {
+    let (sender, lines) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines() {
+            let Ok(line) = line else { return };
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    lines
+}
+
+/// A browser's WebSocket.
+pub(crate) struct Page(WebSocket<TcpStream>);
+
+impl Page {
+    pub(crate) fn open(port: u16) -> Self {
+        Self::with_headers(port, &[("Origin", &format!("http://127.0.0.1:{port}"))]).unwrap()
+    }
+
+    pub(crate) fn with_headers(port: u16, headers: &[(&str, &str)]) -> Result<Self, String> {
+        let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut request = ClientRequestBuilder::new(format!("ws://127.0.0.1:{port}/ws").parse().unwrap());
+        for (name, value) in headers {
+            request = request.with_header(*name, *value);
+        }
+        let (socket, _) = tungstenite::client(request, stream).map_err(|error| error.to_string())?;
+        Ok(Self(socket))
+    }
+
+    pub(crate) fn frame(&mut self, message: Message) {
+        self.0.send(message).unwrap();
+    }
+
+    pub(crate) fn text(&mut self, text: &str) {
+        self.frame(Message::text(text));
+    }
+
+    /// As a fakechat client says something.
+    pub(crate) fn say(&mut self, id: &str, text: &str) {
+        self.text(&json!({"id": id, "text": text}).to_string());
+    }
+
+    pub(crate) fn next(&mut self) -> Message {
+        self.0.read().expect("nothing came from the page")
+    }
+
+    /// The next frame of this type.
+    pub(crate) fn wait(&mut self, kind: &str) -> Value {
+        loop {
+            if let Message::Text(text) = self.next() {
+                let frame: Value = serde_json::from_str(&text).unwrap();
+                if frame["type"] == kind {
+                    return frame;
+                }
+            }
+        }
+    }
+
+    /// The code and reason of the close that comes next.
+    pub(crate) fn closed(&mut self) -> (u16, String) {
+        loop {
+            match self.0.read() {
+                Ok(Message::Close(Some(frame))) => return (frame.code.into(), frame.reason.to_string()),
+                Ok(_) => {}
+                Err(error) => panic!("closed without a reason: {error}"),
+            }
+        }
+    }
+}
+
+/// An HTTP response.
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Response {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+/// One HTTP request, byte by byte as a test wants it.
+pub(crate) fn http(port: u16, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut head =
+        format!("{method} {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
+    if !headers.iter().any(|(name, _)| *name == "Host") {
+        head += &format!("Host: 127.0.0.1:{port}\r\n");
+    }
+    for (name, value) in headers {
+        head += &format!("{name}: {value}\r\n");
+    }
+    stream.write_all(format!("{head}\r\n").as_bytes()).unwrap();
+    // A server that refuses early reads no further.
+    let _ = stream.write_all(body);
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes);
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("no HTTP response");
+    let head = String::from_utf8(bytes[..end].to_vec()).unwrap().to_lowercase();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    let mut body = bytes[end + 4..].to_vec();
+    if head.contains("transfer-encoding: chunked") {
+        body = unchunk(&body);
+    }
+    Response { status, head, body }
+}
+
+fn unchunk(mut body: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::new();
+    while let Some(end) = body.windows(2).position(|window| window == b"\r\n") {
+        let length = usize::from_str_radix(std::str::from_utf8(&body[..end]).unwrap(), 16).unwrap();
+        whole.extend_from_slice(&body[end + 2..end + 2 + length]);
+        body = &body[(end + 4 + length).min(body.len())..];
+    }
+    whole
+}
+
+/// A form as a browser sends it.
+pub(crate) fn upload(port: u16, id: &str, text: &str, file_name: &str, bytes: &[u8]) -> Response {
+    let mut body = Vec::new();
+    for (name, value) in [("id", id), ("text", text)] {
+        body.extend(
+            format!("--edge\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").bytes(),
+        );
+    }
+    body.extend(
+        format!("--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{file_name}\"\r\n\r\n")
+            .bytes(),
+    );
+    body.extend_from_slice(bytes);
+    body.extend(b"\r\n--edge--\r\n");
+    http(port, "POST", "/upload", &[("Content-Type", "multipart/form-data; boundary=edge")], &body)
+}
+
+/// The guest that misbehaves in this way, as a file.
+pub(crate) fn chameleon(home: &Home, behaviour: &str) -> PathBuf {
+    let path = home.path().join(format!("{behaviour}.wasm"));
+    let mut bytes = fixture();
+    let marker: Vec<u8> = format!("BEHAVIOUR={behaviour}").into_bytes();
+    let at = bytes.windows(10).position(|window| window == b"BEHAVIOUR=").unwrap();
+    bytes[at..at + 32].fill(b'.');
+    bytes[at..at + marker.len()].copy_from_slice(&marker);
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+/// The same guest's bytes, as it was built.
+pub(crate) fn fixture() -> Vec<u8> {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let path = target.join("guests/chameleon.wasm");
+    std::fs::read(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}: run `cargo xtask guests --all`", path.display()))
+}
