@@ -4,7 +4,7 @@ use std::fmt;
 
 use wasmtime::{Engine, component::types::ComponentItem};
 
-#[expect(missing_docs, clippy::all, clippy::pedantic, reason = "generated; wit/ has the documentation")]
+#[expect(missing_docs, reason = "generated; wit/ has the documentation")]
 mod generated {
     wasmtime::component::bindgen!({
         path: "../wit",

@@ -126,7 +126,9 @@ impl Settings {
             None => &Table::new(),
             Some(Value::Table(table)) => table,
             Some(_) => {
-                return Err(self.error(format!("\"settings\" of [{name}] must be a table: [{name}.settings]")));
+                return Err(
+                    self.error(format!("\"settings\" of [{name}] must be a table: [{name}.settings]"))
+                );
             }
         };
         let names: Vec<&str> = declared.iter().map(|setting| setting.name.as_str()).collect();
@@ -214,7 +216,7 @@ mod tests {
     fn without_a_file_everything_has_its_default() {
         let settings = parse("").unwrap();
         assert_eq!(settings.port, None);
-        assert_eq!(settings.keep.age, Duration::from_secs(30 * 86_400));
+        assert_eq!(settings.keep.age, Duration::from_hours(720));
         assert_eq!(settings.values["greeting"], "hi");
     }
 
@@ -225,7 +227,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(settings.port, Some(80));
-        assert_eq!(settings.keep.age, Duration::from_secs(2 * 86_400));
+        assert_eq!(settings.keep.age, Duration::from_hours(48));
         assert_eq!(settings.keep.size, 5 << 20);
         assert_eq!(settings.values["greeting"], "7");
     }

@@ -25,10 +25,10 @@ pub(crate) struct Options {
     runs: usize,
     /// Messages one after the other
     #[arg(long, default_value_t = 3000)]
-    messages: usize,
+    messages: u32,
     /// Messages all at once
     #[arg(long, default_value_t = 50_000)]
-    burst: usize,
+    burst: u32,
 }
 
 /// What is measured, with its unit.
@@ -98,7 +98,7 @@ fn measure(program: &Path, arguments: &[&str], options: &Options) -> anyhow::Res
         server.event()?;
         inward.push(sent.elapsed().as_secs_f64() * 1e6);
     }
-    let cpu = (server.cpu() - cpu) / options.messages as f64 * 1e6;
+    let cpu = (server.cpu() - cpu) / f64::from(options.messages) * 1e6;
 
     let mut outward = Vec::new();
     for number in 0..options.messages / 2 {
@@ -126,7 +126,7 @@ fn measure(program: &Path, arguments: &[&str], options: &Options) -> anyhow::Res
         }
     }
     let took = begun.elapsed().as_secs_f64();
-    let burst_cpu = (server.cpu() - burst_cpu) / burst as f64 * 1e6;
+    let burst_cpu = (server.cpu() - burst_cpu) / f64::from(burst) * 1e6;
     let after = server.memory();
     drop(sender.join());
     server.stop()?;
@@ -135,12 +135,12 @@ fn measure(program: &Path, arguments: &[&str], options: &Options) -> anyhow::Res
         median(stops),
         idle,
         after,
-        quantile(&mut inward, 0.5),
-        quantile(&mut inward, 0.99),
+        quantile(&mut inward, 50),
+        quantile(&mut inward, 99),
         cpu,
-        quantile(&mut outward, 0.5),
-        quantile(&mut outward, 0.99),
-        burst as f64 / took,
+        quantile(&mut outward, 50),
+        quantile(&mut outward, 99),
+        f64::from(burst) / took,
         burst_cpu,
     ])
 }
@@ -164,7 +164,7 @@ fn another_channel(program: &Path) -> anyhow::Result<f64> {
     Ok(memory.iter().rev().copied().reduce(|more, less| more - less).unwrap_or_default())
 }
 
-fn frame(number: usize) -> Message {
+fn frame(number: u32) -> Message {
     Message::text(format!("{{\"id\": \"u{number}\", \"text\": \"message {number}\"}}"))
 }
 
@@ -269,11 +269,12 @@ impl Server {
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
-    quantile(&mut values, 0.5)
+    quantile(&mut values, 50)
 }
 
-fn quantile(values: &mut [f64], share: f64) -> f64 {
+/// So many hundredths of the values are smaller.
+fn quantile(values: &mut [f64], hundredths: usize) -> f64 {
     values.sort_by(f64::total_cmp);
-    let index = (values.len() as f64 * share) as usize;
+    let index = values.len() * hundredths / 100;
     values.get(index.min(values.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
 }

@@ -19,8 +19,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
     for line in std::io::stdin().lock().lines() {
         let message: Value = serde_json::from_str(&line?)?;
         let Some(id) = message.get("id") else { continue };
-        let result = if message["method"] == "tools/call" {
-            let frame = json!({"type": "msg", "id": "m", "from": "assistant", "text": message["params"]["arguments"]["text"], "ts": 0});
+        let result = if message.get("method").is_some_and(|method| method == "tools/call") {
+            let frame = json!({"type": "msg", "id": "m", "from": "assistant", "text": message.pointer("/params/arguments/text"), "ts": 0});
             if let Some(page) = page.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
                 page.send(Message::text(frame.to_string()))?;
             }
@@ -48,7 +48,7 @@ fn listen(listener: &TcpListener, page: &Mutex<Option<WebSocket<TcpStream>>>) ->
             let frame: Value = serde_json::from_str(&text)?;
             let mut line = json!({
                 "jsonrpc": "2.0", "method": "notifications/claude/channel",
-                "params": {"content": frame["text"], "meta": {"chat_id": "web", "message_id": frame["id"], "user": "web"}}
+                "params": {"content": frame.get("text"), "meta": {"chat_id": "web", "message_id": frame.get("id"), "user": "web"}}
             })
             .to_string();
             line.push('\n');

@@ -14,6 +14,14 @@
 
 #[cfg(feature = "web")]
 #[doc(hidden)]
+#[allow(
+    clippy::all,
+    clippy::pedantic,
+    clippy::restriction,
+    clippy::nursery,
+    clippy::allow_attributes,
+    reason = "generated: which lints it breaks is wit-bindgen's affair"
+)]
 pub mod bindings {
     wit_bindgen::generate!({
         path: "../../wit",

@@ -38,11 +38,11 @@ impl Intake<'_> {
         }
         let now = clock::now();
         for event in news.events {
-            match journal.append(&event, now, self.offer)? {
-                Some(seq) => self.stored.push(Delivery { seq, event, redelivered: false }),
-                None => tracing::debug!("{}: {} came again", self.channel.name(), &*event.id),
-            }
             self.written = true;
+            // One that came again is in the journal already.
+            if let Some(seq) = journal.append(&event, now, self.offer)? {
+                self.stored.push(Delivery { seq, event, redelivered: false });
+            }
         }
         self.pushes.extend(news.effects.pushes);
         Ok(())

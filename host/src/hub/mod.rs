@@ -20,7 +20,7 @@ pub use self::{
 use crate::event::ChannelName;
 
 /// How often channels are tidied up.
-const UPKEEP: Duration = Duration::from_secs(600);
+const UPKEEP: Duration = Duration::from_mins(10);
 
 /// How long a delivery mark may wait for company before it is written by itself.
 const SETTLE: Duration = Duration::from_millis(100);

@@ -15,7 +15,7 @@ use crate::event::{Chat, ChatId};
 /// How often the sign is repeated: platforms let it fade after five seconds or more.
 const REPEAT: Duration = Duration::from_secs(4);
 /// Whatever takes longer is most likely no answer at all.
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_mins(5);
 
 /// The chats that wait for an answer.
 #[derive(Debug, Default)]

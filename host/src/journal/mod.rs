@@ -35,6 +35,7 @@ pub struct Seq(pub(crate) i64);
 
 impl Seq {
     /// The one after this.
+    #[must_use]
     pub fn next(self) -> Self {
         Self(self.0 + 1)
     }
@@ -269,7 +270,7 @@ impl Journal {
                 Ok(true) => journal.log_pages.store(0, Ordering::Relaxed),
                 Ok(false) => {}
                 Err(error) => {
-                    tracing::warn!("cannot tidy up the journal {}: {error}", journal.path.display())
+                    tracing::warn!("cannot tidy up the journal {}: {error}", journal.path.display());
                 }
             }
             journal.checkpointing.store(false, Ordering::Release);

@@ -129,7 +129,7 @@ fn state_is_read_back_within_its_transaction() {
 fn state_is_limited_as_a_whole() {
     let (_directory, journal) = open();
     let value = vec![0; STATE_VALUE_LIMIT];
-    let fit = STATE_LIMIT as usize / STATE_VALUE_LIMIT - 2;
+    let fit = usize::try_from(STATE_LIMIT).unwrap() / STATE_VALUE_LIMIT - 2;
     for number in 0..fit {
         assert!(journal.reserve_state(value.len() + 10).unwrap());
         journal.set_state(&number.to_string(), Some(&value)).unwrap();

@@ -18,7 +18,7 @@ use super::engine::configuration;
 pub const SUBCOMMAND: &str = "compile-component";
 
 /// A component written in JavaScript is 12 MB and takes 9 s.
-const TIME: Duration = Duration::from_secs(120);
+const TIME: Duration = Duration::from_mins(2);
 
 /// Address space for the compiler, in bytes. The same component needs 380 MB.
 const MEMORY: u64 = 4 << 30;

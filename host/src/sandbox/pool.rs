@@ -19,7 +19,7 @@ const KEPT: usize = 2;
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// An instance that was idle for longer is thrown away.
-const IDLE: Duration = Duration::from_secs(300);
+const IDLE: Duration = Duration::from_mins(5);
 
 /// What a store holds: the sandbox's own account, and whatever the host's functions need.
 #[derive(Debug)]

@@ -72,9 +72,10 @@ impl ServerHandler for Server {
         _context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let arguments = request.arguments.unwrap_or_default();
-        let called = match self.tools.iter().any(|tool| tool.name == request.name) {
-            true => tools::call(&self.hub, &request.name, arguments).await,
-            false => None,
+        let called = if self.tools.iter().any(|tool| tool.name == request.name) {
+            tools::call(&self.hub, &request.name, arguments).await
+        } else {
+            None
         };
         called.map(CallToolResponse::from).ok_or_else(|| {
             let names = self.tools.iter().map(|tool| &*tool.name).collect::<Vec<_>>().join(", ");

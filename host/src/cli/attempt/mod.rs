@@ -5,6 +5,8 @@
 mod command;
 mod terminal;
 
+use std::fmt::Write as _;
+
 use clap::Args;
 use rmcp::{
     ClientHandler, RoleClient, ServiceExt as _,
@@ -143,13 +145,10 @@ impl Conversation {
     /// An event, as the session sees it.
     fn show(&mut self, event: &Value) -> String {
         let meta = event.get("meta").and_then(Value::as_object);
-        let attributes: String = meta
-            .into_iter()
-            .flatten()
-            .map(|(key, value)| {
-                format!(" {key}=\"{}\"", output::harmless(value.as_str().unwrap_or_default()))
-            })
-            .collect();
+        let mut attributes = String::new();
+        for (key, value) in meta.into_iter().flatten() {
+            let _ = write!(attributes, " {key}=\"{}\"", output::harmless(value.as_str().unwrap_or_default()));
+        }
         if let Some(chat) = meta.and_then(|meta| meta.get("chat_id")?.as_str()) {
             self.chat = Some(chat.to_owned());
         }
@@ -217,31 +216,27 @@ impl Conversation {
     }
 
     async fn tools(&self) -> String {
-        match self.peer.list_all_tools().await {
-            Ok(tools) => tools
-                .iter()
-                .map(|tool| {
-                    let required = tool.input_schema.get("required").and_then(Value::as_array);
-                    let required: Vec<&str> =
-                        required.into_iter().flatten().filter_map(Value::as_str).collect();
-                    let properties = tool.input_schema.get("properties").and_then(Value::as_object);
-                    let arguments: Vec<String> = properties
-                        .into_iter()
-                        .flatten()
-                        .map(|(name, _)| {
-                            if required.contains(&name.as_str()) { name.clone() } else { format!("[{name}]") }
-                        })
-                        .collect();
-                    let about = tool.description.as_deref().unwrap_or_default();
-                    format!(
-                        "{} {}  {}\n",
-                        self.paint.bold(&tool.name),
-                        arguments.join(" "),
-                        self.paint.dim(about)
-                    )
-                })
-                .collect(),
-            Err(error) => self.paint.red(&format!("{error}")) + "\n",
+        let tools = match self.peer.list_all_tools().await {
+            Ok(tools) => tools,
+            Err(error) => return self.paint.red(&error.to_string()) + "\n",
+        };
+        let mut text = String::new();
+        for tool in tools {
+            let list = |key| tool.input_schema.get(key);
+            let required: Vec<&str> = list("required")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .collect();
+            let _ = write!(text, "{}", self.paint.bold(&tool.name));
+            for (name, _) in list("properties").and_then(Value::as_object).into_iter().flatten() {
+                let (open, close) = if required.contains(&name.as_str()) { ("", "") } else { ("[", "]") };
+                let _ = write!(text, " {open}{name}{close}");
+            }
+            let about = tool.description.as_deref().unwrap_or_default();
+            let _ = writeln!(text, "  {}", self.paint.dim(about));
         }
+        text
     }
 }

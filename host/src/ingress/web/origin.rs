@@ -1,7 +1,7 @@
 //! Who may talk to the page: this machine's own browser tabs of this page, and programs that are no browser.
 //!
 //! The `Host` check stops a foreign name that resolves to loopback (DNS rebinding); the `Origin` check stops
-//! another site's scripts, forms and WebSockets.
+//! another site's scripts, forms and sockets.
 
 use std::sync::Arc;
 
