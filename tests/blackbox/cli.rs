@@ -148,8 +148,8 @@ fn the_log_is_kept_in_the_state_root_at_the_level_that_was_asked_for() {
     let home = Home::new();
     let run = |level: &str| {
         home.run(["serve", "fakechat", "--port", "0", "--log", level], "");
-        let logs = std::fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().path());
-        let log = logs.filter(|path| path.extension().is_some_and(|extension| extension == "log")).next();
+        let mut logs = std::fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().path());
+        let log = logs.find(|path| path.extension().is_some_and(|extension| extension == "log"));
         log.map(|path| std::fs::read_to_string(path).unwrap()).unwrap_or_default()
     };
     assert_eq!(run("error"), "");

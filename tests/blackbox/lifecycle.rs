@@ -41,8 +41,9 @@ fn a_script_that_writes_its_lines_and_closes_gets_its_answers() {
         json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {
             "name": "reply", "arguments": {"chat_id": "web", "text": "x"}}}),
     ];
-    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-    server.raw(text.as_bytes());
+    for line in lines {
+        server.send(&line);
+    }
     server.close_stdin();
     assert!(server.end().0.success());
     let rest = server.rest();

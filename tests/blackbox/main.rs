@@ -1,5 +1,14 @@
 //! Black-box tests: the built program, as its users and its enemies meet it.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 mod cli;
 mod client;
 mod harness;

@@ -85,9 +85,9 @@ fn uploads_beyond_the_limit_leave_nothing_behind() {
          Content-Type: multipart/form-data; boundary=edge\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).unwrap();
-    let part = b"--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n";
-    write!(stream, "{:x}\r\n", part.len()).unwrap();
-    stream.write_all(part).unwrap();
+    let opening = b"--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n";
+    write!(stream, "{:x}\r\n", opening.len()).unwrap();
+    stream.write_all(opening).unwrap();
     stream.write_all(b"\r\n").unwrap();
     for _ in 0..60 {
         let mut chunk = format!("{:x}\r\n", 1 << 20).into_bytes();
