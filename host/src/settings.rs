@@ -6,7 +6,7 @@
 //!
 //! [fakechat]
 //! port = 8788               # web channels: the loopback port
-//! keep_days = 7             # delivered messages are erased after so many days …
+//! keep_days = 7             # delivered messages and files are erased after so many days …
 //! keep_mib = 64             # … or when the journal is larger than this
 //! memory_mib = 64           # the guest's memory
 //! deadline_seconds = 10     # how long one call of the guest may take

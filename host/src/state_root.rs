@@ -62,10 +62,14 @@ impl StateRoot {
         self.0.join("channels.toml")
     }
 
-    /// A channel's folder: `$<CHANNEL>_STATE_DIR` where that is set, as the official plugins have it. Made
-    /// where it is missing.
+    /// A channel's folder: `$<CHANNEL>_STATE_DIR` where that is set, as the official plugins have it.
+    pub fn folder(&self, name: &ChannelName) -> PathBuf {
+        variable(&name.variable("STATE_DIR")).unwrap_or_else(|| self.0.join(&**name))
+    }
+
+    /// A channel's folder, made where it is missing.
     pub fn channel(&self, name: &ChannelName) -> Result<PathBuf, Error> {
-        let path = variable(&name.variable("STATE_DIR")).unwrap_or_else(|| self.0.join(&**name));
+        let path = self.folder(name);
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -84,7 +88,7 @@ pub fn cache() -> Result<PathBuf, Error> {
         .ok_or(Error::Nowhere)
 }
 
-/// Relative paths in the environment mean nothing: nobody knows where a client starts its servers.
+/// A folder that the environment names. An empty name is none.
 fn variable(name: &str) -> Option<PathBuf> {
-    env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
+    std::path::absolute(env::var_os(name).filter(|value| !value.is_empty())?).ok()
 }

@@ -98,7 +98,7 @@ fn a_call_that_fails_is_thrown_away_with_all_that_it_did() {
     let home = Home::new();
     let mut server = chameleon_server(&home);
     for (frame, logged) in [
-        ("trap", "it crashed"),
+        ("trap", "as it was told"),
         ("loop", "it did not finish within 1 s"),
         ("grow", "it ran out of its 64 MiB of memory"),
     ] {

@@ -1,19 +1,16 @@
 // Markdown to DOM nodes. Nothing here ever parses HTML, so no text can become markup, and every loop moves
 // forward through the text or works on a bounded stack, so no text can make it slow.
 
+import { indentOf, isBlank, runLength } from '/characters.js';
+import { button, make } from '/dom.js';
+import { appendInline } from '/inline.js';
+
 /** Containers (quotes, lists) nested deeper than this are shown as the text they are. */
 const MAX_DEPTH = 12;
-/** Open emphasis and brackets that are remembered; also bounds how deep inline elements nest. */
-const MAX_OPEN = 24;
-/** Marks in one paragraph: honest text stays far below, and each mark costs a node. */
-const MAX_MARKS = 4000;
 const MAX_COLUMNS = 64;
-const MAX_TARGET = 2000;
 
-const SAFE_PROTOCOLS = new Set(['http:', 'https:', 'mailto:']);
 const LIST_MARK = /^( *)([-*+]|\d{1,9}[.)])(?: +|$)/;
 const TASK_MARK = /^\[([ xX])\] /;
-const WEB_ADDRESS = /https?:\/\/[^\s<>[\]"`|]+/g;
 
 export function renderMarkdown(text) {
   const fragment = document.createDocumentFragment();
@@ -21,23 +18,6 @@ export function renderMarkdown(text) {
   appendBlocks(fragment, lines, 0);
   return fragment;
 }
-
-/** Text as it is, with its web addresses clickable. */
-export function renderPlain(text) {
-  const fragment = document.createDocumentFragment();
-  let done = 0;
-  for (const match of text.matchAll(WEB_ADDRESS)) {
-    const address = withoutTail(match[0]);
-    const url = safeUrl(address);
-    if (!url) continue;
-    fragment.append(text.slice(done, match.index), anchor(url, address));
-    done = match.index + address.length;
-  }
-  fragment.append(text.slice(done));
-  return fragment;
-}
-
-// ---- Blocks ----
 
 function appendBlocks(parent, lines, depth) {
   let at = 0;
@@ -54,13 +34,13 @@ function appendBlock(parent, lines, at, depth) {
   if (fence) return appendCode(parent, lines, at, fence);
   const level = headingLevel(line);
   if (level) {
-    const heading = document.createElement(`h${level}`);
+    const heading = make(`h${level}`);
     appendInline(heading, headingText(line, level));
     parent.append(heading);
     return at + 1;
   }
   if (isRule(line)) {
-    parent.append(document.createElement('hr'));
+    parent.append(make('hr'));
     return at + 1;
   }
   if (depth < MAX_DEPTH) {
@@ -74,7 +54,7 @@ function appendBlock(parent, lines, at, depth) {
 function appendParagraph(parent, lines, at, depth) {
   let end = at + 1;
   while (end < lines.length && !isBlank(lines[end]) && !interrupts(lines, end, depth)) end += 1;
-  const paragraph = document.createElement('p');
+  const paragraph = make('p');
   appendInline(paragraph, lines.slice(at, end).map((line) => line.trim()).join('\n'));
   parent.append(paragraph);
   return end;
@@ -119,11 +99,9 @@ function closes(line, fence) {
 function codeBlock(text, language) {
   const block = make('div', 'code');
   const head = make('div', 'code-head');
-  const copy = make('button', 'copy', 'Copy');
+  const copy = button('copy', 'Copy', () => copyText(copy, text));
   const code = make('code', '', text);
   const pre = make('pre');
-  copy.type = 'button';
-  copy.addEventListener('click', () => copyText(copy, text));
   // A long line scrolls sideways, which has to work from the keyboard as well.
   pre.tabIndex = 0;
   pre.append(code);
@@ -132,10 +110,10 @@ function codeBlock(text, language) {
   return block;
 }
 
-async function copyText(button, text) {
+async function copyText(copy, text) {
   const said = await navigator.clipboard.writeText(text).then(() => 'Copied', () => 'Not allowed');
-  button.textContent = said;
-  setTimeout(() => { button.textContent = 'Copy'; }, 1600);
+  copy.textContent = said;
+  setTimeout(() => { copy.textContent = 'Copy'; }, 1600);
 }
 
 function headingLevel(line) {
@@ -170,7 +148,7 @@ function appendQuote(parent, lines, at, depth) {
     const text = lines[next].slice(indentOf(lines[next]) + 1);
     inner.push(text[0] === ' ' ? text.slice(1) : text);
   }
-  const quote = document.createElement('blockquote');
+  const quote = make('blockquote');
   appendBlocks(quote, inner, depth + 1);
   parent.append(quote);
   return next;
@@ -178,7 +156,7 @@ function appendQuote(parent, lines, at, depth) {
 
 function appendList(parent, lines, at, depth) {
   const kind = listKind(LIST_MARK.exec(lines[at]));
-  const list = document.createElement(kind === 'ordered' ? 'ol' : 'ul');
+  const list = make(kind === 'ordered' ? 'ol' : 'ul');
   if (kind === 'ordered') list.start = parseInt(lines[at].trimStart(), 10);
   let next = at;
   while (next < lines.length) {
@@ -214,7 +192,7 @@ function appendItem(list, lines, at, mark, depth) {
     body.push(lines[full].slice(Math.min(indent, inner)));
     next = full + 1;
   }
-  const item = document.createElement('li');
+  const item = make('li');
   appendBlocks(item, body, depth + 1);
   if (task) addTaskBox(item, task[1] !== ' ');
   list.append(item);
@@ -222,7 +200,7 @@ function appendItem(list, lines, at, mark, depth) {
 }
 
 function addTaskBox(item, done) {
-  const box = document.createElement('input');
+  const box = make('input');
   box.type = 'checkbox';
   box.disabled = true;
   box.checked = done;
@@ -244,7 +222,7 @@ function appendTable(parent, lines, at) {
     if (cell.startsWith(':') && end) return 'center';
     return end ? 'right' : '';
   });
-  const table = document.createElement('table');
+  const table = make('table');
   table.createTHead().append(tableRow('th', cellsOf(lines[at]), sides));
   const body = table.createTBody();
   let next = at + 2;
@@ -259,7 +237,7 @@ function appendTable(parent, lines, at) {
 }
 
 function tableRow(tag, cells, sides) {
-  const row = document.createElement('tr');
+  const row = make('tr');
   cells.forEach((cell, column) => {
     const element = make(tag, sides[column]);
     appendInline(element, cell);
@@ -277,257 +255,4 @@ function cellsOf(line) {
     else if (at < text.length - 1) cells.push('');
   }
   return cells.map((cell) => cell.trim());
-}
-
-// ---- Inline ----
-
-/** One pass: what is finished stands in `parent`; what is still open waits on a short stack. */
-function appendInline(parent, text) {
-  const special = /[\\`*_~[\]!<\n]|https?:\/\//g;
-  const ticks = tickRuns(text);
-  const open = [];
-  let done = 0;
-  let marks = 0;
-  for (let match; marks < MAX_MARKS && (match = special.exec(text)); special.lastIndex = done) {
-    const at = match.index;
-    if (at > done) parent.append(text.slice(done, at));
-    done = at;
-    marks += 1;
-    if (match[0].length > 1) done = appendAddress(parent, text, at);
-    else done = INLINE[match[0]](parent, text, at, open, ticks);
-  }
-  parent.append(text.slice(done));
-}
-
-/** By first character: append what starts at `at`, say where to go on. */
-const INLINE = {
-  '\\': (parent, text, at) => {
-    if (text[at + 1] === '\n') return at + 1;
-    if (!isPunctuation(text[at + 1])) return literal(parent, '\\', at);
-    return literal(parent, text[at + 1], at + 1);
-  },
-  '\n': (parent, _text, at) => {
-    parent.append(document.createElement('br'));
-    return at + 1;
-  },
-  '`': (parent, text, at, _open, ticks) => {
-    const length = runLength(text, at);
-    const end = closingTicks(ticks, length, at);
-    if (end === undefined) return literal(parent, text.slice(at, at + length), at);
-    const inner = text.slice(at + length, end).replaceAll('\n', ' ');
-    const padded = inner.startsWith(' ') && inner.endsWith(' ') && !isBlank(inner);
-    parent.append(make('code', '', padded ? inner.slice(1, -1) : inner));
-    return end + length;
-  },
-  '*': emphasis,
-  '_': emphasis,
-  '~': (parent, text, at, open) => {
-    if (runLength(text, at) !== 2) return literal(parent, text.slice(at, at + runLength(text, at)), at);
-    return emphasis(parent, text, at, open);
-  },
-  '!': (parent, text, at, open) => {
-    if (text[at + 1] !== '[') return literal(parent, '!', at);
-    return pushOpen(parent, open, { mark: '![', end: at + 2 });
-  },
-  '[': (parent, _text, at, open) => pushOpen(parent, open, { mark: '[', end: at + 1 }),
-  ']': closeBracket,
-  '<': (parent, text, at) => {
-    const tag = /^<(?:(br) ?\/?|(https?:\/\/[^\s<>]{1,2000}|[\w.+-]{1,64}@[\w.-]{1,255}))>/i
-      .exec(text.slice(at, at + MAX_TARGET + 20));
-    if (!tag) return literal(parent, '<', at);
-    if (tag[1]) parent.append(document.createElement('br'));
-    else parent.append(linkOrText(tag[2].includes('://') ? tag[2] : `mailto:${tag[2]}`, tag[2]));
-    return at + tag[0].length;
-  },
-};
-
-function literal(parent, text, at) {
-  parent.append(text);
-  return at + text.length;
-}
-
-function pushOpen(parent, open, entry) {
-  entry.node = document.createTextNode(entry.mark);
-  parent.append(entry.node);
-  open.push(entry);
-  if (open.length > MAX_OPEN) open.shift();
-  return entry.end;
-}
-
-function emphasis(parent, text, at, open) {
-  const mark = text[at];
-  const run = runLength(text, at);
-  const end = at + run;
-  if (run > 3) return literal(parent, text.slice(at, end), at);
-  const { opens, closes: ends } = flanks(text, at, end, mark);
-  let left = run;
-  while (ends && left > 0) {
-    const used = closeEmphasis(parent, open, mark, left);
-    if (!used) break;
-    left -= used;
-  }
-  if (left === 0) return end;
-  if (!opens) return literal(parent, mark.repeat(left), end - left);
-  return pushOpen(parent, open, { mark: mark.repeat(left), end });
-}
-
-/** Wraps what stands since the matching opener; says how many marks of the closer that took. */
-function closeEmphasis(parent, open, mark, left) {
-  let index = open.length - 1;
-  // Emphasis does not reach out of a bracket that may still become a link.
-  while (index >= 0 && open[index].mark[0] !== mark && !open[index].mark.includes('[')) index -= 1;
-  const opener = open[index];
-  if (!opener || opener.mark[0] !== mark) return 0;
-  const used = Math.min(2, left, opener.mark.length);
-  const element = document.createElement(mark === '~' ? 's' : used === 2 ? 'strong' : 'em');
-  moveAfter(opener.node, element);
-  parent.append(element);
-  open.length = index + 1;
-  opener.mark = opener.mark.slice(used);
-  opener.node.data = opener.mark;
-  if (!opener.mark) {
-    opener.node.remove();
-    open.pop();
-  }
-  return used;
-}
-
-function flanks(text, start, end, mark) {
-  const before = text[start - 1] ?? ' ';
-  const after = text[end] ?? ' ';
-  const left = !isSpace(after) && (!isPunctuation(after) || isSpace(before) || isPunctuation(before));
-  const right = !isSpace(before) && (!isPunctuation(before) || isSpace(after) || isPunctuation(after));
-  // snake_case_names are no emphasis.
-  if (mark === '_') {
-    return { opens: left && (!right || isPunctuation(before)), closes: right && (!left || isPunctuation(after)) };
-  }
-  return { opens: left, closes: right };
-}
-
-function closeBracket(parent, text, at, open) {
-  let index = open.length - 1;
-  while (index >= 0 && !open[index].mark.includes('[')) index -= 1;
-  if (index < 0) return literal(parent, ']', at);
-  const opener = open[index];
-  open.length = index;
-  const target = linkTarget(text, at + 1);
-  if (!target) return literal(parent, ']', at);
-  const link = linkOrText(target.address, '');
-  moveAfter(opener.node, link);
-  opener.node.remove();
-  // A picture is not loaded from elsewhere: its description links to it.
-  if (opener.mark === '![') link.textContent = text.slice(opener.end, at).slice(0, 200) || 'image';
-  else unwrapLinks(link);
-  parent.append(link);
-  return target.end;
-}
-
-/** `(address)` or `(address "title")`. An attempt ends soon at whatever another attempt starts with. */
-function linkTarget(text, at) {
-  const match = /^\( *(?:<([^<>\n]*)>|((?:[^\s()\\]|\\.|\([^\s()]*\))*))(?: +(?:"[^"]*"|'[^']*'))? *\)/
-    .exec(text.slice(at, at + MAX_TARGET));
-  if (!match) return null;
-  return { address: (match[1] ?? match[2]).replace(/\\([()])/g, '$1'), end: at + match[0].length };
-}
-
-function appendAddress(parent, text, at) {
-  const pattern = new RegExp(WEB_ADDRESS, 'y');
-  pattern.lastIndex = at;
-  const found = pattern.exec(text)?.[0];
-  if (!found || /\w/.test(text[at - 1] ?? '')) return literal(parent, text.slice(at, at + 4), at);
-  const address = withoutTail(found);
-  parent.append(linkOrText(address, address));
-  return at + address.length;
-}
-
-/** The full stop after an address, or the bracket around it, is not part of it. */
-function withoutTail(address) {
-  let spare = 0;
-  for (const char of address) spare += char === ')' ? 1 : char === '(' ? -1 : 0;
-  let end = address.length;
-  for (; end > 0; end -= 1) {
-    const last = address[end - 1];
-    if (last === ')' && spare > 0) spare -= 1;
-    else if (!".,;:!?'*_~".includes(last)) break;
-  }
-  return address.slice(0, end);
-}
-
-function linkOrText(address, label) {
-  const url = safeUrl(address);
-  if (url) return anchor(url, label);
-  const text = make('span', 'unlinked', label);
-  text.title = address;
-  return text;
-}
-
-function anchor(url, label) {
-  const link = make('a', '', label);
-  link.href = url;
-  link.target = '_blank';
-  link.rel = 'noopener noreferrer nofollow';
-  return link;
-}
-
-function safeUrl(address) {
-  const url = URL.canParse(address) ? new URL(address) : null;
-  return url && SAFE_PROTOCOLS.has(url.protocol) ? url.href : null;
-}
-
-function unwrapLinks(element) {
-  for (const inner of element.querySelectorAll('a')) inner.replaceWith(...inner.childNodes);
-}
-
-function moveAfter(node, target) {
-  while (node.nextSibling) target.append(node.nextSibling);
-}
-
-/** Where runs of backticks stand, by length: found once, so that unclosed ones cost no search each. */
-function tickRuns(text) {
-  const runs = new Map();
-  for (const match of text.matchAll(/`+/g)) {
-    const length = match[0].length;
-    if (!runs.has(length)) runs.set(length, { starts: [], next: 0 });
-    runs.get(length).starts.push(match.index);
-  }
-  return runs;
-}
-
-function closingTicks(runs, length, at) {
-  const run = runs.get(length);
-  while (run?.starts[run.next] <= at) run.next += 1;
-  return run?.starts[run.next];
-}
-
-// ---- Characters ----
-
-function runLength(text, at) {
-  let end = at;
-  while (text[end] === text[at] && end < text.length) end += 1;
-  return end - at;
-}
-
-function indentOf(line) {
-  let indent = 0;
-  while (line[indent] === ' ') indent += 1;
-  return indent;
-}
-
-function isBlank(text) {
-  return text.trim() === '';
-}
-
-function isSpace(char) {
-  return char.trim() === '';
-}
-
-function isPunctuation(char) {
-  return char !== undefined && /[\p{P}\p{S}]/u.test(char);
-}
-
-function make(tag, className = '', text = '') {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  if (text) element.textContent = text;
-  return element;
 }

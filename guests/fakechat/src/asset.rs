@@ -5,8 +5,22 @@ use tidegate_guest::Response;
 const FILES: &[(&str, &str, &[u8])] = &[
     ("/", "text/html; charset=utf-8", include_bytes!("../page/index.html")),
     ("/style.css", "text/css; charset=utf-8", include_bytes!("../page/style.css")),
+    ("/attachment.js", "text/javascript; charset=utf-8", include_bytes!("../page/attachment.js")),
+    ("/characters.js", "text/javascript; charset=utf-8", include_bytes!("../page/characters.js")),
     ("/chat.js", "text/javascript; charset=utf-8", include_bytes!("../page/chat.js")),
+    ("/composer.js", "text/javascript; charset=utf-8", include_bytes!("../page/composer.js")),
+    ("/connection.js", "text/javascript; charset=utf-8", include_bytes!("../page/connection.js")),
+    ("/dom.js", "text/javascript; charset=utf-8", include_bytes!("../page/dom.js")),
+    ("/frame.js", "text/javascript; charset=utf-8", include_bytes!("../page/frame.js")),
+    ("/inline.js", "text/javascript; charset=utf-8", include_bytes!("../page/inline.js")),
+    ("/link.js", "text/javascript; charset=utf-8", include_bytes!("../page/link.js")),
+    ("/log.js", "text/javascript; charset=utf-8", include_bytes!("../page/log.js")),
     ("/markdown.js", "text/javascript; charset=utf-8", include_bytes!("../page/markdown.js")),
+    ("/message.js", "text/javascript; charset=utf-8", include_bytes!("../page/message.js")),
+    ("/notice.js", "text/javascript; charset=utf-8", include_bytes!("../page/notice.js")),
+    ("/outbox.js", "text/javascript; charset=utf-8", include_bytes!("../page/outbox.js")),
+    ("/quoting.js", "text/javascript; charset=utf-8", include_bytes!("../page/quoting.js")),
+    ("/view.js", "text/javascript; charset=utf-8", include_bytes!("../page/view.js")),
     ("/icon.svg", "image/svg+xml", include_bytes!("../page/icon.svg")),
 ];
 
@@ -57,5 +71,17 @@ mod tests {
             }
         }
         assert_eq!(find("/../Cargo.toml").status, 404);
+    }
+
+    #[test]
+    fn every_module_that_a_script_imports_is_there() {
+        let scripts = FILES.iter().filter(|(_, media_type, _)| media_type.starts_with("text/javascript"));
+        for (name, _, script) in scripts {
+            let script = std::str::from_utf8(script).unwrap();
+            for rest in script.split("from '").skip(1) {
+                let path = rest.split('\'').next().unwrap().trim_start_matches('.');
+                assert_eq!(find(path).status, 200, "{path} in {name}");
+            }
+        }
     }
 }

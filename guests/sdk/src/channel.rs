@@ -1,6 +1,7 @@
 use crate::{
     Button, Descriptor, Fault, Format, Identity, Message, Outgoing, Range, Saved, Sent,
     bindings::exports::tidegate::channel::{channel, outbound},
+    panic,
 };
 
 /// What every channel is and does, whatever its source. See `wit/exports.wit` for each call's contract.
@@ -60,12 +61,14 @@ impl<T: Channel> channel::Guest for T {
         <T as Channel>::describe()
     }
     fn identify() -> Result<Identity, Fault> {
+        panic::report();
         <T as Channel>::identify()
     }
 }
 
 impl<T: Channel> outbound::Guest for T {
     fn send(outgoing: Outgoing) -> Sent {
+        panic::report();
         <T as Channel>::send(outgoing)
     }
     fn edit(
@@ -75,21 +78,27 @@ impl<T: Channel> outbound::Guest for T {
         format: Format,
         buttons: Vec<Button>,
     ) -> Result<(), Fault> {
+        panic::report();
         <T as Channel>::edit(chat, message, text, format, buttons)
     }
     fn react(chat: String, message: String, emoji: String) -> Result<(), Fault> {
+        panic::report();
         <T as Channel>::react(chat, message, emoji)
     }
     fn typing(chat: String, thread: Option<String>) -> Result<(), Fault> {
+        panic::report();
         <T as Channel>::typing(chat, thread)
     }
     fn history(chat: String, range: Range, limit: u32) -> Result<Vec<Message>, Fault> {
+        panic::report();
         <T as Channel>::history(chat, range, limit)
     }
     fn fetch(chat: String, message: String, attachment: Option<String>) -> Result<Vec<Saved>, Fault> {
+        panic::report();
         <T as Channel>::fetch(chat, message, attachment)
     }
     fn acknowledge(press: String, notice: Option<String>) -> Result<(), Fault> {
+        panic::report();
         <T as Channel>::acknowledge(press, notice)
     }
 }

@@ -34,6 +34,8 @@ pub mod bindings {
 #[cfg(feature = "web")]
 mod channel;
 #[cfg(feature = "web")]
+mod panic;
+#[cfg(feature = "web")]
 mod web;
 
 #[cfg(feature = "web")]

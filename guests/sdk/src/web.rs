@@ -2,7 +2,7 @@ pub use crate::bindings::{
     exports::tidegate::channel::web_source::{Answer, Body, FieldValue, Request, Response, Signal},
     tidegate::channel::web::{self as page, Audience},
 };
-use crate::{Event, Fault, bindings::exports::tidegate::channel::web_source as exports};
+use crate::{Event, Fault, bindings::exports::tidegate::channel::web_source as exports, panic};
 
 /// A channel whose page or webhook the host serves on loopback.
 pub trait WebSource {
@@ -15,9 +15,11 @@ pub trait WebSource {
 
 impl<T: WebSource> exports::Guest for T {
     fn handle(request: Request) -> Result<Answer, Fault> {
+        panic::report();
         <T as WebSource>::handle(request)
     }
     fn receive(connection: u64, signal: Signal) -> Result<Vec<Event>, Fault> {
+        panic::report();
         <T as WebSource>::receive(connection, signal)
     }
 }

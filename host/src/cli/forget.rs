@@ -37,12 +37,10 @@ impl Forget {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let root = StateRoot::find()?;
         let name = ChannelName::new(&self.channel)?;
-        let path = root.path().join(&*name).join("journal.db");
-        let folder =
-            std::env::var_os(name.variable("STATE_DIR")).map_or_else(|| root.path().join(&*name), Into::into);
-        let path = if folder.is_dir() { folder.join("journal.db") } else { path };
+        let folder = root.folder(&name);
+        let path = folder.join("journal.db");
         if !path.is_file() {
-            anyhow::bail!("there is nothing of a channel \"{name}\" in {}", root.path().display());
+            anyhow::bail!("there is nothing of a channel \"{name}\" in {}", folder.display());
         }
         let everything = self.chat.is_none() && self.sender.is_none() && self.older_than.is_none();
         let before = self

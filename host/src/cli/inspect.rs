@@ -116,7 +116,7 @@ fn describe(blueprint: &Blueprint, paint: Paint) -> String {
         .map(str::to_owned)
         .collect();
     row("imports", &listed(&imports, "nothing"));
-    output::harmless(&text).replace("\u{fffd}[", "\u{1b}[")
+    text
 }
 
 fn source(blueprint: &Blueprint) -> String {

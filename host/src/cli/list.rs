@@ -46,9 +46,9 @@ impl List {
         for builtin in builtin::ALL {
             let blueprint = runtime.block_on(launch::load(launcher.engine(), builtin.name, builtin.bytes))?;
             let descriptor = blueprint.descriptor;
-            let folder = launcher.root().channel(&descriptor.name)?;
-            let owner = match Lock::look(&folder) {
-                Err(lock::Error::Held { owner }) => Some(owner),
+            let folder = launcher.root().folder(&descriptor.name);
+            let owner = match folder.is_dir().then(|| Lock::look(&folder)) {
+                Some(Err(lock::Error::Held { owner })) => Some(owner),
                 _ => None,
             };
             entries.push(Entry {

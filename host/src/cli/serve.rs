@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::logging;
+use super::{logging, output};
 use crate::{
     hub::Hub,
     launch::{Launcher, Order},
@@ -12,12 +12,12 @@ use crate::{
 
 /// Serve channels to a Claude Code session, over MCP on stdin and stdout
 ///
-/// This is what stands in `.mcp.json`. A session takes messages only if it was started with the server's name:
-///
-///     claude --dangerously-load-development-channels server:fakechat
+/// This is what stands in `.mcp.json`. A session takes messages only if it was started with the server's name.
 #[derive(Args)]
-#[command(after_help = "Example for .mcp.json:\n  \
-    {\"mcpServers\": {\"fakechat\": {\"command\": \"tidegate\", \"args\": [\"serve\", \"fakechat\"]}}}")]
+#[command(after_help = "In .mcp.json:\n  \
+    {\"mcpServers\": {\"fakechat\": {\"command\": \"tidegate\", \"args\": [\"serve\", \"fakechat\"]}}}\n\n\
+    Then:\n  \
+    claude --dangerously-load-development-channels server:fakechat")]
 pub(super) struct Serve {
     #[command(flatten)]
     pub(super) channels: Channels,
@@ -63,6 +63,11 @@ async fn serve(order: Order, level: logging::Level) -> anyhow::Result<()> {
 }
 
 async fn session(launcher: &Launcher, order: &Order) -> anyhow::Result<()> {
+    if std::io::IsTerminal::is_terminal(&std::io::stdin()) {
+        output::complain(
+            "This speaks MCP to a program. For a session in this terminal: tidegate try CHANNEL",
+        );
+    }
     let hub = launcher.launch(order).await?;
     let _flush = FlushAtEnd(hub.clone());
     let (reader, writer) = stdio::take()?;

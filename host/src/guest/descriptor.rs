@@ -8,6 +8,7 @@ use crate::{
 /// The longest texts, in bytes.
 const TITLE: usize = 64;
 const SUMMARY: usize = 200;
+const HELP: usize = 500;
 const INSTRUCTIONS: usize = 4096;
 /// The longest lists.
 const LIST: usize = 32;
@@ -152,9 +153,9 @@ impl TryFrom<wire::Descriptor> for Descriptor {
             version: line("version", wire.version, TITLE)?,
             summary: line("summary", wire.summary, SUMMARY)?,
             instructions: text("instructions", wire.instructions, INSTRUCTIONS)?,
-            hosts: list("hosts", wire.hosts)?,
-            credentials: list("credentials", wire.credentials)?.into_iter().map(Credential::from).collect(),
-            settings: list("settings", wire.settings)?.into_iter().map(Setting::from).collect(),
+            hosts: list("hosts", wire.hosts, |host| line("hosts", host, HELP))?,
+            credentials: list("credentials", wire.credentials, credential)?,
+            settings: list("settings", wire.settings, setting)?,
             features: Features {
                 reply: has(wire::Features::REPLY),
                 edit: has(wire::Features::EDIT),
@@ -186,23 +187,29 @@ impl TryFrom<wire::Descriptor> for Descriptor {
     }
 }
 
-impl From<wire::Credential> for Credential {
-    fn from(wire: wire::Credential) -> Self {
-        let wire::Credential { name, env, help, hosts, place } = wire;
-        let place = match place {
-            wire::Place::Header((name, before)) => Place::Header(name, before),
-            wire::Place::Path(before) => Place::Path(before),
-            wire::Place::Frame(pointer) => Place::Frame(pointer),
+fn credential(wire: wire::Credential) -> Result<Credential, InvalidDescriptor> {
+    let line = |text| line("credentials", text, HELP);
+    Ok(Credential {
+        name: line(wire.name)?,
+        env: line(wire.env)?,
+        help: line(wire.help)?,
+        hosts: list("credentials", wire.hosts, line)?,
+        place: match wire.place {
+            wire::Place::Header((name, before)) => Place::Header(line(name)?, line(before)?),
+            wire::Place::Path(before) => Place::Path(line(before)?),
+            wire::Place::Frame(pointer) => Place::Frame(line(pointer)?),
             wire::Place::Verify => Place::Verify,
-        };
-        Self { name, env, help, hosts, place }
-    }
+        },
+    })
 }
 
-impl From<wire::Setting> for Setting {
-    fn from(wire: wire::Setting) -> Self {
-        Self { name: wire.name, help: wire.help, default: wire.default }
-    }
+fn setting(wire: wire::Setting) -> Result<Setting, InvalidDescriptor> {
+    let line = |text| line("settings", text, HELP);
+    Ok(Setting {
+        name: line(wire.name)?,
+        help: line(wire.help)?,
+        default: wire.default.map(line).transpose()?,
+    })
 }
 
 fn invalid(field: &'static str, problem: String) -> InvalidDescriptor {
@@ -224,11 +231,15 @@ fn line(field: &'static str, value: String, limit: usize) -> Result<String, Inva
     text(field, value, limit)
 }
 
-fn list<T>(field: &'static str, value: Vec<T>) -> Result<Vec<T>, InvalidDescriptor> {
-    if value.len() > LIST {
-        return Err(invalid(field, format!("{} entries; {LIST} are allowed", value.len())));
+fn list<T, U>(
+    field: &'static str,
+    values: Vec<T>,
+    check: impl Fn(T) -> Result<U, InvalidDescriptor>,
+) -> Result<Vec<U>, InvalidDescriptor> {
+    if values.len() > LIST {
+        return Err(invalid(field, format!("{} entries; {LIST} are allowed", values.len())));
     }
-    Ok(value)
+    values.into_iter().map(check).collect()
 }
 
 #[cfg(test)]

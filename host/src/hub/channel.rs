@@ -178,13 +178,20 @@ impl Channel {
         })
     }
 
-    /// Throws away what is too old: instances and events.
+    /// Throws away what is too old: instances, events and files.
     pub(super) fn tidy(&self) {
         self.guest.sweep();
         if matches!(self.condition(), Condition::Down { .. }) {
             // The journal is somebody else's.
             return;
         }
+        let surroundings = Arc::clone(self.surroundings());
+        let age = self.keep.age;
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = surroundings.files.expire(age) {
+                tracing::warn!("{}: old files stay: {error}", surroundings.name);
+            }
+        });
         match self.journal().retain(self.keep, clock::now()) {
             Ok(0) => {}
             Ok(dropped) => tracing::warn!(

@@ -22,6 +22,9 @@ use crate::event::ChannelName;
 /// How often channels are tidied up.
 const UPKEEP: Duration = Duration::from_mins(10);
 
+/// How long after the start that begins: a start has better things to do.
+const CALM: Duration = Duration::from_secs(30);
+
 /// How long a delivery mark may wait for company before it is written by itself.
 const SETTLE: Duration = Duration::from_millis(100);
 
@@ -86,6 +89,7 @@ impl Hub {
 
     /// Keeps the channels tidy as long as it runs.
     pub async fn upkeep(self) {
+        tokio::time::sleep(CALM).await;
         loop {
             for channel in self.channels.iter() {
                 channel.tidy();

@@ -298,7 +298,8 @@ impl Inner {
         serde_json::to_writer(&mut self.buffer, &event.what)
             .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
         let mut statement = self.database.prepare_cached(
-            "INSERT OR IGNORE INTO event (seq, id, at, offered, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO event (seq, id, at, offered, body) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (id) DO NOTHING",
         )?;
         let row = params![self.next.0, &*event.id, now.cast_signed(), offer, self.buffer.as_slice()];
         if statement.execute(row)? == 0 {

@@ -8,7 +8,7 @@ use crate::event::{ChatId, SenderId};
 /// How much of the past is kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Keep {
-    /// Delivered events that are older are erased.
+    /// Delivered events, and files, that are older are erased.
     pub age: Duration,
     /// The file's size in bytes. Beyond it the oldest events go: delivered ones first, then, if a session has
     /// been away for that long, the others, counted.

@@ -12,7 +12,7 @@ use std::{
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::engine::configuration;
+use super::configuration::configuration;
 
 /// The hidden subcommand by which the program calls itself.
 pub const SUBCOMMAND: &str = "compile-component";

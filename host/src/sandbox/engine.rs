@@ -1,10 +1,11 @@
 use std::{io, path::Path, time::Instant};
 
-use wasmtime::{Config, OptLevel, component::Component};
+use wasmtime::component::Component;
 
 use super::{
     cache::{Cache, Digest},
     compiler,
+    configuration::configuration,
     ticker::{Running, Ticker},
 };
 
@@ -78,20 +79,4 @@ impl Engine {
     pub fn wasmtime(&self) -> &wasmtime::Engine {
         &self.inner
     }
-}
-
-/// The same for the host and for the compiler: what one makes, the other must accept.
-pub(super) fn configuration(compiler: bool) -> Config {
-    let mut config = Config::new();
-    config.enable_compiler(compiler);
-    if compiler {
-        config.cranelift_opt_level(OptLevel::Speed);
-    }
-    config
-        .wasm_component_model(true)
-        .epoch_interruption(true)
-        // Host functions run on the guest's stack too, SQLite and JSON among them: they have the difference.
-        .max_wasm_stack(512 << 10)
-        .async_stack_size(2 << 20);
-    config
 }

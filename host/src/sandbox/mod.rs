@@ -6,6 +6,7 @@
 
 mod cache;
 pub mod compiler;
+mod configuration;
 mod engine;
 mod limits;
 mod pool;

@@ -2,25 +2,30 @@
 //!
 //! Both folders are opened once, as capabilities: no name can lead out of them.
 
+mod handles;
+mod incoming;
+mod name;
+
 use std::{
-    collections::BTreeMap,
     fs::File,
     io::{self, Seek as _},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, SystemTime},
 };
 
 use cap_std::{
     ambient_authority,
     fs::{Dir, OpenOptions},
 };
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::clock;
-
-/// The longest name of a file, in bytes; file systems take 255.
-const NAME: usize = 120;
+use self::name::unique;
+pub use self::{
+    handles::Handles,
+    incoming::Incoming,
+    name::{media_type, percent_encode, safe_name},
+};
 
 /// A channel's two folders.
 #[derive(Debug)]
@@ -111,11 +116,7 @@ impl Files {
 
     /// Begins a file in the inbox. It appears there when it is whole.
     pub fn receive(&self, name: &str) -> io::Result<Incoming> {
-        let unique = unique(name)?;
-        let partial = format!(".{unique}.partial");
-        let file = self.inbox.open_with(&partial, OpenOptions::new().write(true).create_new(true))?;
-        let (inbox, name) = (self.inbox.try_clone()?, safe_name(name));
-        Ok(Incoming { inbox, file: Some(file.into_std()), partial, unique, name })
+        Incoming::begin(self.inbox.try_clone()?, name)
     }
 
     /// Opens a file that the session wants to send, and decides about it by what was opened.
@@ -175,11 +176,22 @@ impl Files {
 
     /// Removes everything from both folders. The answer is how many files there were.
     pub fn clear(&self) -> io::Result<usize> {
+        self.remove(|_| true)
+    }
+
+    /// Removes what is older than this. The answer is how many files that was. Blocks.
+    pub fn expire(&self, age: Duration) -> io::Result<usize> {
+        let now = SystemTime::now();
+        self.remove(|modified| now.duration_since(modified).is_ok_and(|since| since > age))
+    }
+
+    fn remove(&self, condemned: impl Fn(SystemTime) -> bool) -> io::Result<usize> {
         let mut count = 0;
         for folder in [&self.inbox, &self.outbox] {
             for entry in folder.entries()? {
                 let entry = entry?;
-                if entry.file_type()?.is_file() {
+                let metadata = entry.metadata()?;
+                if metadata.is_file() && condemned(metadata.modified()?.into_std()) {
                     entry.remove_file()?;
                     count += 1;
                 }
@@ -196,125 +208,6 @@ fn open_without_waiting(path: &Path) -> io::Result<File> {
     Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
 }
 
-/// A file on its way into the inbox. Dropped before it is finished, it leaves nothing behind.
-#[derive(Debug)]
-pub struct Incoming {
-    inbox: Dir,
-    file: Option<File>,
-    partial: String,
-    /// The name that it will have in the inbox.
-    unique: String,
-    /// The name that the sender gave it, made safe.
-    name: String,
-}
-
-impl Incoming {
-    /// Where to write. Can be taken once.
-    pub fn writer(&mut self) -> Option<File> {
-        self.file.take()
-    }
-
-    /// The file is whole.
-    pub fn finish(self, media_type: Option<String>, size: u64) -> io::Result<LocalFile> {
-        self.inbox.rename(&self.partial, &self.inbox, &self.unique)?;
-        let media_type = media_type.unwrap_or_else(|| self::media_type(&self.name));
-        Ok(LocalFile {
-            name: self.name.clone(),
-            media_type,
-            size,
-            origin: Origin::Inbox(self.unique.clone()),
-        })
-    }
-}
-
-impl Drop for Incoming {
-    fn drop(&mut self) {
-        // After `finish` there is nothing under this name any more.
-        let _ = self.inbox.remove_file(&self.partial);
-    }
-}
-
-/// The files of one call, by the numbers that the guest knows them by.
-#[derive(Debug, Default)]
-pub struct Handles(BTreeMap<u64, LocalFile>);
-
-impl Handles {
-    /// Takes in a file. The answer is its number.
-    pub fn add(&mut self, file: LocalFile) -> u64 {
-        let handle = self.0.len() as u64 + 1;
-        self.0.insert(handle, file);
-        handle
-    }
-
-    /// How many files there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Is there none?
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The file with this number, if this call has one.
-    pub fn get(&self, handle: u64) -> Option<&LocalFile> {
-        self.0.get(&handle)
-    }
-
-    /// The name in the inbox, if the number stands for a file there.
-    pub fn saved(&self, handle: u64) -> Option<&str> {
-        match &self.get(handle)?.origin {
-            Origin::Inbox(name) => Some(name),
-            Origin::Open(_) => None,
-        }
-    }
-}
-
-/// A name that is safe to create and that nothing else has: the time, random bytes, the safe part of the name.
-fn unique(name: &str) -> io::Result<String> {
-    let mut nonce = [0; 4];
-    getrandom::fill(&mut nonce).map_err(io::Error::other)?;
-    Ok(format!("{}-{:08x}-{}", clock::now(), u32::from_ne_bytes(nonce), safe_name(name)))
-}
-
-/// What is left of a name that somebody else chose: no path, nothing invisible, nothing that a shell, a
-/// browser or a file system takes for something else.
-pub fn safe_name(name: &str) -> String {
-    let base = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let clean: String = base
-        .chars()
-        .map(|character| match character {
-            character if character.is_alphanumeric() => character,
-            '-' | '_' | '.' | ' ' | '(' | ')' | '+' | ',' | '@' => character,
-            _ => '_',
-        })
-        .collect();
-    let clean = clean.trim_start_matches(['.', ' ', '-']).trim_end_matches([' ', '.']);
-    let (stem, extension) = match clean.rsplit_once('.') {
-        Some((stem, extension)) if !stem.is_empty() && extension.len() <= 12 => (stem, extension),
-        _ => (clean, ""),
-    };
-    let room = NAME - extension.len() - 1;
-    let stem = stem.get(..stem.floor_char_boundary(room)).unwrap_or_default();
-    match (stem, extension) {
-        ("", _) => "file".to_owned(),
-        (stem, "") => stem.to_owned(),
-        (stem, extension) => format!("{stem}.{extension}"),
-    }
-}
-
-/// Guessed from the name's ending.
-pub fn media_type(name: &str) -> String {
-    mime_guess::from_path(name).first_or_octet_stream().to_string()
-}
-
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
-
-/// For one segment of a path.
-pub fn percent_encode(segment: &str) -> String {
-    utf8_percent_encode(segment, PLAIN).to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use std::{io::Write as _, os::unix::fs::symlink};
@@ -325,26 +218,6 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let files = Files::open(root.path(), &root.path().join("chat")).unwrap();
         (root, files)
-    }
-
-    #[test]
-    fn names_lose_what_makes_them_dangerous() {
-        for (name, safe) in [
-            ("photo.png", "photo.png"),
-            ("../../etc/passwd", "passwd"),
-            ("C:\\temp\\a b.txt", "a b.txt"),
-            (".bashrc", "bashrc"),
-            ("-rf", "rf"),
-            ("", "file"),
-            ("..", "file"),
-            ("a\u{202e}gnp.exe", "a_gnp.exe"),
-            ("new\nline<b>.md", "new_line_b_.md"),
-            ("übung.pdf", "übung.pdf"),
-        ] {
-            assert_eq!(safe_name(name), safe, "{name:?}");
-        }
-        let long = safe_name(&format!("{}.jpeg", "ä".repeat(300)));
-        assert!(long.len() <= NAME && long.get(long.len() - 5..) == Some(".jpeg"), "{long}");
     }
 
     #[test]
@@ -365,6 +238,7 @@ mod tests {
         assert_eq!(names().len(), 1);
         let published = files.publish(&file).unwrap();
         assert_eq!(io::read_to_string(files.published(&published).unwrap()).unwrap(), "abc");
+        assert_eq!(files.expire(Duration::from_hours(1)).unwrap(), 0);
         assert_eq!(files.clear().unwrap(), 2);
     }
 

@@ -1,0 +1,81 @@
+import { $ } from '/dom.js';
+
+const FIRST_DELAY = 500;
+const LONGEST_DELAY = 10000;
+/** From this many failed attempts on the page says "offline" rather than "reconnecting". */
+const OFFLINE_AFTER = 3;
+
+const connection = { socket: null, failures: 0, timer: 0, ticker: 0, retryAt: 0 };
+let handlers;
+
+/** Connects, and again whenever that is lost. Calls `opened()`, `received(data)` and `closed()`. */
+export function keepConnected(whom) {
+  handlers = whom;
+  connect();
+}
+
+export function connected() {
+  return connection.socket?.readyState === WebSocket.OPEN;
+}
+
+export function send(frame) {
+  connection.socket.send(JSON.stringify(frame));
+}
+
+export function reconnectNow() {
+  if (connection.retryAt) connect();
+}
+
+/** An open socket alone proves little: something in between may have accepted it. */
+export function forgetFailures() {
+  connection.failures = 0;
+}
+
+function connect() {
+  clearTimeout(connection.timer);
+  clearInterval(connection.ticker);
+  connection.retryAt = 0;
+  const socket = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`);
+  connection.socket = socket;
+  socket.addEventListener('open', () => {
+    showConnection();
+    handlers.opened();
+  });
+  socket.addEventListener('message', (event) => handlers.received(event.data));
+  socket.addEventListener('close', reconnectLater);
+  showConnection();
+}
+
+function reconnectLater() {
+  const delay = Math.min(FIRST_DELAY * 2 ** connection.failures, LONGEST_DELAY);
+  connection.failures += 1;
+  connection.retryAt = Date.now() + delay;
+  connection.timer = setTimeout(connect, delay);
+  connection.ticker = setInterval(showConnection, 250);
+  handlers.closed();
+  showConnection();
+}
+
+function showConnection() {
+  const { failures, retryAt } = connection;
+  const offline = !connected() && failures >= OFFLINE_AFTER;
+  const [state, text] = connected() ? ['connected', 'Connected']
+    : offline ? ['offline', 'Offline']
+      : ['connecting', failures ? 'Reconnecting' : 'Connecting…'];
+  $('status').dataset.state = state;
+  // A live region speaks whenever its text is set: only when it really changes.
+  if ($('status-text').textContent !== text) $('status-text').textContent = text;
+  $('countdown').textContent = countdownText(offline);
+  $('retry').hidden = !offline || !retryAt;
+}
+
+function countdownText(offline) {
+  const { failures, retryAt } = connection;
+  if (connected() || !failures) return '';
+  if (!retryAt) return offline ? ', trying again…' : '…';
+  const seconds = Math.max(1, Math.ceil((retryAt - Date.now()) / 1000));
+  return offline ? `, next try in ${seconds} s` : ` in ${seconds} s`;
+}
+
+$('retry').addEventListener('click', reconnectNow);
+window.addEventListener('online', reconnectNow);

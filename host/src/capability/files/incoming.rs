@@ -1,0 +1,53 @@
+use std::{fs::File, io};
+
+use cap_std::fs::{Dir, OpenOptions};
+
+use super::{
+    LocalFile, Origin,
+    name::{safe_name, unique},
+};
+
+/// A file on its way into the inbox. Dropped before it is finished, it leaves nothing behind.
+#[derive(Debug)]
+pub struct Incoming {
+    inbox: Dir,
+    file: Option<File>,
+    partial: String,
+    /// The name that it will have in the inbox.
+    unique: String,
+    /// The name that the sender gave it, made safe.
+    name: String,
+}
+
+impl Incoming {
+    pub(super) fn begin(inbox: Dir, name: &str) -> io::Result<Self> {
+        let unique = unique(name)?;
+        let partial = format!(".{unique}.partial");
+        let file = inbox.open_with(&partial, OpenOptions::new().write(true).create_new(true))?;
+        Ok(Self { inbox, file: Some(file.into_std()), partial, unique, name: safe_name(name) })
+    }
+
+    /// Where to write. Can be taken once.
+    pub fn writer(&mut self) -> Option<File> {
+        self.file.take()
+    }
+
+    /// The file is whole.
+    pub fn finish(self, media_type: Option<String>, size: u64) -> io::Result<LocalFile> {
+        self.inbox.rename(&self.partial, &self.inbox, &self.unique)?;
+        let media_type = media_type.unwrap_or_else(|| super::media_type(&self.name));
+        Ok(LocalFile {
+            name: self.name.clone(),
+            media_type,
+            size,
+            origin: Origin::Inbox(self.unique.clone()),
+        })
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        // After `finish` there is nothing under this name any more.
+        let _ = self.inbox.remove_file(&self.partial);
+    }
+}
