@@ -121,8 +121,8 @@ fn describe(blueprint: &Blueprint, paint: Paint) -> String {
 
 fn source(blueprint: &Blueprint) -> String {
     match (blueprint.source, blueprint.descriptor.port) {
-        (Source::Web, Some(port)) => format!("web: a page on http://127.0.0.1:{port}"),
-        (Source::Web, None) => "web: a page on a free loopback port".to_owned(),
+        (Source::Web, Some(port @ 1..)) => format!("web: a page on http://127.0.0.1:{port}"),
+        (Source::Web, None | Some(0)) => "web: a page on a free loopback port".to_owned(),
         (Source::Poll, _) => "poll: asks the platform for news".to_owned(),
         (Source::Socket, _) => "socket: the platform pushes over a WebSocket".to_owned(),
     }

@@ -80,7 +80,8 @@ pub fn run() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            output::complain(&format!("tidegate: {error:#}"));
+            // Our errors name their cause themselves.
+            output::complain(&format!("tidegate: {error}"));
             ExitCode::FAILURE
         }
     }

@@ -45,16 +45,20 @@ const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 /// What every core module begins with.
 const MODULE: &[u8] = b"\0asm\x01\0\0\0";
 
-/// Compiles into a file, in a child process that gets nothing but the bytes and the path.
-pub(super) async fn compile(bytes: &[u8], output: &Path) -> Result<(), Error> {
+/// Sees at once what is no component at all.
+pub(super) fn check(bytes: &[u8]) -> Result<(), Error> {
     if bytes.starts_with(MODULE) {
-        return Err(Error::Invalid(
-            "it is a core module; `wasm-tools component new` makes a component of one".to_owned(),
-        ));
+        let hint = "it is a core module; `wasm-tools component new` makes a component of one";
+        return Err(Error::Invalid(hint.to_owned()));
     }
     if !bytes.starts_with(COMPONENT) {
         return Err(Error::Invalid("it does not begin like one".to_owned()));
     }
+    Ok(())
+}
+
+/// Compiles into a file, in a child process that gets nothing but the bytes and the path.
+pub(super) async fn compile(bytes: &[u8], output: &Path) -> Result<(), Error> {
     let mut child = tokio::process::Command::new(std::env::current_exe()?)
         .arg(SUBCOMMAND)
         .arg(output)

@@ -47,6 +47,7 @@ impl Engine {
         if let Ok(component) = self.deserialize(&path) {
             return Ok(component);
         }
+        compiler::check(bytes)?;
         let (kibibytes, started) = (bytes.len() >> 10, Instant::now());
         tracing::info!("compiling {name} ({kibibytes} KiB); this is done once");
         let scratch = self.cache.scratch(digest);

@@ -222,17 +222,18 @@ impl Conversation {
         };
         let mut text = String::new();
         for tool in tools {
-            let list = |key| tool.input_schema.get(key);
-            let required: Vec<&str> = list("required")
-                .and_then(Value::as_array)
+            let schema = |key| tool.input_schema.get(key);
+            let required = schema("required").and_then(Value::as_array);
+            let required: Vec<&str> = required.into_iter().flatten().filter_map(Value::as_str).collect();
+            let all = schema("properties").and_then(Value::as_object);
+            let optional = all
                 .into_iter()
                 .flatten()
-                .filter_map(Value::as_str)
-                .collect();
-            let _ = write!(text, "{}", self.paint.bold(&tool.name));
-            for (name, _) in list("properties").and_then(Value::as_object).into_iter().flatten() {
-                let (open, close) = if required.contains(&name.as_str()) { ("", "") } else { ("[", "]") };
-                let _ = write!(text, " {open}{name}{close}");
+                .map(|(name, _)| name)
+                .filter(|name| !required.contains(&name.as_str()));
+            let _ = write!(text, "{} {}", self.paint.bold(&tool.name), required.join(" "));
+            for name in optional {
+                let _ = write!(text, " [{name}]");
             }
             let about = tool.description.as_deref().unwrap_or_default();
             let _ = writeln!(text, "  {}", self.paint.dim(about));
