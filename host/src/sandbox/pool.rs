@@ -15,6 +15,10 @@ use super::{Engine, Limits, Meter};
 /// Idle instances that are kept for the next call.
 const KEPT: usize = 2;
 
+/// Ticks before a call lets others run for the first time. The next tick may come at any moment, the one after
+/// that does not: a short call is never disturbed.
+const UNDISTURBED: u64 = 2;
+
 /// How long a guest that computes lets others run at each tick.
 const PAUSE: Duration = Duration::from_millis(1);
 
@@ -104,6 +108,8 @@ impl<T: Send + 'static, E: Send + 'static> Pool<T, E> {
                 Some(instance) => instance,
                 None => self.instantiate().await?,
             };
+            // Counted from now: ticks that went by while the instance was idle are not its own.
+            instance.store.set_epoch_deadline(UNDISTURBED);
             let result = call(&mut instance.store, &instance.exports).await;
             match result {
                 Ok(result) => {
@@ -137,10 +143,10 @@ impl<T: Send + 'static, E: Send + 'static> Pool<T, E> {
         store.set_hostcall_fuel(self.limits.returned);
         // At each tick the guest lets others run, and whoever waits for it can give up. It waits for a moment
         // itself: a task that is always ready would keep the runtime from looking at its sockets.
-        store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|_| {
             Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::time::sleep(PAUSE))))
         });
+        store.set_epoch_deadline(UNDISTURBED);
         let instance = match self.template.instantiate_async(&mut store).await {
             Ok(instance) => instance,
             Err(error) => return Err(self.explain(&error, &store)),
