@@ -1,7 +1,8 @@
 //! Beginning and ending.
 
 use std::{
-    os::unix::net::UnixStream,
+    io::{BufRead as _, BufReader, Write as _},
+    os::{fd::OwnedFd, unix::net::UnixStream},
     process::{Command, Stdio},
     time::Duration,
 };
@@ -54,28 +55,25 @@ fn a_script_that_writes_its_lines_and_closes_gets_its_answers() {
 #[test]
 fn it_ends_when_its_client_is_killed_though_stdin_stays_open() {
     let home = Home::new();
-    // The shell is the client: it dies, and this test holds the other end of stdin.
+    // The shell is the client: it dies, and this test holds the other end of stdin. (A shell gives what it runs
+    // in the background no stdin unless that comes by way of another descriptor.)
     let program = env!("CARGO_BIN_EXE_tidegate");
-    let (ours, theirs) = UnixStream::pair().unwrap();
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
     let mut shell = Command::new("sh");
     let mut shell = shell
-        .args(["-c", &format!("'{program}' serve fakechat --port 0 <&0 & echo $!; wait")])
+        .args(["-c", &format!("exec 3<&0; '{program}' serve fakechat --port 0 <&3 & echo $!; wait")])
         .env_clear()
         .envs(home.command([""]).get_envs().filter_map(|(name, value)| Some((name, value?))))
         .env("PATH", "/usr/bin:/bin")
-        .stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)))
+        .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
+        .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let mut line = String::new();
-    let mut output = std::io::BufReader::new(shell.stdout.take().unwrap());
-    std::io::BufRead::read_line(&mut output, &mut line).unwrap();
-    let pid = rustix::process::Pid::from_raw(line.trim().parse().unwrap()).unwrap();
-    let mut log = std::io::BufReader::new(shell.stderr.take().unwrap());
-    line.clear();
-    std::io::BufRead::read_line(&mut log, &mut line).unwrap();
-    assert!(line.contains("http://"), "{line}");
+    let mut output = BufReader::new(shell.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let pid = rustix::process::Pid::from_raw(output.next().unwrap().parse().unwrap()).unwrap();
+    writeln!(ours, "{{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"ping\"}}").unwrap();
+    assert!(output.next().unwrap().contains("result"), "it is there and listens");
     shell.kill().unwrap();
     shell.wait().unwrap();
     let start = std::time::Instant::now();
