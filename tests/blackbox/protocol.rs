@@ -79,6 +79,7 @@ fn unknown_methods_and_wrong_calls_are_explained() {
         (json!({"chat_id": "web", "text": "x", "files": "a.txt"}), "\"files\" must be an array of strings"),
         (json!({"chat_id": "web", "text": "x", "format": "html"}), "must be \"markdown\" or \"text\""),
         (json!({"chat_id": "web", "text": "x", "txet": 1}), "no argument \"txet\""),
+        (json!({"chat_id": "wob", "text": "x"}), "fakechat has no chat \"wob\""),
         (json!({"chat_id": "web", "text": ""}), "nothing to send"),
         (json!({"chat_id": "web", "text": "x".repeat(200_001)}), "200001 long, fakechat takes 200000"),
         (json!({"chat_id": "web", "text": "x", "files": ["a.txt"]}), "not an absolute path"),

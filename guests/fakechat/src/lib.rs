@@ -50,6 +50,9 @@ impl Channel for Fakechat {
     }
 
     fn send(outgoing: Outgoing) -> Sent {
+        if let Err(fault) = only_chat(&outgoing.chat) {
+            return Sent { ids: Vec::new(), fault: Some(fault) };
+        }
         let mut ids = Vec::new();
         let mut drafts = vec![Draft {
             text: outgoing.text,
@@ -78,12 +81,13 @@ impl Channel for Fakechat {
     }
 
     fn edit(
-        _chat: String,
+        chat: String,
         message: String,
         text: String,
         _format: Format,
         _buttons: Vec<Button>,
     ) -> Result<(), Fault> {
+        only_chat(&chat)?;
         if !history::revise(&message, &text)? {
             return Err(Fault::NotFound(format!(
                 "fakechat has no message {message} of yours among the last {}",
@@ -129,6 +133,13 @@ impl WebSource for Fakechat {
             Signal::Closed => Ok(Vec::new()),
         }
     }
+}
+
+fn only_chat(chat: &str) -> Result<(), Fault> {
+    if chat == CHAT {
+        return Ok(());
+    }
+    Err(Fault::NotFound(format!("fakechat has no chat \"{chat}\": the page is the chat \"{CHAT}\"")))
 }
 
 fn plain(response: Response) -> Answer {

@@ -112,8 +112,8 @@ impl Channel {
         if length > descriptor.max_text as usize {
             return Err(Failure::Long { channel: self.name().clone(), length, limit: descriptor.max_text });
         }
-        if reply.files.len() > descriptor.max_uploads as usize {
-            let limit = descriptor.max_uploads;
+        let limit = if descriptor.features.uploads { descriptor.max_uploads } else { 0 };
+        if reply.files.len() > limit as usize {
             return Err(Failure::Many { channel: self.name().clone(), count: reply.files.len(), limit });
         }
         let files = &self.surroundings().files;
