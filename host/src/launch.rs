@@ -35,7 +35,7 @@ pub struct Order {
 pub enum Error {
     /// There is no such channel.
     #[error(
-        "there is no channel \"{name}\"{hint} A channel in a file is loaded with --dangerously-load-development-channels FILE"
+        "there is no channel \"{name}\"{hint} (A channel in a file is loaded with --dangerously-load-development-channels FILE)"
     )]
     Unknown {
         /// As given.
@@ -147,24 +147,32 @@ impl Launcher {
                 Err(error) => errors.push(error),
             }
         }
-        if channels.is_empty()
-            && let Some(error) = errors.pop()
-        {
-            return Err(error);
-        }
-        let broken = errors.iter().map(|error| format!("A channel is missing: {error}.")).collect();
-        for error in errors {
-            tracing::error!("{error}");
-        }
         let webs = channels.iter().filter(|blueprint| blueprint.source == Source::Web).count();
         if order.port.is_some() && webs != 1 {
             return Err(Error::Port(self.root.settings()));
         }
         let (mut running, mut ingresses) = (Vec::new(), Vec::new());
         for blueprint in channels {
-            let (channel, ingress) = self.furnish(blueprint, order.port)?;
-            running.push(channel);
-            ingresses.push(ingress);
+            match self.furnish(blueprint, order.port) {
+                Ok((channel, ingress)) => {
+                    running.push(channel);
+                    ingresses.push(ingress);
+                }
+                // What the user has written is theirs to mend before anything runs.
+                Err(error @ (Error::Settings(_) | Error::PortVariable { .. })) => return Err(error),
+                Err(error) => errors.push(error),
+            }
+        }
+        if running.is_empty() && !errors.is_empty() {
+            let first = errors.remove(0);
+            for error in errors {
+                tracing::error!("{error}");
+            }
+            return Err(first);
+        }
+        let broken = errors.iter().map(|error| format!("A channel is missing: {error}.")).collect();
+        for error in errors {
+            tracing::error!("{error}");
         }
         for ingress in ingresses {
             ingress.start();

@@ -75,10 +75,16 @@ impl Settings {
         for (name, value) in document {
             let Value::Table(table) = value else {
                 return Err(error(format!(
-                    "\"{name}\" stands outside of any channel: put it under [{DEFAULT}] or [a channel's name]"
+                    "\"{name}\" stands outside of any channel: put it under [a channel's name]"
                 )));
             };
-            if name != DEFAULT {
+            if name == DEFAULT {
+                if let Some(own) = ["port", "settings"].into_iter().find(|field| table.contains_key(*field)) {
+                    return Err(error(format!(
+                        "\"{own}\" cannot be the same for all channels: put it under [a channel's name]"
+                    )));
+                }
+            } else {
                 ChannelName::new(&name).map_err(|problem| error(problem.to_string()))?;
             }
             if let Some(unknown) = table.keys().find(|key| !FIELDS.contains(&key.as_str())) {
@@ -243,6 +249,7 @@ mod tests {
                 "\"port\" of [fakechat] is 70000, but must be a whole number from 0 to 65535",
             ),
             ("[default]\nkeep_days = \"x\"", "\"keep_days\" of [default] is \"x\""),
+            ("[default]\nport = 1", "cannot be the same for all channels"),
             ("port = 1", "\"port\" stands outside of any channel"),
             ("[Fake]\n", "cannot be a channel's name"),
             ("[fakechat\n", "channels.toml: TOML parse error at line 1"),

@@ -101,6 +101,7 @@ fn a_call_that_fails_is_thrown_away_with_all_that_it_did() {
         ("trap", "as it was told"),
         ("loop", "it did not finish within 1 s"),
         ("grow", "it ran out of its 64 MiB of memory"),
+        ("hoard", "it has set and pushed more than 16 MiB in one call"),
     ] {
         let mut page = server.page("chameleon");
         page.text(frame);
@@ -127,6 +128,8 @@ fn a_call_that_fails_is_thrown_away_with_all_that_it_did() {
     for (path, status) in [("/trap", 502), ("/loop", 502), ("/status", 502), ("/", 200)] {
         assert_eq!(http(port, "GET", path, &[], b"").status, status, "{path}");
     }
+    let response = http(port, "POST", "/framing", &[], b"longer than five");
+    assert_eq!(response.text(), "longer than five", "how bytes travel is the host's business");
     assert_eq!(server.reply("c", "fine"), ("sent (id: 1)".to_owned(), false));
 }
 

@@ -62,6 +62,20 @@ fn what_comes_before_the_handshake_does_not_end_the_session() {
 }
 
 #[test]
+fn a_handshake_that_is_none_is_explained_and_the_end_is_still_seen() {
+    let home = Home::new();
+    let mut server = home.spawn(["fakechat"]);
+    let answer = server.request("initialize", &json!({"protocolVersion": 1}));
+    assert_eq!(answer["error"]["code"], -32602, "{answer}");
+    server.send(&json!({"jsonrpc": "2.0", "method": "initialize", "params": {}}));
+    assert_eq!(server.next()["error"]["code"], -32602);
+    server.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
+    assert_eq!(server.request("ping", &json!({}))["result"], json!({}));
+    server.close_stdin();
+    assert!(server.end().0.success());
+}
+
+#[test]
 fn unknown_methods_and_wrong_calls_are_explained() {
     let home = Home::new();
     let mut server = home.serve(["fakechat"]);

@@ -98,6 +98,17 @@ fn uploads_beyond_the_limit_leave_nothing_behind() {
         }
     }
     drop(stream);
+    // A field whose header has no end.
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(b"8\r\n--edge\r\n\r\n").unwrap();
+    let mut sent = 0;
+    while sent < 256 << 20
+        && stream.write_all(format!("100000\r\n{}\r\n", "x".repeat(1 << 20)).as_bytes()).is_ok()
+    {
+        sent += 1 << 20;
+    }
+    assert!(sent < 64 << 20, "{sent} bytes of a header were taken");
     for (content_type, body, status) in [
         (
             "multipart/form-data; boundary=edge",

@@ -16,6 +16,9 @@ const NEXT: &str = "said/next";
 /// The longest text that is kept, in bytes: [`SLOTS`] of them fit into what a channel may keep.
 const TEXT: usize = 64 << 10;
 
+/// What all texts of a history may have together, in bytes: JSON may take six times as many.
+const FRAME: usize = 1 << 20;
+
 /// Keeps one message of the session's in a ring of [`SLOTS`]. A page that is open has it in any case.
 pub(crate) fn remember(said: &Shown) {
     let next = next();
@@ -46,7 +49,14 @@ pub(crate) fn past() -> Vec<Shown> {
     let mut past: Vec<Shown> = journal::recent(SLOTS).into_iter().map(heard).collect();
     past.extend(remembered().map(|(_, said)| said));
     past.sort_by_key(|said| said.ts);
-    past
+    // The newest that fit into one frame.
+    let mut room = FRAME;
+    let fits = |said: &&Shown| {
+        room = room.saturating_sub(said.text.len());
+        room > 0
+    };
+    let kept = past.iter().rev().take_while(fits).count();
+    past.split_off(past.len() - kept)
 }
 
 fn heard(message: Message) -> Shown {

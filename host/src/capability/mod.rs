@@ -51,9 +51,14 @@ pub struct Tenant {
     effects: Effects,
     /// Lines that this call has written to the log.
     lines: u32,
+    /// Bytes that wait in the effects.
+    spent: usize,
     /// Files that this call was given.
     handles: files::Handles,
 }
+
+/// What one call may set and push, in bytes.
+const EFFECTS: usize = 16 << 20;
 
 /// What a call leaves behind for the host to carry out: after a call that failed there is nothing.
 #[derive(Debug, Default)]
@@ -79,12 +84,26 @@ impl Tenant {
     pub fn enter(&mut self, handles: files::Handles) {
         self.effects = Effects::default();
         self.lines = 0;
+        self.spent = 0;
         self.handles = handles;
     }
 
     /// What the call has done, and which files it was given or made.
     pub fn leave(&mut self) -> (Effects, files::Handles) {
         (std::mem::take(&mut self.effects), std::mem::take(&mut self.handles))
+    }
+
+    /// Counts what the host has to keep until the call returns. Too much of it ends the call.
+    fn spend(&mut self, bytes: usize) -> wasmtime::Result<()> {
+        // An empty frame takes memory too.
+        self.spent = self.spent.saturating_add(bytes).saturating_add(64);
+        if self.spent > EFFECTS {
+            return Err(wasmtime::Error::msg(format!(
+                "it has set and pushed more than {} MiB in one call",
+                EFFECTS >> 20
+            )));
+        }
+        Ok(())
     }
 
     fn surroundings(&self) -> wasmtime::Result<&Arc<Surroundings>> {

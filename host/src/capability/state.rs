@@ -20,19 +20,23 @@ impl Host for Tenant {
         if value.len() > STATE_VALUE_LIMIT {
             return Ok(Err(format!("the value has {} bytes; {STATE_VALUE_LIMIT} are allowed", value.len())));
         }
-        if !journal.reserve_state(key.len() + value.len()).map_err(wasmtime::Error::new)? {
+        if !journal.reserve_state(key.len() + value.len(), self.spent).map_err(wasmtime::Error::new)? {
             return Ok(Err(format!(
                 "this channel's values would take more than {} MiB together",
                 STATE_LIMIT >> 20
             )));
         }
+        self.spend(key.len() + value.len())?;
         self.effects.state.insert(key, Some(value));
         Ok(Ok(()))
     }
 
     fn remove(&mut self, key: String) -> wasmtime::Result<()> {
         self.surroundings()?;
-        self.effects.state.insert(key, None);
+        if key.len() <= STATE_KEY_LIMIT {
+            self.spend(key.len())?;
+            self.effects.state.insert(key, None);
+        }
         Ok(())
     }
 }

@@ -130,6 +130,7 @@ impl Outbox {
 impl Host for Tenant {
     fn push(&mut self, audience: Audience, frame: String) -> wasmtime::Result<()> {
         self.surroundings()?;
+        self.spend(frame.len())?;
         self.effects.pushes.push(Push { audience, frame: frame.into() });
         Ok(())
     }

@@ -11,10 +11,15 @@ pub(super) fn print(text: &str) -> io::Result<()> {
     }
 }
 
+/// Does a person sit at both ends?
+pub(super) fn is_interactive() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
+}
+
 /// Writes a line to standard error.
 pub(super) fn complain(line: &str) {
     // Nowhere to report to if even this fails.
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let _ = writeln!(io::stderr().lock(), "{}", harmless(line));
 }
 
 /// Colours for a terminal that wants them.

@@ -29,8 +29,8 @@ pub(super) struct Channels {
     /// Names of channels: see `tidegate list`
     #[arg(value_name = "CHANNEL", required_unless_present = "development")]
     names: Vec<String>,
-    /// Also load channels from these component files, which nobody has approved
-    #[arg(long = "dangerously-load-development-channels", id = "development", value_name = "FILE", num_args = 1..)]
+    /// Also load a channel from this component file, which nobody has approved. May be given several times
+    #[arg(long = "dangerously-load-development-channels", id = "development", value_name = "FILE")]
     development: Vec<PathBuf>,
     /// The loopback port of the channel's page; wins over <CHANNEL>_PORT and channels.toml. 0 takes a free one
     #[arg(long)]

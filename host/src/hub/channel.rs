@@ -1,4 +1,4 @@
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool};
 
 use super::{
     Inbox, SETTLE,
@@ -23,6 +23,8 @@ pub struct Channel {
     inbox: Mutex<Option<Arc<dyn Inbox>>>,
     condition: Mutex<Condition>,
     keep: Keep,
+    /// A task is about to look into the journal for what is not delivered.
+    pub(super) draining: AtomicBool,
     /// A task is about to write the delivery marks.
     settling: Mutex<bool>,
 }
@@ -55,6 +57,7 @@ impl Channel {
             inbox: Mutex::default(),
             condition: Mutex::new(Condition::Starting),
             keep,
+            draining: AtomicBool::new(false),
             settling: Mutex::default(),
         })
     }
@@ -109,8 +112,7 @@ impl Channel {
         *lock(&self.inbox) = Some(inbox);
         // What waits in the journal is for whoever has taken the channel over.
         if matches!(self.condition(), Condition::Up { .. }) {
-            let channel = Arc::clone(self);
-            tokio::spawn(async move { channel.drain().await });
+            self.drain_soon();
         }
     }
 
@@ -139,10 +141,13 @@ impl Channel {
     pub(super) fn apply(&self, effects: Effects) -> Result<(), Error> {
         let Effects { state, pushes } = effects;
         if !state.is_empty() {
-            for (key, value) in &state {
-                self.journal().set_state(key, value.as_deref())?;
-            }
-            self.journal().commit()?;
+            let store = || {
+                for (key, value) in &state {
+                    self.journal().set_state(key, value.as_deref())?;
+                }
+                self.journal().commit()
+            };
+            store().inspect_err(|_| self.journal().roll_back())?;
         }
         self.surroundings().page.push(pushes);
         Ok(())

@@ -1,6 +1,6 @@
 //! From the journal to a session: in order, each event once, and as fast as the session reads.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use super::{Channel, Inbox};
 use crate::{
@@ -67,10 +67,20 @@ impl Channel {
         }
     }
 
+    /// Sees to it that what was stored is delivered, without waiting for it.
+    pub fn drain_soon(self: &Arc<Self>) {
+        // One that has not begun will find it; one that has may be past it.
+        if !self.draining.swap(true, Ordering::AcqRel) {
+            let channel = Arc::clone(self);
+            tokio::spawn(async move { channel.drain().await });
+        }
+    }
+
     /// Hands over what waits in the journal.
     pub(super) async fn drain(self: &Arc<Self>) {
-        let Some(inbox) = self.inbox() else { return };
         let mut progress = self.progress.lock().await;
+        self.draining.store(false, Ordering::Release);
+        let Some(inbox) = self.inbox() else { return };
         self.catch_up(&inbox, &mut progress).await;
     }
 

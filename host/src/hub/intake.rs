@@ -1,7 +1,12 @@
 use std::sync::Arc;
 
 use super::{Channel, Delivery};
-use crate::{capability::web::Push, clock, guest::News, journal::Error};
+use crate::{
+    capability::web::Push,
+    clock,
+    guest::News,
+    journal::{Error, Journal},
+};
 
 /// Takes in what several calls of a guest have brought, stores it all at once, and then hands it on.
 ///
@@ -11,6 +16,8 @@ pub struct Intake<'a> {
     stored: Vec<Delivery>,
     pushes: Vec<Push>,
     written: bool,
+    /// As it was before the first write: what others undo is undone for this one too.
+    rollbacks: Option<u64>,
     /// A session waits for what comes.
     offer: bool,
 }
@@ -23,15 +30,21 @@ impl Channel {
             stored: Vec::new(),
             pushes: Vec::new(),
             written: false,
+            rollbacks: None,
             offer: self.has_inbox(),
         }
     }
 }
 
 impl Intake<'_> {
-    /// Takes in what one call has brought.
+    /// Takes in what one call has brought. If that fails, all that was not yet stored is undone.
     pub fn take(&mut self, news: News) -> Result<(), Error> {
-        let journal = self.channel.journal();
+        let journal = Arc::clone(self.channel.journal());
+        self.rollbacks.get_or_insert_with(|| journal.rollbacks());
+        self.write(&journal, news).inspect_err(|_| journal.roll_back())
+    }
+
+    fn write(&mut self, journal: &Journal, news: News) -> Result<(), Error> {
         for (key, value) in &news.effects.state {
             journal.set_state(key, value.as_deref())?;
             self.written = true;
@@ -52,6 +65,10 @@ impl Intake<'_> {
     pub fn store(self) -> Result<Vec<Delivery>, Error> {
         if self.written {
             self.channel.journal().commit()?;
+        }
+        let journal = self.channel.journal();
+        if self.rollbacks.is_some_and(|rollbacks| rollbacks != journal.rollbacks()) {
+            return Err(journal.undone());
         }
         self.channel.surroundings().page.push(self.pushes);
         Ok(self.stored)

@@ -41,6 +41,9 @@ impl Seq {
     }
 }
 
+/// However many events are asked for, reading ends once they have so many bytes together.
+const BUDGET: usize = 2 << 20;
+
 /// How far the events were delivered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Marks {
@@ -61,6 +64,11 @@ pub enum Error {
         /// What SQLite says.
         source: rusqlite::Error,
     },
+    /// A failure of somebody else's has undone what was written since the last commit.
+    #[error(
+        "the journal {0} has undone what was not yet committed, because something else could not be stored"
+    )]
+    Undone(PathBuf),
     /// A newer tidegate has been here.
     #[error(
         "the journal {path} has format {found}, made by a newer tidegate; this one knows format {}: update it",
@@ -97,6 +105,8 @@ struct Inner {
     dirty: bool,
     /// How many there have ever been.
     commits: u64,
+    /// How often something was undone.
+    rollbacks: u64,
     /// At most so many bytes are in the guest's values; 0 if nobody has looked yet.
     state_bytes: u64,
     /// For encoding, kept from one event to the next.
@@ -115,6 +125,7 @@ impl Journal {
             marks: Marks::default(),
             dirty: false,
             commits: 0,
+            rollbacks: 0,
             state_bytes: 0,
             buffer: Vec::new(),
         };
@@ -140,6 +151,26 @@ impl Journal {
     pub fn append(&self, event: &Event, now: u64, offer: bool) -> Result<Option<Seq>, Error> {
         let mut inner = self.lock();
         inner.append(event, now, offer).map_err(|source| self.failed(source))
+    }
+
+    /// Changes whenever something is undone that was written and not yet committed.
+    pub fn rollbacks(&self) -> u64 {
+        self.lock().rollbacks
+    }
+
+    /// Undoes what was written and not yet committed, by whomever.
+    pub fn roll_back(&self) {
+        let mut inner = self.lock();
+        if inner.open
+            && let Err(error) = inner.roll_back()
+        {
+            tracing::error!("{}", self.failed(error));
+        }
+    }
+
+    /// What somebody fails on who finds that [`Journal::rollbacks`] has changed.
+    pub fn undone(&self) -> Error {
+        Error::Undone(self.path.clone())
     }
 
     /// Makes durable what was written since the last time.
@@ -212,17 +243,23 @@ impl Journal {
         Seq(self.lock().next.0 - 1)
     }
 
-    /// Events after this one, oldest first.
+    /// Events after this one, oldest first; some of them, if they are large.
     pub fn after(&self, seq: Seq, limit: u32) -> Result<Vec<(Seq, Event)>, Error> {
         let inner = self.lock();
         let read = || {
             let mut statement = inner
                 .database
                 .prepare_cached("SELECT seq, id, body FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2")?;
-            let rows = statement.query_map(params![seq.0, limit], |row| {
-                Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, Vec<u8>>(2)?))
-            })?;
-            rows.collect::<Result<Vec<_>, _>>()
+            let mut rows = statement.query(params![seq.0, limit])?;
+            let (mut page, mut bytes) = (Vec::new(), 0);
+            while bytes < BUDGET
+                && let Some(row) = rows.next()?
+            {
+                let body: Vec<u8> = row.get(2)?;
+                bytes += body.len();
+                page.push((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, body));
+            }
+            Ok(page)
         };
         let rows = read().map_err(|source| self.failed(source))?;
         Ok(rows
@@ -233,14 +270,22 @@ impl Journal {
             .collect())
     }
 
-    /// The newest messages, oldest first.
+    /// The newest messages, oldest first; fewer of them, if they are large.
     pub fn recent(&self, limit: u32) -> Result<Vec<Message>, Error> {
         let inner = self.lock();
         let read = || {
             let mut statement =
                 inner.database.prepare_cached("SELECT body FROM event ORDER BY seq DESC LIMIT ?1")?;
-            let rows = statement.query_map([limit], |row| row.get::<_, Vec<u8>>(0))?;
-            rows.collect::<Result<Vec<_>, _>>()
+            let mut rows = statement.query([limit])?;
+            let (mut page, mut bytes) = (Vec::new(), 0);
+            while bytes < BUDGET
+                && let Some(row) = rows.next()?
+            {
+                let body: Vec<u8> = row.get(0)?;
+                bytes += body.len();
+                page.push(body);
+            }
+            Ok(page)
         };
         let rows = read().map_err(|source| self.failed(source))?;
         let messages = rows.iter().rev().filter_map(|body| match decode(body)? {
@@ -326,16 +371,23 @@ impl Inner {
     fn commit(&mut self) -> rusqlite::Result<()> {
         if self.open {
             let committed = self.database.prepare_cached("COMMIT")?.execute([]);
-            self.open = false;
             if let Err(error) = committed {
-                // Nothing of it is stored; what the file says is what counts.
-                let _ = self.database.execute_batch("ROLLBACK");
-                self.resume()?;
+                self.roll_back()?;
                 return Err(error);
             }
+            self.open = false;
             self.commits += 1;
         }
         Ok(())
+    }
+
+    /// Nothing of it is stored; what the file says is what counts.
+    fn roll_back(&mut self) -> rusqlite::Result<()> {
+        self.open = false;
+        self.rollbacks += 1;
+        // SQLite may have done it by itself.
+        let _ = self.database.execute_batch("ROLLBACK");
+        self.resume()
     }
 
     fn resume(&mut self) -> rusqlite::Result<()> {

@@ -43,9 +43,9 @@ impl Journal {
         write().map(drop).map_err(|source| self.failed(source))
     }
 
-    /// Is there room for so many more bytes? Counts them as used if so, which errs on the side of too many, and
+    /// Is there room for so many more bytes, beside those that wait to be written? Counts them as used if so, which errs on the side of too many, and
     /// looks exactly once the limit seems near.
-    pub fn reserve_state(&self, bytes: usize) -> Result<bool, Error> {
+    pub fn reserve_state(&self, bytes: usize, waiting: usize) -> Result<bool, Error> {
         let mut inner = self.lock();
         let wanted = inner.state_bytes.saturating_add(bytes as u64);
         if wanted <= STATE_LIMIT && inner.state_bytes > 0 {
@@ -59,6 +59,7 @@ impl Journal {
                 .query_row([], |row| row.get::<_, i64>(0))
         };
         let used = read().map(i64::unsigned_abs).map_err(|source| self.failed(source))?;
+        let used = used.saturating_add(waiting as u64);
         let wanted = used.saturating_add(bytes as u64);
         let fits = wanted <= STATE_LIMIT;
         inner.state_bytes = if fits { wanted } else { used };

@@ -131,13 +131,15 @@ fn state_is_limited_as_a_whole() {
     let value = vec![0; STATE_VALUE_LIMIT];
     let fit = usize::try_from(STATE_LIMIT).unwrap() / STATE_VALUE_LIMIT - 2;
     for number in 0..fit {
-        assert!(journal.reserve_state(value.len() + 10).unwrap());
+        assert!(journal.reserve_state(value.len() + 10, 0).unwrap());
         journal.set_state(&number.to_string(), Some(&value)).unwrap();
     }
-    assert!(!journal.reserve_state(3 * value.len()).unwrap());
+    assert!(!journal.reserve_state(3 * value.len(), 2 * value.len()).unwrap());
+    assert!(!journal.reserve_state(value.len(), 2 * value.len()).unwrap(), "what waits counts too");
+    assert!(journal.reserve_state(value.len(), 0).unwrap());
     for number in 0..fit {
         // Replacing a value takes no room in the end.
-        assert!(journal.reserve_state(value.len() + 10).unwrap(), "{number}");
+        assert!(journal.reserve_state(value.len() + 10, 0).unwrap(), "{number}");
         journal.set_state(&number.to_string(), Some(&value)).unwrap();
     }
 }
@@ -149,4 +151,27 @@ fn a_journal_of_a_newer_format_is_left_alone() {
     let path = directory.path().join("journal.db");
     Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 9").unwrap();
     assert!(matches!(Journal::open(&path), Err(Error::Format { found: 9, .. })));
+}
+
+#[test]
+fn what_is_undone_is_known_to_be() {
+    let (_directory, journal) = open();
+    let before = journal.rollbacks();
+    journal.append(&event("a", "1"), 0, true).unwrap();
+    journal.roll_back();
+    assert_ne!(journal.rollbacks(), before);
+    assert_eq!(journal.append(&event("b", "2"), 0, true).unwrap(), Some(Seq(1)), "its number was never used");
+    journal.commit().unwrap();
+    assert_eq!(texts(&journal), ["2"]);
+}
+
+#[test]
+fn large_events_are_read_a_few_at_a_time() {
+    let (_directory, journal) = open();
+    for number in 0..5 {
+        journal.append(&event(&number.to_string(), &"x".repeat(1 << 20)), 0, false).unwrap();
+    }
+    journal.commit().unwrap();
+    assert_eq!(journal.after(Seq(0), 100).unwrap().len(), 2);
+    assert_eq!(journal.recent(100).unwrap().len(), 2);
 }

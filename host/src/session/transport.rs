@@ -10,7 +10,7 @@ use std::{
 
 use rmcp::{
     RoleServer,
-    model::JsonRpcMessage,
+    model::{ClientRequest, JsonRpcMessage},
     service::{RxJsonRpcMessage, TxJsonRpcMessage},
 };
 use serde_json::{Value, json};
@@ -28,6 +28,7 @@ const LINE: usize = 16 << 20;
 const PARSE_ERROR: i32 = -32700;
 const INVALID_REQUEST: i32 = -32600;
 const METHOD_NOT_FOUND: i32 = -32601;
+const INVALID_PARAMS: i32 = -32602;
 
 /// Newer clients ask this first. Answered by rmcp they would choose a revision that carries no channel
 /// messages; "method not found" makes them use the handshake that does.
@@ -78,6 +79,13 @@ impl Pending {
         let _ =
             self.0.requests.fetch_update(Ordering::AcqRel, Ordering::Acquire, |count| count.checked_sub(1));
         self.0.answered.notify_one();
+    }
+}
+
+/// Whoever drops it reads no more: the session is over, whatever the client does.
+impl<R> Drop for Transport<R> {
+    fn drop(&mut self) {
+        self.pending.0.closed.cancel();
     }
 }
 
@@ -146,8 +154,18 @@ impl<R: AsyncRead + Unpin> Transport<R> {
             self.refuse(&id, METHOD_NOT_FOUND, "server/discover is not offered: use initialize");
             return None;
         }
-        self.initialized |= method == "initialize";
-        match serde_json::from_value(value) {
+        let message = serde_json::from_value(value);
+        let initialize = matches!(
+            &message,
+            Ok(JsonRpcMessage::Request(request)) if matches!(request.request, ClientRequest::InitializeRequest(_))
+        );
+        if method == "initialize" && !initialize {
+            let text = "initialize takes {\"protocolVersion\", \"capabilities\", \"clientInfo\"}, and an id";
+            self.refuse(&id, INVALID_PARAMS, text);
+            return None;
+        }
+        self.initialized |= initialize;
+        match message {
             Ok(message) if self.initialized || matches!(message, JsonRpcMessage::Request(_)) => Some(message),
             // rmcp ends the session over anything but a request before the handshake.
             Ok(_) => {

@@ -73,7 +73,7 @@ impl Wire {
         let ticket = inner.sent(before);
         let waker = inner.driver.clone();
         // What is left over is the driver's: its waker was registered.
-        let _ = inner.poll_write(&mut Context::from_waker(&waker));
+        self.write(&mut inner, &mut Context::from_waker(&waker));
         ticket
     }
 
@@ -88,14 +88,19 @@ impl Wire {
         std::future::poll_fn(|context| {
             let mut inner = self.lock();
             inner.driver.clone_from(context.waker());
-            let before = (inner.written, inner.broken);
-            let _ = inner.poll_write(context);
-            if before != (inner.written, inner.broken) {
-                self.progress.notify_waiters();
-            }
+            self.write(&mut inner, context);
             Poll::<()>::Pending
         })
         .await;
+    }
+
+    /// Writes what the stream takes now. Whoever waits is told of any progress, whoever made it.
+    fn write(&self, inner: &mut Inner, context: &mut Context<'_>) {
+        let before = (inner.written, inner.broken);
+        let _ = inner.poll_write(context);
+        if before != (inner.written, inner.broken) {
+            self.progress.notify_waiters();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -201,6 +206,24 @@ mod tests {
         assert!(wire.written(ticket).await);
         assert_eq!(&read, b"0123456789");
         driver.abort();
+    }
+
+    #[tokio::test]
+    async fn progress_that_another_sender_makes_is_seen() {
+        let (mut reader, writer) = tokio::io::duplex(4);
+        let wire = Wire::new(writer);
+        // No driver: whatever is written is written by a sender.
+        let ticket = wire.send(|buffer| buffer.extend_from_slice(b"012345"));
+        let waiting = tokio::spawn({
+            let wire = Arc::clone(&wire);
+            async move { wire.written(ticket).await }
+        });
+        tokio::task::yield_now().await;
+        let mut read = [0; 4];
+        reader.read_exact(&mut read).await.unwrap();
+        wire.send(|_| {});
+        let waited = tokio::time::timeout(std::time::Duration::from_secs(10), waiting).await;
+        assert!(waited.unwrap().unwrap());
     }
 
     #[tokio::test]

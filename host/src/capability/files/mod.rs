@@ -8,7 +8,7 @@ mod name;
 
 use std::{
     fs::File,
-    io::{self, Seek as _},
+    io::{self, Read as _, Seek as _},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
     path::{Path, PathBuf},
     sync::Arc,
@@ -32,6 +32,8 @@ pub use self::{
 pub struct Files {
     /// Everything of tidegate's is below this.
     root: PathBuf,
+    /// So is everything of this channel's, wherever that is.
+    folder: PathBuf,
     inbox: Dir,
     inbox_path: PathBuf,
     outbox: Dir,
@@ -103,6 +105,7 @@ impl Files {
         let (outbox, _) = open("outbox")?;
         Ok(Self {
             root: std::fs::canonicalize(root)?,
+            folder: std::fs::canonicalize(folder)?,
             inbox,
             inbox_path: std::fs::canonicalize(inbox_path)?,
             outbox,
@@ -135,8 +138,13 @@ impl Files {
         if (seen.dev(), seen.ino()) != (metadata.dev(), metadata.ino()) {
             return Err(failed(io::Error::other("it was exchanged while it was being opened")));
         }
-        if real.starts_with(&self.root) && !real.starts_with(&self.inbox_path) {
+        let own = real.starts_with(&self.root) || real.starts_with(&self.folder);
+        if own && !real.starts_with(&self.inbox_path) {
             return Err(Refusal::Own(path.to_owned()));
+        }
+        // What lies there looks like files and is not: this process's own environment, for one.
+        if ["/proc", "/sys", "/dev"].iter().any(|system| real.starts_with(system)) {
+            return Err(Refusal::Irregular(path.to_owned()));
         }
         let size = metadata.len();
         if size > limit {
@@ -159,7 +167,8 @@ impl Files {
                 let mut source = source.as_ref();
                 source.rewind()?;
                 let target = self.outbox.open_with(&name, OpenOptions::new().write(true).create_new(true))?;
-                io::copy(&mut source, &mut target.into_std())?;
+                // As it was when it was checked, however it grows.
+                io::copy(&mut source.take(file.size), &mut target.into_std())?;
             }
         }
         Ok(name)
@@ -261,6 +270,8 @@ mod tests {
         assert!(matches!(vet(&elsewhere.path().join("link.txt"), 10), Err(Refusal::Own(_))));
         assert!(matches!(vet(elsewhere.path(), 10), Err(Refusal::Irregular(_))));
         assert!(matches!(vet(Path::new("/dev/zero"), 10), Err(Refusal::Irregular(_))));
+        #[cfg(target_os = "linux")]
+        assert!(matches!(vet(Path::new("/proc/self/environ"), 10), Err(Refusal::Irregular(_))));
         assert!(matches!(files.vet("good.txt", 10), Err(Refusal::Relative(_))));
         assert!(matches!(vet(&elsewhere.path().join("missing"), 10), Err(Refusal::Open { .. })));
     }

@@ -19,7 +19,7 @@ pub(super) enum Command {
 
 pub(super) const HELP: &str = "\
 TEXT                 reply to whoever wrote last
-/file PATH [TEXT]    send a file, with a text if you like
+/file PATH [TEXT]    send a file (by its absolute path), with a text if you like
 /edit ID TEXT        change a message that you sent (its id is in the answer to it)
 /react ID EMOJI      put an emoji on a message
 /chat ID             reply to this chat from now on

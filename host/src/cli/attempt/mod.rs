@@ -59,12 +59,10 @@ async fn run(order: Order, level: logging::Level) -> anyhow::Result<()> {
     logging::start(level.quiet(), launcher.as_ref().ok().map(|launcher| launcher.root().path()));
     let launcher = launcher?;
     let mut terminal = Terminal::open()?;
-    let result = tokio::select! {
+    tokio::select! {
         () = stopped => Ok(()),
         result = converse(&launcher, &order, &mut terminal) => result,
-    };
-    terminal.close();
-    result
+    }
 }
 
 async fn converse(launcher: &Launcher, order: &Order, terminal: &mut Terminal) -> anyhow::Result<()> {
@@ -76,19 +74,16 @@ async fn converse(launcher: &Launcher, order: &Order, terminal: &mut Terminal) -
     let (events, mut arrived) = mpsc::unbounded_channel();
     let client = Client(events).serve(tokio::io::split(ours)).await?;
     let mut conversation = Conversation { peer: client.peer().clone(), paint: Paint::stdout(), chat: None };
-    terminal.print(&conversation.greeting(&hub))?;
+    output::print(&conversation.greeting(&hub))?;
     loop {
-        let answer = tokio::select! {
+        tokio::select! {
             biased;
-            Some(event) = arrived.recv() => Some(conversation.show(&event)),
-            line = terminal.line() => match line {
-                Some(line) => conversation.obey(&line).await,
-                None => None,
-            },
-        };
-        match answer {
-            Some(answer) => terminal.print(&answer)?,
-            None => break,
+            Some(event) = arrived.recv() => terminal::interject(&conversation.show(&event))?,
+            line = terminal.line() => {
+                let Some(line) = line else { break };
+                let Some(answer) = conversation.obey(&line).await else { break };
+                output::print(&answer)?;
+            }
         }
     }
     drop(client);
@@ -139,7 +134,9 @@ impl Conversation {
             text.push_str(&line);
             text.push('\n');
         }
-        text + &self.paint.dim("Messages appear here. Type to reply, /help for more, Ctrl-D to end.") + "\n"
+        let end = if output::is_interactive() { ", Ctrl-D to end" } else { "" };
+        let hint = format!("Messages appear here. Type to reply, /help for more{end}.");
+        text + &self.paint.dim(&hint) + "\n"
     }
 
     /// An event, as the session sees it.
@@ -211,14 +208,14 @@ impl Conversation {
                     self.paint.green(&text) + "\n"
                 }
             }
-            Err(error) => self.paint.red(&format!("{error}")) + "\n",
+            Err(error) => self.paint.red(&output::harmless(&error.to_string())) + "\n",
         }
     }
 
     async fn tools(&self) -> String {
         let tools = match self.peer.list_all_tools().await {
             Ok(tools) => tools,
-            Err(error) => return self.paint.red(&error.to_string()) + "\n",
+            Err(error) => return self.paint.red(&output::harmless(&error.to_string())) + "\n",
         };
         let mut text = String::new();
         for tool in tools {

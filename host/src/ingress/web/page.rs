@@ -17,8 +17,13 @@ use crate::{
 /// The largest body that is no upload, in bytes.
 const BODY: usize = 1 << 20;
 
+/// How the bytes travel is the host's business.
+const FRAMING: [HeaderName; 4] =
+    [header::CONNECTION, header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::UPGRADE];
+
 /// Hands a request to the guest. The response leaves once the events are stored.
 pub(super) async fn handle(State(channel): State<Arc<Channel>>, request: Request) -> Response {
+    channel.breathe().await;
     let (parts, body) = request.into_parts();
     let (body, handles) = match read(&channel, &parts, body).await {
         Ok(read) => read,
@@ -47,8 +52,9 @@ pub(super) async fn handle(State(channel): State<Arc<Channel>>, request: Request
     };
     match stored {
         Ok(deliveries) => {
-            let channel = Arc::clone(&channel);
-            tokio::spawn(async move { channel.deliver(deliveries).await });
+            if !deliveries.is_empty() {
+                channel.drain_soon();
+            }
             convert(response)
         }
         Err(error) => {
@@ -88,11 +94,8 @@ fn convert(response: WebResponse) -> Response {
     let mut converted = Response::new(Body::from(response.body));
     *converted.status_mut() = status;
     for (name, value) in response.headers {
-        // How the bytes travel is the host's business.
-        let framing =
-            ["connection", "content-length", "transfer-encoding", "upgrade"].contains(&name.as_str());
-        if let (Ok(name), Ok(value), false) =
-            (HeaderName::try_from(name), HeaderValue::try_from(value), framing)
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value))
+            && !FRAMING.contains(&name)
         {
             converted.headers_mut().append(name, value);
         }

@@ -39,7 +39,7 @@ pub(super) async fn upgrade(State(channel): State<Arc<Channel>>, upgrade: WebSoc
 async fn converse(channel: &Arc<Channel>, socket: WebSocket) {
     let (connection, frames, cut_off) = channel.surroundings().page.open();
     let (sink, stream) = socket.split();
-    let writer = tokio::spawn({
+    let mut writer = tokio::spawn({
         let cut_off = cut_off.clone();
         async move {
             let mut sink = sink;
@@ -52,7 +52,15 @@ async fn converse(channel: &Arc<Channel>, socket: WebSocket) {
     let farewell = read(channel, connection, stream, &cut_off).await;
     signal(channel, connection, [WebSignal::Closed]).await;
     channel.surroundings().page.close(connection);
-    if let Ok(mut sink) = writer.await
+    // The last frames go out, unless the browser does not read them.
+    let written = tokio::time::timeout(FAREWELL, &mut writer).await;
+    let sink = if let Ok(sink) = written {
+        sink
+    } else {
+        cut_off.cancel();
+        writer.await
+    };
+    if let Ok(mut sink) = sink
         && let Some(farewell) = farewell
     {
         let _ = tokio::time::timeout(FAREWELL, sink.send(Message::Close(Some(farewell)))).await;

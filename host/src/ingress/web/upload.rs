@@ -1,6 +1,12 @@
 //! Multipart uploads, streamed into the inbox and limited while they stream.
 
-use std::sync::Arc;
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use axum::{
     body::Body,
@@ -8,7 +14,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::TryStreamExt as _;
-use multer::{Field, Multipart};
+use multer::{Constraints, Field, Multipart, SizeLimit};
 use tokio::io::AsyncWriteExt as _;
 
 use crate::{
@@ -19,6 +25,8 @@ use crate::{
 
 /// All texts of a form together, in bytes.
 const TEXT: usize = 1 << 20;
+/// What a form may have before and between its fields, in bytes, beside what one read brings.
+const HELD: usize = 1 << 20;
 /// The most fields of a form.
 const FIELDS: usize = 64;
 
@@ -34,7 +42,7 @@ impl Rejection {
         Self(StatusCode::BAD_REQUEST, text)
     }
 
-    fn storage(error: &std::io::Error) -> Self {
+    fn storage(error: &io::Error) -> Self {
         Self(StatusCode::INSUFFICIENT_STORAGE, format!("The file cannot be stored: {error}.\n"))
     }
 }
@@ -60,39 +68,54 @@ pub(super) async fn read(
     if announced.is_some_and(|length: u64| length > most) {
         return Err(too_large(descriptor.max_upload));
     }
-    let mut multipart = Multipart::new(body.into_data_stream(), boundary);
+    // What the parser has been given since it last gave something back: between fields it keeps all of it.
+    let held = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&held);
+    let stream = body.into_data_stream().map_err(io::Error::other).and_then(move |chunk| {
+        let held = counted.fetch_add(chunk.len(), Ordering::Relaxed) + chunk.len();
+        std::future::ready(if held > HELD { Err(io::Error::other("a field has no end")) } else { Ok(chunk) })
+    });
+    let limits = Constraints::new().size_limit(SizeLimit::new().whole_stream(most));
+    let mut multipart = Multipart::with_constraints(stream, boundary, limits);
     let (mut fields, mut handles, mut room) = (Vec::new(), Handles::default(), TEXT);
     while let Some(field) = multipart.next_field().await.map_err(|error| malformed(&error))? {
         if fields.len() == FIELDS {
             return Err(Rejection::bad(format!("A form may have {FIELDS} fields.\n")));
         }
         let name = field.name().unwrap_or_default().to_owned();
+        held.store(0, Ordering::Relaxed);
         let value = if field.file_name().is_some() {
             if handles.len() == descriptor.max_uploads as usize {
                 return Err(Rejection::bad(format!("A form may have {} files.\n", descriptor.max_uploads)));
             }
-            let file = save(channel, field, descriptor.max_upload).await?;
+            let file = save(channel, field, descriptor.max_upload, &held).await?;
             let (name, media_type, size) = (file.name.clone(), file.media_type.clone(), file.size);
             WebField::File(Saved { handle: handles.add(file), name, media_type, size })
         } else {
-            WebField::Text(text(field, &mut room).await?)
+            WebField::Text(text(field, &mut room, &held).await?)
         };
         fields.push((name, value));
     }
     Ok((WebBody::Form(fields), handles))
 }
 
-async fn save(channel: &Arc<Channel>, mut field: Field<'_>, limit: u64) -> Result<LocalFile, Rejection> {
+async fn save(
+    channel: &Arc<Channel>,
+    mut field: Field<'_>,
+    limit: u64,
+    held: &AtomicUsize,
+) -> Result<LocalFile, Rejection> {
     let name = safe_name(field.file_name().unwrap_or_default());
     let media_type = field.content_type().map(ToString::to_string).filter(|text| text.len() <= 100);
     let mut incoming =
         channel.surroundings().files.receive(&name).map_err(|error| Rejection::storage(&error))?;
     let Some(writer) = incoming.writer() else {
-        return Err(Rejection::storage(&std::io::Error::other("it is already being written")));
+        return Err(Rejection::storage(&io::Error::other("it is already being written")));
     };
     let mut writer = tokio::fs::File::from_std(writer);
     let mut size = 0_u64;
     while let Some(chunk) = field.chunk().await.map_err(|error| malformed(&error))? {
+        held.store(0, Ordering::Relaxed);
         size += chunk.len() as u64;
         if size > limit {
             return Err(too_large(limit));
@@ -103,10 +126,11 @@ async fn save(channel: &Arc<Channel>, mut field: Field<'_>, limit: u64) -> Resul
     incoming.finish(media_type, size).map_err(|error| Rejection::storage(&error))
 }
 
-async fn text(field: Field<'_>, room: &mut usize) -> Result<String, Rejection> {
+async fn text(field: Field<'_>, room: &mut usize, held: &AtomicUsize) -> Result<String, Rejection> {
     let bytes: Vec<u8> = field
         .map_err(|error| malformed(&error))
         .try_fold(Vec::new(), |mut bytes, chunk| {
+            held.store(0, Ordering::Relaxed);
             bytes.extend_from_slice(&chunk);
             let fits = bytes.len() <= *room;
             std::future::ready(if fits {

@@ -71,11 +71,12 @@ impl Channel for Chameleon {
 
 impl WebSource for Chameleon {
     fn handle(request: Request) -> Result<Answer, Fault> {
-        let (mut status, mut events) = (200, Vec::new());
+        let (mut status, mut events, mut headers) = (200, Vec::new(), Vec::new());
         match request.path.as_str() {
             "/trap" => trap(),
             "/loop" => spin(),
             "/status" => status = 99,
+            "/framing" => headers.push(("Content-Length".into(), "5".into())),
             "/form" => events.push(event("form", "form")),
             _ => {}
         }
@@ -83,7 +84,7 @@ impl WebSource for Chameleon {
             Body::Bytes(bytes) => bytes,
             Body::Form(fields) => format!("{} fields", fields.len()).into_bytes(),
         };
-        Ok(Answer { response: Response { status, headers: Vec::new(), body }, events })
+        Ok(Answer { response: Response { status, headers, body }, events })
     }
 
     fn receive(connection: u64, signal: Signal) -> Result<Vec<Event>, Fault> {
@@ -97,6 +98,9 @@ impl WebSource for Chameleon {
             }
             "loop" => spin(),
             "grow" => grow(),
+            "hoard" => loop {
+                page::push(Audience::All, &"x".repeat(1 << 20));
+            },
             "trapped?" => {
                 let answer = if state::get("trapped").is_some() { "yes" } else { "no" };
                 page::push(Audience::All, answer);
