@@ -238,11 +238,6 @@ impl Journal {
         self.lock().marks
     }
 
-    /// The last event that was stored.
-    pub fn last(&self) -> Seq {
-        Seq(self.lock().next.0 - 1)
-    }
-
     /// Events after this one, oldest first; some of them, if they are large.
     pub fn after(&self, seq: Seq, limit: u32) -> Result<Vec<(Seq, Event)>, Error> {
         let inner = self.lock();
