@@ -8,6 +8,7 @@
 
 pub mod builtin;
 pub mod capability;
+pub mod claude;
 pub mod cli;
 pub mod clock;
 pub mod contract;
@@ -24,3 +25,4 @@ pub mod session;
 pub mod settings;
 pub mod state_root;
 pub mod stdio;
+pub mod text;

@@ -1,0 +1,240 @@
+//! The processes above this one, from its parent up to the system's first.
+
+mod client;
+#[cfg(target_os = "linux")]
+mod procfs;
+#[cfg(any(not(target_os = "linux"), test))]
+mod ps;
+
+use std::io;
+
+use rustix::process::{Pid, getppid};
+
+#[cfg(target_os = "linux")]
+use self::procfs::look;
+#[cfg(not(target_os = "linux"))]
+use self::ps::look;
+
+pub(super) use client::own_arguments;
+pub use client::{is_claude_code, nearest_claude_code};
+
+/// How many processes are looked at. A session in a terminal has about ten above it.
+const LIMIT: usize = 64;
+
+/// A process above this one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Its number.
+    pub pid: i32,
+    /// What it was started with, the program first. Bytes that are no UTF-8 are replaced. Empty for what the
+    /// system itself runs. A process can overwrite what is read here.
+    pub arguments: Vec<String>,
+}
+
+/// A process above this one could not be looked at, so what is above it is not known either.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("process {pid}, from which this one descends, cannot be looked at: {why}")]
+pub struct Unreadable {
+    /// Its number.
+    pub pid: i32,
+    /// What was in the way.
+    pub why: Why,
+}
+
+/// Why a process could not be looked at.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Why {
+    /// It is not in the system's table.
+    #[error("it has just ended, or the system hides other users' processes")]
+    Gone,
+    /// It runs no program at the moment.
+    #[error("it has no arguments: it is ending, or just beginning another program")]
+    NoArguments,
+    /// The system refuses, or cannot.
+    #[error("{0}")]
+    Failed(io::ErrorKind),
+    /// The system's answer has an unknown shape.
+    #[error("what the system says about it is not understood")]
+    NotUnderstood,
+    /// More than 64 processes.
+    #[error("there are already {LIMIT} processes between it and this one")]
+    TooMany,
+}
+
+/// What one look at a process tells.
+#[derive(Debug, PartialEq, Eq)]
+struct Seen {
+    parent: i32,
+    arguments: Vec<String>,
+}
+
+/// All processes above this one, the parent first. The last is the first process of the system or container,
+/// or the one whose parent is outside of the container.
+///
+/// All or nothing: a list that ends early could lack the one that matters. More than 64 are an error too.
+pub fn ancestors() -> Result<Vec<Process>, Unreadable> {
+    climb(parent(), look).collect()
+}
+
+/// The Claude Code process nearest above this one. What is above it is not looked at, so that it does not
+/// matter whether it can be.
+pub fn claude_code() -> Result<Option<Process>, Unreadable> {
+    first_claude_code(climb(parent(), look))
+}
+
+fn parent() -> i32 {
+    Pid::as_raw(getppid())
+}
+
+fn first_claude_code(
+    mut steps: impl Iterator<Item = Result<Process, Unreadable>>,
+) -> Result<Option<Process>, Unreadable> {
+    steps.find(|step| step.as_ref().map_or(true, |process| is_claude_code(&process.arguments))).transpose()
+}
+
+/// From this process upwards. Nothing follows an error; parents that form a circle run into the limit.
+fn climb(
+    from: i32,
+    mut look: impl FnMut(i32) -> Result<Seen, Why>,
+) -> impl Iterator<Item = Result<Process, Unreadable>> {
+    let mut next = from;
+    let mut left = LIMIT;
+    std::iter::from_fn(move || {
+        let pid = next;
+        // The first process has no parent, which the system writes as 0.
+        if pid <= 0 {
+            return None;
+        }
+        let seen = if left == 0 { Err(Why::TooMany) } else { look(pid) };
+        left = left.saturating_sub(1);
+        Some(match seen {
+            Ok(Seen { parent, arguments }) => {
+                next = parent;
+                Ok(Process { pid, arguments })
+            }
+            Err(why) => {
+                next = 0;
+                Err(Unreadable { pid, why })
+            }
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::Read as _,
+        process::{Command, Stdio},
+    };
+
+    use super::*;
+
+    fn seen(parent: i32, arguments: &[&str]) -> Seen {
+        Seen { parent, arguments: arguments.iter().map(|&argument| argument.to_owned()).collect() }
+    }
+
+    /// 40 `bash`, 30 `claude`, 20 which is root's, 1 the first.
+    fn look_at_some(pid: i32) -> Result<Seen, Why> {
+        match pid {
+            40 => Ok(seen(30, &["bash"])),
+            30 => Ok(seen(20, &["claude", "--channels"])),
+            20 => Err(Why::Failed(io::ErrorKind::PermissionDenied)),
+            10 => Ok(seen(1, &["sshd"])),
+            1 => Ok(seen(0, &[])),
+            _ => Err(Why::Gone),
+        }
+    }
+
+    /// The number of a child, which has ended when this returns, and what was seen of it while it ran.
+    pub(super) fn look_at_a_child<T>(argument: &str, look: fn(i32) -> T) -> (i32, T) {
+        let mut child = Command::new("sh")
+            .args(["-c", "echo; read line", argument])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        // Before it writes, it may still be between two programs.
+        child.stdout.take().unwrap().read_exact(&mut [0]).unwrap();
+        let seen = look(pid);
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        (pid, seen)
+    }
+
+    fn all(from: i32) -> Result<Vec<Process>, Unreadable> {
+        climb(from, look_at_some).collect()
+    }
+
+    #[test]
+    fn the_way_up_ends_at_the_first_process() {
+        let pids: Vec<i32> = all(10).unwrap().iter().map(|process| process.pid).collect();
+        assert_eq!(pids, [10, 1]);
+        assert_eq!(all(0), Ok(Vec::new()), "the parent is outside of the container");
+    }
+
+    #[test]
+    fn whatever_cannot_be_looked_at_is_named() {
+        for (from, pid, why, text) in [
+            (
+                40,
+                20,
+                Why::Failed(io::ErrorKind::PermissionDenied),
+                "process 20, from which this one descends, cannot be looked at: permission denied",
+            ),
+            (
+                5,
+                5,
+                Why::Gone,
+                "process 5, from which this one descends, cannot be looked at: it has just ended, or the \
+                 system hides other users' processes",
+            ),
+        ] {
+            let error = all(from).unwrap_err();
+            assert_eq!(error, Unreadable { pid, why });
+            assert_eq!(error.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn nothing_is_looked_at_above_an_error_or_without_end() {
+        assert_eq!(climb(20, look_at_some).take(2).count(), 1);
+        let circle = |pid| Ok(seen(5 - pid, &["a shell"]));
+        let steps: Vec<_> = climb(2, circle).take(2 * LIMIT).collect();
+        assert_eq!(steps.len(), LIMIT + 1);
+        assert_eq!(steps.last(), Some(&Err(Unreadable { pid: 2, why: Why::TooMany })));
+        let straight = |pid| Ok(seen(pid - 1, &["a shell"]));
+        assert_eq!(climb(64, straight).count(), 64);
+        assert!(climb(64, straight).all(|step| step.is_ok()), "as many as the limit are not too many");
+    }
+
+    #[test]
+    fn what_is_above_claude_code_need_not_be_readable() {
+        let found = first_claude_code(climb(40, look_at_some)).unwrap().unwrap();
+        assert_eq!(found.pid, 30);
+        assert_eq!(first_claude_code(climb(10, look_at_some)), Ok(None));
+        assert!(first_claude_code(climb(20, look_at_some)).is_err());
+    }
+
+    #[test]
+    fn this_process_has_ancestors() {
+        let found = ancestors().unwrap();
+        assert_eq!(found.first().map(|process| process.pid), Some(parent()));
+        // A test is started by something that has a name.
+        assert!(found.first().is_some_and(|process| !process.arguments.is_empty()));
+        assert!(found.iter().all(|process| process.pid > 0));
+        assert_eq!(claude_code().unwrap(), nearest_claude_code(&found).cloned());
+    }
+
+    #[test]
+    fn a_child_sees_what_started_it() {
+        let (pid, seen) = look_at_a_child("claude (1) ä", look);
+        let seen = seen.unwrap();
+        assert_eq!(seen.parent, Pid::as_raw(Some(rustix::process::getpid())));
+        if cfg!(target_os = "linux") {
+            assert_eq!(seen.arguments, ["sh", "-c", "echo; read line", "claude (1) ä"]);
+        }
+        assert_eq!(look(pid), Err(Why::Gone));
+    }
+}

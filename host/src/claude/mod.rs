@@ -1,0 +1,23 @@
+//! What can be found out about the Claude Code process that spawned this one, and about the organisation's
+//! policy. The protocol tells a server neither.
+//!
+//! | ask | for |
+//! | --- | --- |
+//! | [`claude_code`], [`ancestors()`] | the processes above this one, and which of them is Claude Code |
+//! | [`judge`] | did the session opt into this channel? |
+//! | [`Policy`] | has the organisation enabled channels, and for which plugins? |
+//! | [`at_terminal`] | is a person at this terminal, rather than a model? |
+//!
+//! None of this contains code that runs as the same user: such code can rename itself, detach from its
+//! ancestors and open a terminal of its own. The aim is that a session does not consume messages which nobody
+//! sees, and that a model which merely follows an injected instruction meets a refusal.
+
+mod ancestors;
+mod managed;
+mod opt_in;
+mod person;
+
+pub use ancestors::{Process, Unreadable, Why, ancestors, claude_code, is_claude_code, nearest_claude_code};
+pub use managed::Policy;
+pub use opt_in::{InvalidOptIn, OptIn, Reason, Verdict, judge};
+pub use person::{Refused, at_terminal};

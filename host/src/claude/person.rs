@@ -1,0 +1,120 @@
+//! Is a person at this terminal, rather than a model with a shell?
+//!
+//! Approving somebody is a person's business. A model that follows an instruction from a chat would run the
+//! same command, so the command refuses to run where Claude Code is. There is no way to override it: whatever a
+//! person could set, a model could set too.
+
+use std::io::{IsTerminal as _, stdin};
+
+use super::ancestors::{Process, Unreadable, ancestors, nearest_claude_code};
+
+/// Set in the shells that Claude Code opens for a model.
+const CHILD_SESSION: &str = "CLAUDE_CODE_CHILD_SESSION";
+
+/// Why this is taken for no person, and what a person is to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refused {
+    /// The environment says so.
+    #[error(
+        "this takes a person, and {CHILD_SESSION} says that it was started by a Claude Code session: run it yourself \
+         in a terminal of your own, outside of Claude Code"
+    )]
+    ChildSession,
+    /// The process with this number is Claude Code.
+    #[error(
+        "this takes a person, and it was started from within Claude Code (process {0}): run it yourself in a terminal \
+         of your own, outside of Claude Code"
+    )]
+    InsideClaudeCode(i32),
+    /// What started this is not known.
+    #[error(
+        "this takes a person, and whether Claude Code has started it cannot be seen ({0}): run it yourself in a \
+         terminal of your own, outside of Claude Code, as a user who may see the processes above it"
+    )]
+    Unreadable(Unreadable),
+    /// Nobody can type here.
+    #[error(
+        "this takes a person, and its input is not a terminal: run it yourself in a terminal of your own, outside of \
+         Claude Code, with nothing piped into it"
+    )]
+    NoTerminal,
+}
+
+/// What the decision rests on.
+struct Facts<'a> {
+    child_session: bool,
+    ancestors: &'a Result<Vec<Process>, Unreadable>,
+    terminal: bool,
+}
+
+/// Refuses unless a person can be taken to have started this, and to sit before its standard input.
+pub fn at_terminal() -> Result<(), Refused> {
+    decide(&Facts {
+        child_session: std::env::var_os(CHILD_SESSION).is_some(),
+        ancestors: &ancestors(),
+        terminal: stdin().is_terminal(),
+    })
+}
+
+fn decide(facts: &Facts<'_>) -> Result<(), Refused> {
+    if facts.child_session {
+        return Err(Refused::ChildSession);
+    }
+    let ancestors = facts.ancestors.as_ref().map_err(|unreadable| Refused::Unreadable(unreadable.clone()))?;
+    if let Some(claude) = nearest_claude_code(ancestors) {
+        return Err(Refused::InsideClaudeCode(claude.pid));
+    }
+    if facts.terminal { Ok(()) } else { Err(Refused::NoTerminal) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::claude::ancestors::Why;
+
+    fn process(pid: i32, arguments: &[&str]) -> Process {
+        Process { pid, arguments: arguments.iter().map(|&argument| argument.to_owned()).collect() }
+    }
+
+    #[test]
+    fn only_a_terminal_outside_of_claude_code_has_a_person() {
+        let outside = Ok(vec![process(9, &["-zsh"]), process(1, &[])]);
+        let inside = Ok(vec![
+            process(9, &["bash", "-c", "tidegate"]),
+            process(8, &["node", "/usr/bin/claude"]),
+            process(7, &["-zsh"]),
+            process(1, &[]),
+        ]);
+        let unreadable = Unreadable { pid: 7, why: Why::Gone };
+        let hidden = Err(unreadable.clone());
+        for (child_session, ancestors, terminal, expected) in [
+            (false, &outside, true, Ok(())),
+            (false, &Ok(Vec::new()), true, Ok(())),
+            (false, &outside, false, Err(Refused::NoTerminal)),
+            (true, &outside, true, Err(Refused::ChildSession)),
+            (false, &inside, true, Err(Refused::InsideClaudeCode(8))),
+            (false, &inside, false, Err(Refused::InsideClaudeCode(8))),
+            (false, &hidden, true, Err(Refused::Unreadable(unreadable))),
+        ] {
+            let decision = decide(&Facts { child_session, ancestors, terminal });
+            assert_eq!(decision, expected, "{child_session} {ancestors:?} {terminal}");
+        }
+    }
+
+    #[test]
+    fn every_refusal_says_what_a_person_is_to_do() {
+        let unreadable = Unreadable { pid: 7, why: Why::Gone };
+        for (refused, part) in [
+            (Refused::ChildSession, "CLAUDE_CODE_CHILD_SESSION"),
+            (Refused::InsideClaudeCode(8), "process 8"),
+            (Refused::Unreadable(unreadable), "process 7, from which"),
+            (Refused::NoTerminal, "not a terminal"),
+        ] {
+            let text = refused.to_string();
+            assert!(text.contains(part), "{text}");
+            let advice = "run it yourself in a terminal of your own, outside of Claude Code";
+            assert!(text.contains(advice), "{text}");
+        }
+    }
+}

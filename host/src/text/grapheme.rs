@@ -1,0 +1,40 @@
+//! Where a text may be cut without tearing what a reader takes for one character.
+//!
+//! These are the extended grapheme clusters of Unicode's annex 29: a letter with its accents, an emoji with its
+//! skin, a flag, a line break of two characters.
+
+use unicode_segmentation::GraphemeCursor;
+
+/// May the text be cut at this byte? It is seen from its beginning, which must itself be such a place.
+fn is_boundary(text: &str, at: usize) -> bool {
+    // An error would say that a part of the text is missing; all of it is there.
+    text.is_char_boundary(at)
+        && GraphemeCursor::new(at, text.len(), true).is_boundary(text, 0).unwrap_or(true)
+}
+
+/// The last boundary that is not behind `at`: 0 where the first cluster reaches further.
+pub(super) fn floor(text: &str, at: usize) -> usize {
+    (1..=at).rev().find(|&at| is_boundary(text, at)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use unicode_segmentation::UnicodeSegmentation as _;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn boundaries_are_where_clusters_meet(
+            text in "(\\PC|[a\u{301}🇩🇪👩\u{200d}🏽\u{fe0f}\r\nक\u{94d}त\u{600} ]){0,30}",
+            at in 0_usize..60,
+        ) {
+            let mut boundaries: Vec<_> = text.grapheme_indices(true).map(|(index, _)| index).collect();
+            boundaries.push(text.len());
+            let at = at.min(text.len());
+            prop_assert_eq!(is_boundary(&text, at), boundaries.contains(&at));
+            prop_assert_eq!(Some(floor(&text, at)), boundaries.iter().rev().copied().find(|&b| b <= at));
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! What texts are cut and cleaned by: rules, without anything that runs.
+//!
+//! [`TextUnit`] is what a platform counts, [`split`] makes several messages of a long text, and the rest makes
+//! harmless what somebody else has written. Nothing here knows of channels, sessions or the network.
+
+mod character;
+mod clean;
+mod grapheme;
+mod split;
+mod unit;
+
+pub use self::{
+    clean::{abridge, content, fenced, is_identifier, name, value, visible},
+    split::{ChunkMode, Shape, split},
+    unit::TextUnit,
+};
