@@ -12,6 +12,9 @@ import { createInterface } from 'node:readline';
 export const PATIENCE = 20_000;
 
 const CHANNEL = 'notifications/claude/channel';
+const PERMISSION = `${CHANNEL}/permission`;
+/** With what comes after it: half a key is none. */
+const LINK = /http:\/\/127\.0\.0\.1:\d+\/#key=[0-9a-f]+(?=[^0-9a-f])/i;
 
 /** The program under test. */
 export function program() {
@@ -94,6 +97,10 @@ export class Server {
   #lastId = 0;
   /** Channel messages, each as `{ content, meta }`. */
   #channel = new Queue();
+  /** Answers to permission requests, each as `{ request_id, behavior }`. */
+  #verdicts = new Queue();
+  /** Where the log of the latest start begins. */
+  #begin = 0;
   /** All that came on stdout and should not have. */
   #strange = [];
   address = null;
@@ -122,6 +129,7 @@ export class Server {
     delete env.TIDEGATE_LOG;
     const child = spawn(program(), ['serve', ...this.#arguments, '--port', port], { env });
     this.#child = child;
+    this.#begin = this.log.length;
     child.stdin.on('error', () => {}); // It shows as an answer that does not come.
     child.stderr.on('data', (text) => { this.log += text; });
     createInterface({ input: child.stdout }).on('line', (line) => this.#receive(line));
@@ -134,6 +142,15 @@ export class Server {
       clientInfo: { name: 'claude-code', version: '2.1.0' },
     });
     this.#send({ method: 'notifications/initialized' });
+  }
+
+  /** The link whose browser may answer permission prompts, as the program prints it at each start. */
+  async link() {
+    let found;
+    while (!(found = LINK.exec(this.log.slice(this.#begin)))) {
+      await inTime(once(this.#child.stderr, 'data'), 'link with a key');
+    }
+    return found[0];
   }
 
   /** Closes the program's stdin, which is how a session ends, and expects a clean end and a clean stdout. */
@@ -186,6 +203,21 @@ export class Server {
     return ids.split(', ');
   }
 
+  /** Asks for a permission, as a session does before it uses a tool. */
+  requestPermission(request) {
+    this.#send({ method: `${PERMISSION}_request`, params: request });
+  }
+
+  /** The next answer to a permission request. */
+  verdict() {
+    return this.#verdicts.next('verdict');
+  }
+
+  /** The answers that came and that nobody has taken. */
+  get unheededVerdicts() {
+    return this.#verdicts.rest;
+  }
+
   /** The next channel message that nobody has taken yet. */
   heard() {
     return this.#channel.next('channel message');
@@ -209,6 +241,7 @@ export class Server {
       return;
     }
     if (message.method === CHANNEL) this.#channel.push(message.params);
+    else if (message.method === PERMISSION) this.#verdicts.push(message.params);
     else if (this.#answers.has(message.id)) {
       this.#answers.get(message.id)(message);
       this.#answers.delete(message.id);

@@ -1,4 +1,5 @@
 import { $ } from '/dom.js';
+import { ownKey, takeKey } from '/key.js';
 
 const FIRST_DELAY = 500;
 const LONGEST_DELAY = 10000;
@@ -35,7 +36,7 @@ function connect() {
   clearTimeout(connection.timer);
   clearInterval(connection.ticker);
   connection.retryAt = 0;
-  const socket = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`);
+  const socket = new WebSocket(address());
   connection.socket = socket;
   socket.addEventListener('open', () => {
     showConnection();
@@ -44,6 +45,19 @@ function connect() {
   socket.addEventListener('message', (event) => handlers.received(event.data));
   socket.addEventListener('close', reconnectLater);
   showConnection();
+}
+
+function address() {
+  const key = ownKey();
+  const query = key ? `?key=${encodeURIComponent(key)}` : '';
+  return `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws${query}`;
+}
+
+/** The link may be opened in a tab that has the page already: then nothing is loaded again. */
+function onHashChange() {
+  if (!takeKey()) return;
+  if (connection.retryAt) connect();
+  else connection.socket.close();
 }
 
 function reconnectLater() {
@@ -79,3 +93,4 @@ function countdownText(offline) {
 
 $('retry').addEventListener('click', reconnectNow);
 window.addEventListener('online', reconnectNow);
+window.addEventListener('hashchange', onHashChange);

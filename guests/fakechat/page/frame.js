@@ -6,6 +6,7 @@ import { entryOf, grown, mergeHistory, show } from '/log.js';
 import { readMessage } from '/message.js';
 import { notify } from '/notice.js';
 import { savePending, settle, uploadNext } from '/outbox.js';
+import { awaitPrompts, showPrompt, showPrompts } from '/prompt.js';
 
 const WORKING_FOR = 6000;
 
@@ -47,6 +48,7 @@ const onFrame = {
 
   history({ messages }) {
     forgetFailures();
+    awaitPrompts();
     mergeHistory(messages);
     savePending();
     uploadNext();
@@ -62,5 +64,17 @@ const onFrame = {
 
   error({ text }) {
     notify(String(text));
+  },
+
+  prompt(frame) {
+    showPrompt(frame);
+  },
+
+  prompts({ prompts }) {
+    showPrompts(prompts);
+  },
+
+  notice({ text }) {
+    notify(String(text), { calm: true });
   },
 };

@@ -1,4 +1,4 @@
-// The messages on the page: in which order, each with what is known about it.
+// What stands on the page, in which order: messages, and prompts between them.
 
 import { attachmentOf } from '/attachment.js';
 import { $, button, make } from '/dom.js';
@@ -12,7 +12,7 @@ const GROUP_WITHIN = 5 * 60 * 1000;
 
 const log = $('log');
 
-/** By message id: { message, pending, upload?, node, … }. The order is the log's. */
+/** By id: { message, node, … }, for messages { pending, upload?, … } as well. The order is the log's. */
 const entries = new Map();
 
 export function entryOf(id) {
@@ -36,6 +36,27 @@ export function show(message, { pending = false, upload, before = null } = {}) {
   return entry;
 }
 
+/** Puts a new entry that is no message where its time belongs. */
+export function insert(entry) {
+  const { id, ts } = entry.message;
+  let before = null;
+  for (let node = log.lastElementChild; node && messageAt(node).ts > ts; node = node.previousElementSibling) before = node;
+  entries.set(id, entry);
+  log.insertBefore(entry.node, before);
+  arrange(entry.node);
+  arrange(entry.node.nextElementSibling);
+}
+
+export function remove(id) {
+  const entry = entries.get(id);
+  if (!entry) return;
+  const next = entry.node.nextElementSibling;
+  forgetUpload(entry);
+  entries.delete(id);
+  entry.node.remove();
+  arrange(next);
+}
+
 /** Goes by the order of the messages rather than by their times: two clocks may differ. */
 export function mergeHistory(history) {
   const messages = history.slice(-MAX_NODES).map(readMessage);
@@ -47,6 +68,8 @@ export function mergeHistory(history) {
   log.ariaBusy = 'true';
   for (const message of messages) {
     const known = entries.get(message.id);
+    // Prompts are not in the history, but on the same clock.
+    while (before?.matches('.prompt') && messageAt(before).ts <= message.ts) before = before.nextElementSibling;
     if (!known || known.pending || JSON.stringify(known.message) !== JSON.stringify(message)) show(message, { before });
     if (known) before = known.node.nextElementSibling;
     else {
@@ -134,8 +157,8 @@ function forgetUpload(entry) {
 /** Sets what depends on the message before: the day it opens, or the group it belongs to. */
 function arrange(node) {
   if (!node) return;
-  const message = entries.get(node.dataset.id).message;
-  const before = entries.get(node.previousElementSibling?.dataset.id)?.message;
+  const message = messageAt(node);
+  const before = node.previousElementSibling && messageAt(node.previousElementSibling);
   const sameDay = before && dayOf(before) === dayOf(message);
   const follows = sameDay && before.from === message.from && message.ts - before.ts < GROUP_WITHIN;
   node.classList.toggle('follows', Boolean(follows));
@@ -151,11 +174,6 @@ function prune() {
   for (const node of old) remove(node.dataset.id);
 }
 
-function remove(id) {
-  const entry = entries.get(id);
-  const next = entry.node.nextElementSibling;
-  forgetUpload(entry);
-  entries.delete(id);
-  entry.node.remove();
-  arrange(next);
+function messageAt(node) {
+  return entries.get(node.dataset.id).message;
 }

@@ -13,12 +13,14 @@ const FILES: &[(&str, &str, &[u8])] = &[
     ("/dom.js", "text/javascript; charset=utf-8", include_bytes!("../page/dom.js")),
     ("/frame.js", "text/javascript; charset=utf-8", include_bytes!("../page/frame.js")),
     ("/inline.js", "text/javascript; charset=utf-8", include_bytes!("../page/inline.js")),
+    ("/key.js", "text/javascript; charset=utf-8", include_bytes!("../page/key.js")),
     ("/link.js", "text/javascript; charset=utf-8", include_bytes!("../page/link.js")),
     ("/log.js", "text/javascript; charset=utf-8", include_bytes!("../page/log.js")),
     ("/markdown.js", "text/javascript; charset=utf-8", include_bytes!("../page/markdown.js")),
     ("/message.js", "text/javascript; charset=utf-8", include_bytes!("../page/message.js")),
     ("/notice.js", "text/javascript; charset=utf-8", include_bytes!("../page/notice.js")),
     ("/outbox.js", "text/javascript; charset=utf-8", include_bytes!("../page/outbox.js")),
+    ("/prompt.js", "text/javascript; charset=utf-8", include_bytes!("../page/prompt.js")),
     ("/quoting.js", "text/javascript; charset=utf-8", include_bytes!("../page/quoting.js")),
     ("/view.js", "text/javascript; charset=utf-8", include_bytes!("../page/view.js")),
     ("/icon.svg", "image/svg+xml", include_bytes!("../page/icon.svg")),
@@ -60,6 +62,10 @@ fn respond(status: u16, media_type: &str, body: Vec<u8>) -> Response {
 mod tests {
     use super::*;
 
+    fn scripts() -> impl Iterator<Item = &'static (&'static str, &'static str, &'static [u8])> {
+        FILES.iter().filter(|(_, media_type, _)| media_type.starts_with("text/javascript"))
+    }
+
     #[test]
     fn every_file_that_the_page_names_is_there() {
         let (_, _, html) = FILES[0];
@@ -67,16 +73,34 @@ mod tests {
         for attribute in ["href=\"", "src=\""] {
             for rest in html.split(attribute).skip(1) {
                 let path = rest.split('"').next().unwrap();
-                assert_eq!(find(path).status, 200, "{path}");
+                match path.strip_prefix('#') {
+                    Some(id) => assert!(html.contains(&format!("id=\"{id}\"")), "{path}"),
+                    None => assert_eq!(find(path).status, 200, "{path}"),
+                }
             }
         }
         assert_eq!(find("/../Cargo.toml").status, 404);
     }
 
     #[test]
+    fn every_icon_that_a_script_draws_is_in_the_page() {
+        let (_, _, html) = FILES[0];
+        let html = std::str::from_utf8(html).unwrap();
+        let mut drawn = 0;
+        for (name, _, script) in scripts() {
+            let script = std::str::from_utf8(script).unwrap();
+            for rest in script.split("icon('").skip(1) {
+                let icon = rest.split('\'').next().unwrap();
+                assert!(html.contains(&format!("<symbol id=\"{icon}\"")), "{icon} in {name}");
+                drawn += 1;
+            }
+        }
+        assert!(drawn > 0);
+    }
+
+    #[test]
     fn every_module_that_a_script_imports_is_there() {
-        let scripts = FILES.iter().filter(|(_, media_type, _)| media_type.starts_with("text/javascript"));
-        for (name, _, script) in scripts {
+        for (name, _, script) in scripts() {
             let script = std::str::from_utf8(script).unwrap();
             for rest in script.split("from '").skip(1) {
                 let path = rest.split('\'').next().unwrap().trim_start_matches('.');

@@ -3,11 +3,21 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
-use tidegate_guest::Format;
+use tidegate_guest::{ButtonStyle, Format};
 
-/// What a client sends. Existing clients send `id` and `text` only.
-#[derive(Debug, Deserialize)]
-pub(crate) struct FromPage<'a> {
+/// What a client sends. Existing clients send messages only, so whatever can be read as one is one.
+#[derive(Debug, Deserialize, PartialEq)]
+#[serde(untagged, expecting = "neither a message nor a press")]
+pub(crate) enum FromPage<'a> {
+    #[serde(borrow)]
+    Message(Typed<'a>),
+    #[serde(borrow)]
+    Press(Pressed<'a>),
+}
+
+/// A message. Existing clients send `id` and `text` only.
+#[derive(Debug, Deserialize, PartialEq)]
+pub(crate) struct Typed<'a> {
     /// The client's own id for the message.
     #[serde(borrow)]
     pub(crate) id: Cow<'a, str>,
@@ -19,6 +29,17 @@ pub(crate) struct FromPage<'a> {
     /// that its ids never repeat.
     #[serde(default)]
     pub(crate) ack: bool,
+}
+
+/// A button of a prompt was pressed.
+#[derive(Debug, Deserialize, PartialEq)]
+pub(crate) struct Pressed<'a> {
+    /// The button's action.
+    #[serde(borrow, rename = "press")]
+    pub(crate) action: Cow<'a, str>,
+    /// The prompt's id.
+    #[serde(borrow, rename = "message")]
+    pub(crate) prompt: Cow<'a, str>,
 }
 
 /// What a client gets.
@@ -45,6 +66,16 @@ pub(crate) enum ToPage<'a> {
     /// What was said before this connection was opened, oldest first.
     History {
         messages: &'a [Said<'a>],
+    },
+    /// A prompt is new, or has changed. Only those who may answer get it, as with the next two.
+    Prompt(&'a Prompt),
+    /// All prompts that are kept, oldest first. Who gets this may answer them.
+    Prompts {
+        prompts: &'a [Prompt],
+    },
+    /// What became of a press on this page.
+    Notice {
+        text: &'a str,
     },
 }
 
@@ -89,6 +120,54 @@ pub(crate) struct File<'a> {
     pub(crate) size: Option<u64>,
 }
 
+/// A question with buttons.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+pub(crate) struct Prompt {
+    pub(crate) id: String,
+    pub(crate) text: String,
+    /// When it was asked, in milliseconds since the Unix epoch.
+    pub(crate) ts: u64,
+    /// To be shown as it is rather than as Markdown.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) plain: bool,
+    /// None once it is decided.
+    pub(crate) buttons: Vec<Button>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+pub(crate) struct Button {
+    /// What comes back when it is pressed.
+    pub(crate) action: String,
+    pub(crate) label: String,
+    pub(crate) style: Style,
+}
+
+/// What a button says about its consequence.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Style {
+    Neutral,
+    Positive,
+    Negative,
+}
+
+impl std::convert::From<tidegate_guest::Button> for Button {
+    fn from(button: tidegate_guest::Button) -> Self {
+        let style = match button.style {
+            ButtonStyle::Neutral => Style::Neutral,
+            ButtonStyle::Positive => Style::Positive,
+            ButtonStyle::Negative => Style::Negative,
+        };
+        Self { action: button.action, label: button.label, style }
+    }
+}
+
+/// An id for something of the session's: its kind, the time, and random bytes against two in one millisecond.
+pub(crate) fn new_id(kind: char, now: u64, random: &[u8]) -> String {
+    let nonce = random.iter().fold(0_u64, |nonce, byte| nonce << 8 | u64::from(*byte));
+    format!("{kind}{now}-{nonce:x}")
+}
+
 /// A message of the session's, before it has an id.
 #[derive(Debug)]
 pub(crate) struct Draft {
@@ -105,11 +184,10 @@ impl Default for Draft {
 }
 
 impl Draft {
-    /// Gives it an id: the time, and random bytes against two in one millisecond.
+    /// Gives it an id.
     pub(crate) fn said(self, now: u64, random: &[u8]) -> Said<'static> {
-        let nonce = random.iter().fold(0_u64, |nonce, byte| nonce << 8 | u64::from(*byte));
         Said {
-            id: format!("m{now}-{nonce:x}").into(),
+            id: new_id('m', now, random).into(),
             from: From::Assistant,
             text: self.text.into(),
             ts: now,
@@ -126,10 +204,63 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_that_knows_only_id_and_text_is_understood() {
-        let frame: FromPage = serde_json::from_str(r#"{"id":"u1","text":"a \"b\" ü"}"#).unwrap();
-        assert_eq!((frame.id.as_ref(), frame.text.as_ref()), ("u1", "a \"b\" ü"));
-        assert!(!frame.ack && frame.reply_to.is_none());
+    fn what_a_client_sends_is_told_apart() {
+        fn typed<'a>(id: &'a str, text: &'a str) -> Typed<'a> {
+            Typed { id: id.into(), text: text.into(), reply_to: None, ack: false }
+        }
+        let page = Typed { reply_to: Some("m1".into()), ack: true, ..typed("u1", "hi") };
+        let press = Pressed { action: "allow \"it\"".into(), prompt: "p1".into() };
+        for (frame, expected) in [
+            // All that existing clients know.
+            (r#"{"id":"u1","text":"a \"b\" ü"}"#, Some(FromPage::Message(typed("u1", "a \"b\" ü")))),
+            (r#"{"id":"u1","text":"hi","replyTo":"m1","ack":true}"#, Some(FromPage::Message(page))),
+            (r#"{"id":"u1","text":"hi","more":[{}]}"#, Some(FromPage::Message(typed("u1", "hi")))),
+            (r#"{"press":"allow \"it\"","message":"p1"}"#, Some(FromPage::Press(press))),
+            (
+                r#"{"press":"allow","message":"p1","id":"u1","text":"hi"}"#,
+                Some(FromPage::Message(typed("u1", "hi"))),
+            ),
+            (r#"{"press":"allow"}"#, None),
+            (r#"{"press":7,"message":"p1"}"#, None),
+            (r#"{"id":"u1"}"#, None),
+            (r#"{"id":7,"text":"hi"}"#, None),
+            ("[]", None),
+            ("{", None),
+        ] {
+            assert_eq!(serde_json::from_str::<FromPage>(frame).ok(), expected, "{frame}");
+        }
+    }
+
+    #[test]
+    fn a_prompt_is_spelled_as_the_page_reads_it() {
+        let button = |action: &str, style| tidegate_guest::Button {
+            action: action.into(),
+            label: action.to_uppercase(),
+            style,
+        };
+        let mut prompt = Prompt {
+            id: new_id('p', 7, &[1, 2]),
+            text: "May **it**?".into(),
+            ts: 7,
+            plain: false,
+            buttons: [
+                button("a", ButtonStyle::Positive),
+                button("b", ButtonStyle::Negative),
+                button("c", ButtonStyle::Neutral),
+            ]
+            .map(Into::into)
+            .to_vec(),
+        };
+        assert_eq!(
+            ToPage::Prompt(&prompt).encode(),
+            r#"{"type":"prompt","id":"p7-102","text":"May **it**?","ts":7,"buttons":[{"action":"a","label":"A","style":"positive"},{"action":"b","label":"B","style":"negative"},{"action":"c","label":"C","style":"neutral"}]}"#
+        );
+        prompt.buttons.clear();
+        assert_eq!(
+            ToPage::Prompts { prompts: &[prompt] }.encode(),
+            r#"{"type":"prompts","prompts":[{"id":"p7-102","text":"May **it**?","ts":7,"buttons":[]}]}"#
+        );
+        assert_eq!(ToPage::Notice { text: "no" }.encode(), r#"{"type":"notice","text":"no"}"#);
     }
 
     #[test]

@@ -1,47 +1,72 @@
 //! From the page to the session.
 
-use std::cell::Cell;
+use std::{borrow::Cow, cell::Cell};
 
 use tidegate_guest::{
     Attachment, AttachmentKind, Audience, Chat, ChatKind, Event, Fault, FieldValue, Happening, Message,
-    Saved, Sender, Upload, environment, page,
+    Press, Saved, Sender, Upload, environment, page,
 };
 
 use crate::{
     CHAT, Shown,
-    frame::{File, From, FromPage, ToPage},
+    frame::{File, From, FromPage, Pressed, ToPage, Typed},
     publish,
 };
+
+/// What the ids of presses begin with; the connection comes next, then what makes them unique.
+const PRESS: &str = "press-";
 
 /// One WebSocket frame. One that makes no sense is answered on the page and goes no further.
 pub(crate) fn frame(connection: u64, text: &str) -> Result<Event, Fault> {
     let frame: FromPage = serde_json::from_str(text).map_err(|error| {
-        let reason = format!("not a fakechat frame ({error}): expected {{\"id\": …, \"text\": …}}");
+        let reason = format!(
+            "not a fakechat frame ({error}): expected {{\"id\": …, \"text\": …}} or {{\"press\": …, \"message\": …}}"
+        );
         page::push(Audience::One(connection), &ToPage::Error { text: &reason }.encode());
         Fault::Rejected(reason)
     })?;
-    let sent_at = environment::now();
-    let id = frame.id.into_owned();
-    let text = frame.text.into_owned();
-    let reply_to = frame.reply_to.map(std::borrow::Cow::into_owned);
+    Ok(match frame {
+        FromPage::Message(typed) => message(connection, typed),
+        FromPage::Press(pressed) => press(connection, pressed),
+    })
+}
+
+/// The connection that a press came from, as its event's id tells.
+pub(crate) fn presser(press: &str) -> Option<u64> {
+    press.strip_prefix(PRESS)?.split_once('-')?.0.parse().ok()
+}
+
+fn press(connection: u64, pressed: Pressed) -> Event {
+    Event {
+        id: format!("{PRESS}{connection}-{}", unique()),
+        what: Happening::Press(Press {
+            action: pressed.action.into_owned(),
+            sender: person(),
+            chat: chat(),
+            message: pressed.prompt.into_owned(),
+        }),
+    }
+}
+
+fn message(connection: u64, typed: Typed) -> Event {
     let said = Shown {
-        id: id.into(),
+        id: typed.id.into_owned().into(),
         from: From::User,
-        text: text.into(),
-        ts: sent_at,
-        reply_to: reply_to.map(Into::into),
+        text: typed.text.into_owned().into(),
+        ts: environment::now(),
+        reply_to: typed.reply_to.map(|id| id.into_owned().into()),
         file: None,
         plain: true,
         edited: false,
     };
-    let event_id = if frame.ack {
+    let event_id = if typed.ack {
         page::push(Audience::One(connection), &ToPage::Ack { id: &said.id }.encode());
         said.id.to_string()
     } else {
         unique()
     };
     page::push(Audience::Others(connection), &ToPage::Msg(&said).encode());
-    Ok(event(event_id, said, Vec::new()))
+    event(event_id, said, Vec::new())
 }
 
 /// A file that came as a form. The fields are `id`, `text` and `file`; `replyTo` may be there.
@@ -102,17 +127,26 @@ fn event(id: String, said: Shown, attachments: Vec<Attachment>) -> Event {
         id,
         what: Happening::Message(Message {
             id: said.id.into_owned(),
-            chat: Chat { id: CHAT.into(), kind: ChatKind::Direct, group: None, thread: None, title: None },
-            sender: Sender { id: CHAT.into(), name: CHAT.into(), is_bot: false },
+            chat: chat(),
+            sender: person(),
             text: said.text.into_owned(),
             sent_at: said.ts,
             addressed: true,
             edited: false,
-            reply_to: said.reply_to.map(std::borrow::Cow::into_owned),
+            reply_to: said.reply_to.map(Cow::into_owned),
             attachments,
             extra: Vec::new(),
         }),
     }
+}
+
+fn chat() -> Chat {
+    Chat { id: CHAT.into(), kind: ChatKind::Direct, group: None, thread: None, title: None }
+}
+
+/// Whoever is at the page. Which connection may decide what is the host's to know.
+fn person() -> Sender {
+    Sender { id: CHAT.into(), name: CHAT.into(), is_bot: false }
 }
 
 pub(crate) fn kind(media_type: &str) -> AttachmentKind {
@@ -144,6 +178,22 @@ fn unique() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_press_tells_where_it_came_from() {
+        for (press, expected) in [
+            ("press-7-5f3a-00000001", Some(7)),
+            ("press-18446744073709551615-0-0", Some(u64::MAX)),
+            ("press-18446744073709551616-0-0", None),
+            ("press-7", None),
+            ("press--7-0", None),
+            ("7-5f3a-00000001", None),
+            ("u1", None),
+            ("", None),
+        ] {
+            assert_eq!(presser(press), expected, "{press}");
+        }
+    }
 
     #[test]
     fn media_types_become_kinds() {

@@ -8,6 +8,7 @@ mod asset;
 mod frame;
 mod history;
 mod inbound;
+mod prompt;
 
 use frame::{Draft, Said, ToPage};
 use tidegate_guest::{
@@ -36,7 +37,11 @@ impl Channel for Fakechat {
             hosts: Vec::new(),
             credentials: Vec::new(),
             settings: Vec::new(),
-            features: Features::REPLY | Features::EDIT | Features::TYPING | Features::UPLOADS,
+            features: Features::REPLY
+                | Features::EDIT
+                | Features::TYPING
+                | Features::UPLOADS
+                | Features::BUTTONS,
             max_text: 200_000,
             text_unit: TextUnit::Scalar,
             max_upload: 50 << 20,
@@ -52,6 +57,12 @@ impl Channel for Fakechat {
     fn send(outgoing: Outgoing) -> Sent {
         if let Err(fault) = only_chat(&outgoing.chat) {
             return Sent { ids: Vec::new(), fault: Some(fault) };
+        }
+        if !outgoing.buttons.is_empty() {
+            return match prompt::ask(outgoing) {
+                Ok(id) => Sent { ids: vec![id], fault: None },
+                Err(fault) => Sent { ids: Vec::new(), fault: Some(fault) },
+            };
         }
         let mut ids = Vec::new();
         let mut drafts = vec![Draft {
@@ -84,10 +95,13 @@ impl Channel for Fakechat {
         chat: String,
         message: String,
         text: String,
-        _format: Format,
-        _buttons: Vec<Button>,
+        format: Format,
+        buttons: Vec<Button>,
     ) -> Result<(), Fault> {
         only_chat(&chat)?;
+        if prompt::revise(&message, &text, format, buttons)? {
+            return Ok(());
+        }
         if !history::revise(&message, &text)? {
             return Err(Fault::NotFound(format!(
                 "fakechat has no message {message} of yours among the last {}",
@@ -100,6 +114,15 @@ impl Channel for Fakechat {
 
     fn typing(_chat: String, _thread: Option<String>) -> Result<(), Fault> {
         page::push(Audience::All, &ToPage::Typing { ts: environment::now() }.encode());
+        Ok(())
+    }
+
+    fn acknowledge(press: String, notice: Option<String>) -> Result<(), Fault> {
+        let connection = inbound::presser(&press)
+            .ok_or_else(|| Fault::NotFound(format!("{press} is no press on fakechat's page")))?;
+        if let Some(text) = notice {
+            page::push(Audience::One(connection), &ToPage::Notice { text: &text }.encode());
+        }
         Ok(())
     }
 }
@@ -127,6 +150,7 @@ impl WebSource for Fakechat {
             Signal::Opened => {
                 let past = history::past();
                 page::push(Audience::One(connection), &ToPage::History { messages: &past }.encode());
+                prompt::show_all();
                 Ok(Vec::new())
             }
             Signal::Frame(text) => inbound::frame(connection, &text).map(|event| vec![event]),

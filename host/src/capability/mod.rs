@@ -69,6 +69,15 @@ pub struct Effects {
     pub pushes: Vec<web::Push>,
 }
 
+impl Effects {
+    /// Nobody sees it but browsers that came through the link with the key.
+    pub fn confine(&mut self) {
+        for push in &mut self.pushes {
+            push.confine();
+        }
+    }
+}
+
 impl Tenant {
     /// For an instance that is only asked to describe itself.
     pub fn stranger() -> Self {

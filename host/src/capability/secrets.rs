@@ -35,6 +35,11 @@ impl Secrets {
         Ok(Self(values.collect()))
     }
 
+    /// Is there a value for the credential with this name?
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// Is this the signature of these bytes? Compared in constant time; false where the credential has no value.
     pub(super) fn verify(&self, name: &str, digest: Digest, bytes: &[u8], signature: &[u8]) -> bool {
         fn check<M: Mac + KeyInit>(key: &[u8], bytes: &[u8], signature: &[u8]) -> bool {

@@ -29,15 +29,24 @@ pub struct Push {
     frame: Utf8Bytes,
 }
 
+impl Push {
+    pub(super) fn confine(&mut self) {
+        self.audience = Audience::Owner;
+    }
+}
+
 /// The browsers that have a channel's page open.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Page {
     connections: Mutex<HashMap<u64, Outbox>>,
     last: AtomicU64,
+    /// Who has it came through the link that was printed at this start.
+    key: String,
 }
 
 #[derive(Debug)]
 struct Outbox {
+    owner: bool,
     frames: mpsc::UnboundedSender<Utf8Bytes>,
     waiting: Arc<AtomicUsize>,
     cut_off: CancellationToken,
@@ -67,13 +76,34 @@ impl Frames {
 }
 
 impl Page {
+    /// A page that nobody has open, with a new key.
+    pub fn new() -> Result<Self, getrandom::Error> {
+        let mut key = [0; 16];
+        getrandom::fill(&mut key)?;
+        let key = format!("{:032x}", u128::from_ne_bytes(key));
+        Ok(Self { connections: Mutex::default(), last: AtomicU64::default(), key })
+    }
+
+    /// What the link has that makes a browser the owner's.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Is this the key? Takes as long for any text of its length.
+    pub fn is_key(&self, text: &str) -> bool {
+        let differences =
+            self.key.bytes().zip(text.bytes()).fold(0, |all, (left, right)| all | (left ^ right));
+        text.len() == self.key.len() && differences == 0
+    }
+
     /// Takes in a new connection. The token tells when it is cut off.
-    pub fn open(&self) -> (u64, Frames, CancellationToken) {
+    pub fn open(&self, owner: bool) -> (u64, Frames, CancellationToken) {
         let id = self.last.fetch_add(1, Ordering::Relaxed) + 1;
         let (sender, frames) = mpsc::unbounded_channel();
         let waiting = Arc::<AtomicUsize>::default();
         let cut_off = CancellationToken::new();
-        let outbox = Outbox { frames: sender, waiting: Arc::clone(&waiting), cut_off: cut_off.clone() };
+        let outbox =
+            Outbox { owner, frames: sender, waiting: Arc::clone(&waiting), cut_off: cut_off.clone() };
         self.lock().insert(id, outbox);
         (id, Frames { frames, waiting }, cut_off)
     }
@@ -102,6 +132,9 @@ impl Page {
                     }
                 }
                 Audience::All => connections.retain(|_, outbox| outbox.send(frame.clone())),
+                Audience::Owner => {
+                    connections.retain(|_, outbox| !outbox.owner || outbox.send(frame.clone()));
+                }
                 Audience::Others(not) => {
                     connections.retain(|id, outbox| *id == not || outbox.send(frame.clone()));
                 }
@@ -160,23 +193,36 @@ mod tests {
 
     #[test]
     fn a_frame_reaches_its_audience() {
-        let page = Page::default();
-        let (first, mut to_first, _) = page.open();
-        let (_, mut to_second, _) = page.open();
+        let page = Page::new().unwrap();
+        let (first, mut to_first, _) = page.open(false);
+        let (_, mut to_second, _) = page.open(true);
         page.push(push(Audience::All, "all"));
         page.push(push(Audience::One(first), "one"));
         page.push(push(Audience::Others(first), "others"));
+        page.push(push(Audience::Owner, "owner"));
+        let mut confined = push(Audience::All, "confined");
+        confined[0].confine();
+        page.push(confined);
         let got = |frames: &mut Frames| {
             std::iter::from_fn(|| frames.ready()).map(|frame| frame.to_string()).collect::<Vec<_>>()
         };
         assert_eq!(got(&mut to_first), ["all", "one"]);
-        assert_eq!(got(&mut to_second), ["all", "others"]);
+        assert_eq!(got(&mut to_second), ["all", "others", "owner", "confined"]);
+    }
+
+    #[test]
+    fn each_start_has_its_own_key() {
+        let (page, other) = (Page::new().unwrap(), Page::new().unwrap());
+        assert!(page.is_key(page.key()) && page.key().len() == 32);
+        for wrong in [other.key(), "", &page.key()[1..], &format!("{}0", page.key())] {
+            assert!(!page.is_key(wrong), "{wrong}");
+        }
     }
 
     #[test]
     fn a_browser_that_does_not_read_is_cut_off() {
-        let page = Page::default();
-        let (_, frames, cut_off) = page.open();
+        let page = Page::new().unwrap();
+        let (_, frames, cut_off) = page.open(false);
         let frame = "x".repeat(1 << 20);
         for _ in 0..BACKLOG >> 20 {
             page.push(push(Audience::All, &frame));

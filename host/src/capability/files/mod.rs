@@ -37,6 +37,8 @@ pub struct Files {
     inbox: Dir,
     inbox_path: PathBuf,
     outbox: Dir,
+    /// Where the user lets sessions send files from.
+    shared: Vec<PathBuf>,
 }
 
 /// A file that a guest may name but never read.
@@ -81,6 +83,17 @@ pub enum Refusal {
     /// It belongs to tidegate.
     #[error("{0} is part of tidegate's own state, which is never sent (the inbox is)")]
     Own(String),
+    /// It lies where nothing is sent from.
+    #[error(
+        "{path} is not in a folder that files are sent from ({}): copy it there, or have your user add its folder to \"send_from\" in channels.toml",
+        folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", ")
+    )]
+    Elsewhere {
+        /// As given.
+        path: String,
+        /// Where it could be.
+        folders: Vec<PathBuf>,
+    },
     /// It is too large for this channel.
     #[error("{path} has {size} bytes; this channel takes files up to {limit}")]
     Size {
@@ -95,7 +108,8 @@ pub enum Refusal {
 
 impl Files {
     /// Opens the folders of the channel with this folder, below this state root; makes them where they are missing.
-    pub fn open(root: &Path, folder: &Path) -> io::Result<Self> {
+    /// `shared` is where the user lets sessions send files from.
+    pub fn open(root: &Path, folder: &Path, shared: &[PathBuf]) -> io::Result<Self> {
         let open = |name: &str| {
             let path = folder.join(name);
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
@@ -109,6 +123,7 @@ impl Files {
             inbox,
             inbox_path: std::fs::canonicalize(inbox_path)?,
             outbox,
+            shared: shared.to_vec(),
         })
     }
 
@@ -122,8 +137,9 @@ impl Files {
         Incoming::begin(self.inbox.try_clone()?, name)
     }
 
-    /// Opens a file that the session wants to send, and decides about it by what was opened.
-    pub fn vet(&self, path: &str, limit: u64) -> Result<LocalFile, Refusal> {
+    /// Opens a file that the session wants to send, and decides about it by what was opened. It must lie in one of
+    /// these folders, in the system's temporary one, in one that the user has set, or in the inbox.
+    pub fn vet(&self, path: &str, folders: &[PathBuf], limit: u64) -> Result<LocalFile, Refusal> {
         let failed = |source| Refusal::Open { path: path.to_owned(), source };
         if !Path::new(path).is_absolute() {
             return Err(Refusal::Relative(path.to_owned()));
@@ -145,6 +161,18 @@ impl Files {
         // What lies there looks like files and is not: this process's own environment, for one.
         if ["/proc", "/sys", "/dev"].iter().any(|system| real.starts_with(system)) {
             return Err(Refusal::Irregular(path.to_owned()));
+        }
+        if !own {
+            let temporary = std::env::temp_dir();
+            let allowed = folders.iter().chain(&self.shared).chain([&temporary]);
+            // A folder that is not there holds nothing.
+            let mut real_folders = allowed.clone().filter_map(|folder| std::fs::canonicalize(folder).ok());
+            if !real_folders.any(|folder| real.starts_with(folder)) {
+                return Err(Refusal::Elsewhere {
+                    path: path.to_owned(),
+                    folders: allowed.cloned().collect(),
+                });
+            }
         }
         let size = metadata.len();
         if size > limit {
@@ -225,7 +253,7 @@ mod tests {
 
     fn files() -> (tempfile::TempDir, Files) {
         let root = tempfile::tempdir().unwrap();
-        let files = Files::open(root.path(), &root.path().join("chat")).unwrap();
+        let files = Files::open(root.path(), &root.path().join("chat"), &[]).unwrap();
         (root, files)
     }
 
@@ -262,7 +290,7 @@ mod tests {
         symlink(&secret, elsewhere.path().join("link.txt")).unwrap();
         let received = root.path().join("chat/inbox/received.txt");
         std::fs::write(&received, "x").unwrap();
-        let vet = |path: &Path, limit| files.vet(path.to_str().unwrap(), limit);
+        let vet = |path: &Path, limit| files.vet(path.to_str().unwrap(), &[], limit);
         assert_eq!(vet(&good, 10).unwrap().size, 4);
         assert!(vet(&received, 10).is_ok());
         assert!(matches!(vet(&good, 3), Err(Refusal::Size { size: 4, limit: 3, .. })));
@@ -272,7 +300,7 @@ mod tests {
         assert!(matches!(vet(Path::new("/dev/zero"), 10), Err(Refusal::Irregular(_))));
         #[cfg(target_os = "linux")]
         assert!(matches!(vet(Path::new("/proc/self/environ"), 10), Err(Refusal::Irregular(_))));
-        assert!(matches!(files.vet("good.txt", 10), Err(Refusal::Relative(_))));
+        assert!(matches!(files.vet("good.txt", &[], 10), Err(Refusal::Relative(_))));
         assert!(matches!(vet(&elsewhere.path().join("missing"), 10), Err(Refusal::Open { .. })));
     }
 
