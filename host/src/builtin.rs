@@ -7,11 +7,16 @@ pub struct Builtin {
     pub name: &'static str,
     /// The component.
     pub bytes: &'static [u8],
+    /// Whoever reaches its page is the user, whom it calls by this id.
+    pub page_user: Option<&'static str>,
 }
 
 /// All of them, as `cargo xtask guests` has built them.
-pub const ALL: [Builtin; 1] =
-    [Builtin { name: "fakechat", bytes: include_bytes!(concat!(env!("TIDEGATE_GUESTS"), "/fakechat.wasm")) }];
+pub const ALL: [Builtin; 1] = [Builtin {
+    name: "fakechat",
+    bytes: include_bytes!(concat!(env!("TIDEGATE_GUESTS"), "/fakechat.wasm")),
+    page_user: Some("web"),
+}];
 
 /// The one with this name.
 pub fn find(name: &str) -> Option<Builtin> {

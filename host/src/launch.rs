@@ -6,12 +6,15 @@ use std::{
 };
 
 use crate::{
-    builtin,
+    admission::Admission,
+    builtin::{self, Builtin},
     capability::{Secrets, Surroundings, files::Files, web::Page},
+    claude::{self, OptIn, Policy, Verdict},
     contract::Source,
     event::ChannelName,
+    gate::document::Document,
     guest::{Blueprint, LoadError},
-    hub::{Channel, Hub},
+    hub::{Channel, Condition, Grants, Hub, Relay},
     ingress::WebIngress,
     journal::{self, Journal},
     sandbox::Engine,
@@ -28,6 +31,10 @@ pub struct Order {
     pub development: Vec<PathBuf>,
     /// The loopback port of the only web channel.
     pub port: Option<u16>,
+    /// Under which name the client has this server configured; without it, under its channel's.
+    pub server: Option<String>,
+    /// Does the session take messages?
+    pub opt_in: OptIn,
 }
 
 /// Why nothing, or not everything, runs. Each says what to do about it.
@@ -54,6 +61,11 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// Nobody has approved it.
+    #[error(
+        "{0} is a component that nobody has approved, so it is not loaded; to load it for this one run: --dangerously-load-development-channels {0}"
+    )]
+    Unapproved(String),
     /// A component cannot be loaded.
     #[error("{label} cannot be loaded: {source}")]
     Load {
@@ -106,6 +118,9 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// There are no random bytes.
+    #[error("the system has no random bytes: {0}")]
+    Random(#[from] getrandom::Error),
     /// The sandbox cannot be set up.
     #[error("the compile cache {} cannot be used: {source}. Set XDG_CACHE_HOME to another folder if need be", path.display())]
     Cache {
@@ -134,6 +149,8 @@ impl Launcher {
     /// component is told to the session; only if there is nothing left, or the order itself makes no sense, is it
     /// an error.
     pub async fn launch(&self, order: &Order) -> Result<Hub, Error> {
+        let consent = Consent::find(order);
+        let relay = Arc::<Relay>::default();
         let (mut channels, mut errors) = (Vec::new(), Vec::new());
         for builtin in named(&order.names)? {
             match load(&self.engine, builtin.name, builtin.bytes).await {
@@ -153,10 +170,16 @@ impl Launcher {
         }
         let (mut running, mut ingresses) = (Vec::new(), Vec::new());
         for blueprint in channels {
-            match self.furnish(blueprint, order.port) {
+            match self.furnish(blueprint, order.port, &relay) {
                 Ok((channel, ingress)) => {
+                    match consent.refusal(channel.name()) {
+                        Some(reason) => {
+                            tracing::warn!("{}: {reason}", channel.name());
+                            channel.set_condition(Condition::Standby { reason });
+                        }
+                        None => ingresses.push(ingress),
+                    }
                     running.push(channel);
-                    ingresses.push(ingress);
                 }
                 // What the user has written is theirs to mend before anything runs.
                 Err(error @ (Error::Settings(_) | Error::PortVariable { .. })) => return Err(error),
@@ -177,7 +200,7 @@ impl Launcher {
         for ingress in ingresses {
             ingress.start();
         }
-        Ok(Hub::new(running, broken))
+        Ok(Hub::new(running, relay, broken))
     }
 
     async fn load_file(&self, path: &Path, others: &[Blueprint]) -> Result<Blueprint, Error> {
@@ -192,8 +215,14 @@ impl Launcher {
         Ok(blueprint)
     }
 
-    fn furnish(&self, blueprint: Blueprint, port: Option<u16>) -> Result<(Arc<Channel>, WebIngress), Error> {
+    fn furnish(
+        &self,
+        blueprint: Blueprint,
+        port: Option<u16>,
+        relay: &Arc<Relay>,
+    ) -> Result<(Arc<Channel>, WebIngress), Error> {
         let name = blueprint.descriptor.name.clone();
+        let builtin = builtin::find(&name);
         let descriptor = &blueprint.descriptor;
         let settings = self.settings.channel(&name, &descriptor.settings)?;
         let folder = self.root.channel(&name)?;
@@ -205,17 +234,26 @@ impl Launcher {
         };
         let surroundings = Surroundings {
             journal: Journal::open(&folder.join("journal.db"))?,
-            files: Files::open(self.root.path(), &folder).map_err(failed)?,
-            page: Page::default(),
+            files: Files::open(self.root.path(), &folder, &settings.send_from).map_err(failed)?,
+            page: Page::new()?,
             secrets: Secrets::read(credentials, &folder.join(".env")).map_err(failed)?,
             settings: settings.values,
             name: name.clone(),
         };
+        let admission = admission(&folder, &surroundings.journal, builtin, settings.messages_per_minute);
         let guest = blueprint
             .furnish(Arc::new(surroundings), settings.limits)
             .map_err(|source| Error::Load { label: name.to_string(), source })?;
-        let channel = Channel::new(guest, settings.keep);
+        let grants = Grants { permission_prompts: settings.permission_prompts.unwrap_or(builtin.is_some()) };
+        let channel = Channel::new(guest, settings.keep, admission, Arc::clone(relay), grants);
         Ok((Arc::clone(&channel), WebIngress::new(channel, folder, port)))
+    }
+
+    /// A built-in channel that takes nothing in: to ask it something.
+    pub async fn open(&self, name: &str) -> Result<Arc<Channel>, Error> {
+        let builtin = builtin::find(name).ok_or_else(|| unknown(name))?;
+        let blueprint = load(&self.engine, builtin.name, builtin.bytes).await?;
+        Ok(self.furnish(blueprint, None, &Arc::default())?.0)
     }
 
     /// Where the state is.
@@ -226,6 +264,44 @@ impl Launcher {
     /// For looking at a channel without running it.
     pub fn engine(&self) -> &Arc<Engine> {
         &self.engine
+    }
+}
+
+/// Who may speak through a channel that has this folder.
+pub fn admission(
+    folder: &Path,
+    journal: &Arc<Journal>,
+    builtin: Option<Builtin>,
+    messages_per_minute: Option<u32>,
+) -> Arc<Admission> {
+    let initial = builtin.and_then(|builtin| builtin.page_user).map(Document::of_page).unwrap_or_default();
+    Arc::new(Admission::new(folder, Arc::clone(journal), initial, messages_per_minute))
+}
+
+/// Does the session take messages, and does the organisation let it?
+struct Consent<'a> {
+    order: &'a Order,
+    policy: Policy,
+    client: Result<Option<claude::Process>, claude::Unreadable>,
+}
+
+impl<'a> Consent<'a> {
+    fn find(order: &'a Order) -> Self {
+        Self { order, policy: Policy::read(), client: claude::claude_code() }
+    }
+
+    /// Why a channel consumes nothing, if so.
+    fn refusal(&self, name: &ChannelName) -> Option<String> {
+        if let Some(blocked) = self.policy.blocked() {
+            return Some(blocked.to_owned());
+        }
+        let server = self.order.server.as_deref().unwrap_or(name);
+        let arguments =
+            self.client.as_ref().map(|client| client.as_ref().map(|client| client.arguments.as_slice()));
+        match claude::judge(self.order.opt_in, arguments, server, &self.policy) {
+            Verdict::In => None,
+            Verdict::Out(reason) => Some(reason.to_string()),
+        }
     }
 }
 
@@ -248,12 +324,11 @@ pub async fn load(engine: &Arc<Engine>, label: &str, bytes: &[u8]) -> Result<Blu
         .map_err(|source| Error::Load { label: label.to_owned(), source })
 }
 
-fn named(names: &[String]) -> Result<Vec<builtin::Builtin>, Error> {
-    let mut found: Vec<builtin::Builtin> = Vec::new();
+fn named(names: &[String]) -> Result<Vec<Builtin>, Error> {
+    let mut found: Vec<Builtin> = Vec::new();
     for name in names {
-        let builtin = builtin::find(name).ok_or_else(|| Error::Unknown {
-            name: name.clone(),
-            hint: nearest(name, builtin::ALL.iter().map(|builtin| builtin.name)),
+        let builtin = builtin::find(name).ok_or_else(|| {
+            if Path::new(name).is_file() { Error::Unapproved(name.clone()) } else { unknown(name) }
         })?;
         if found.iter().any(|other| other.name == builtin.name) {
             return Err(Error::Twice(name.clone()));
@@ -261,6 +336,11 @@ fn named(names: &[String]) -> Result<Vec<builtin::Builtin>, Error> {
         found.push(builtin);
     }
     Ok(found)
+}
+
+fn unknown(name: &str) -> Error {
+    let hint = nearest(name, builtin::ALL.iter().map(|builtin| builtin.name));
+    Error::Unknown { name: name.to_owned(), hint }
 }
 
 /// `FAKECHAT_PORT` and its like.

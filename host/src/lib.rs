@@ -1,11 +1,12 @@
 //! tidegate: one small host that loads chat channels as sandboxed WebAssembly components and connects them to
 //! a running Claude Code session.
 //!
-//! From the ground up: [`event`] and [`contract`] are the vocabulary; [`sandbox`] runs what nobody trusts;
-//! [`journal`] keeps what was received; [`capability`] is what a guest may ask for and [`guest`] what it may
+//! From the ground up: [`event`], [`contract`] and [`text`] are the vocabulary; [`gate`] decides who may speak;
+//! [`sandbox`] runs what nobody trusts; [`journal`] keeps what was received and [`admission`] who was let in; [`capability`] is what a guest may ask for and [`guest`] what it may
 //! be asked; `ingress` lets events in; `hub` brings channels and sessions together; `session` is one MCP
 //! connection; `cli` is what a person types. An arrow never runs upwards.
 
+pub mod admission;
 pub mod builtin;
 pub mod capability;
 pub mod claude;
@@ -13,6 +14,7 @@ pub mod cli;
 pub mod clock;
 pub mod contract;
 pub mod event;
+pub mod gate;
 pub mod guest;
 pub mod hub;
 pub mod ingress;

@@ -51,6 +51,12 @@ impl Lock {
         Ok(lock)
     }
 
+    /// Adds to the introduction where the channel can be reached.
+    pub fn describe(&self, address: &str) {
+        // Whoever looks finds a little less if this fails.
+        let _ = write!(&self.file, ", at {address}");
+    }
+
     /// Sees whether the lock could be taken, and does so without saying who.
     pub fn look(folder: &Path) -> Result<Self, Error> {
         let path = folder.join("lock");
@@ -86,6 +92,9 @@ mod tests {
         let lock = Lock::take(folder.path()).unwrap();
         let error = Lock::take(folder.path()).unwrap_err().to_string();
         assert!(error.contains(&format!("pid {}", std::process::id())), "{error}");
+        lock.describe("http://127.0.0.1:8787");
+        let error = Lock::look(folder.path()).unwrap_err().to_string();
+        assert!(error.contains(", at http://127.0.0.1:8787)"), "{error}");
         drop(lock);
         assert!(Lock::take(folder.path()).is_ok());
     }

@@ -10,9 +10,15 @@
 //! keep_mib = 64             # … or when the journal is larger than this
 //! memory_mib = 64           # the guest's memory
 //! deadline_seconds = 10     # how long one call of the guest may take
+//! messages_per_minute = 60  # what one sender may say; 0 for any number; see below for what holds without it
+//! permission_prompts = true # whoever may write here decides what the session may do; built-in channels have it
+//! send_from = ["/srv/out"]  # folders that sessions may send files from, beside those they work in
 //!
 //! [fakechat.settings]       # what the channel itself declares: see `tidegate inspect`
 //! ```
+//!
+//! Without `messages_per_minute` whom an allowlist names is not limited, and a member of a group that is open to
+//! anybody may send 30.
 
 use std::{
     collections::BTreeMap,
@@ -27,7 +33,17 @@ use crate::{event::ChannelName, guest::Setting, journal::Keep, sandbox::Limits};
 /// The table that holds for every channel.
 const DEFAULT: &str = "default";
 /// What a channel's table may hold.
-const FIELDS: [&str; 6] = ["port", "keep_days", "keep_mib", "memory_mib", "deadline_seconds", "settings"];
+const FIELDS: [&str; 9] = [
+    "port",
+    "keep_days",
+    "keep_mib",
+    "memory_mib",
+    "deadline_seconds",
+    "messages_per_minute",
+    "permission_prompts",
+    "send_from",
+    "settings",
+];
 
 /// The file, read and checked as far as that is possible without knowing the channels.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +61,12 @@ pub struct ChannelSettings {
     pub keep: Keep,
     /// What the guest may use.
     pub limits: Limits,
+    /// What one sender may say in a minute, where the user has set it. 0 is any number.
+    pub messages_per_minute: Option<u32>,
+    /// Does the channel carry permission prompts? None where the user has not said.
+    pub permission_prompts: Option<bool>,
+    /// Where sessions may send files from, beside where they work.
+    pub send_from: Vec<PathBuf>,
     /// The channel's own settings, defaults filled in.
     pub values: BTreeMap<String, String>,
 }
@@ -119,7 +141,24 @@ impl Settings {
             None => None,
             Some(_) => u16::try_from(number("port", 0, 0..=65_535)?).ok(),
         };
-        Ok(ChannelSettings { port, keep, limits, values: self.values(name, own, declared)? })
+        let messages_per_minute = match self.find(name, "messages_per_minute") {
+            None => None,
+            Some(_) => u32::try_from(number("messages_per_minute", 0, 0..=u64::from(u32::MAX))?).ok(),
+        };
+        Ok(ChannelSettings {
+            port,
+            keep,
+            limits,
+            messages_per_minute,
+            permission_prompts: self.flag(name, "permission_prompts")?,
+            send_from: self.folders(name, "send_from")?,
+            values: self.values(name, own, declared)?,
+        })
+    }
+
+    /// The names of all tables but the one for all.
+    pub fn channels(&self) -> impl Iterator<Item = &str> {
+        self.tables.keys().map(String::as_str).filter(|name| *name != DEFAULT)
     }
 
     fn values(
@@ -164,7 +203,27 @@ impl Settings {
         self.tables.get(name)
     }
 
-    /// From the channel's own table, or from the one for all.
+    /// From the channel's own table, or from the one for all; and which of them that is.
+    fn find(&self, name: &str, field: &str) -> Option<(String, &Value)> {
+        [name, DEFAULT].into_iter().find_map(|table| Some((table.to_owned(), self.table(table)?.get(field)?)))
+    }
+
+    fn flag(&self, name: &str, field: &str) -> Result<Option<bool>, Error> {
+        let Some((table, value)) = self.find(name, field) else { return Ok(None) };
+        value.as_bool().map(Some).ok_or_else(|| {
+            self.error(format!("\"{field}\" of [{table}] is {value}, but must be true or false"))
+        })
+    }
+
+    fn folders(&self, name: &str, field: &str) -> Result<Vec<PathBuf>, Error> {
+        let Some((table, value)) = self.find(name, field) else { return Ok(Vec::new()) };
+        let folder = |value: &Value| value.as_str().map(PathBuf::from).filter(|path| path.is_absolute());
+        let folders: Option<Vec<_>> = value.as_array().and_then(|list| list.iter().map(folder).collect());
+        folders.ok_or_else(|| {
+            self.error(format!("\"{field}\" of [{table}] is {value}, but must be a list of absolute paths"))
+        })
+    }
+
     fn number(
         &self,
         name: &str,
@@ -172,9 +231,7 @@ impl Settings {
         default: u64,
         range: std::ops::RangeInclusive<u64>,
     ) -> Result<u64, Error> {
-        let found =
-            [name, DEFAULT].into_iter().find_map(|table| Some((table, self.table(table)?.get(field)?)));
-        let Some((table, value)) = found else { return Ok(default) };
+        let Some((table, value)) = self.find(name, field) else { return Ok(default) };
         value
             .as_integer()
             .and_then(|number| u64::try_from(number).ok())
@@ -249,6 +306,11 @@ mod tests {
                 "\"port\" of [fakechat] is 70000, but must be a whole number from 0 to 65535",
             ),
             ("[default]\nkeep_days = \"x\"", "\"keep_days\" of [default] is \"x\""),
+            ("[default]\nsend_from = [\"out\"]", "must be a list of absolute paths"),
+            (
+                "[fakechat]\npermission_prompts = 1",
+                "\"permission_prompts\" of [fakechat] is 1, but must be true or false",
+            ),
             ("[default]\nport = 1", "cannot be the same for all channels"),
             ("port = 1", "\"port\" stands outside of any channel"),
             ("[Fake]\n", "cannot be a channel's name"),

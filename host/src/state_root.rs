@@ -3,7 +3,7 @@
 //! ```text
 //! <state root>/channels.toml      settings, written by the user
 //! <state root>/tidegate.log…      the log
-//! <state root>/<channel>/         journal.db, inbox/, outbox/, .env, lock
+//! <state root>/<channel>/         access.json, .env, journal.db, inbox/, outbox/, lock
 //! <cache>/tidegate/               compiled components; can be deleted at any time
 //! ```
 
@@ -62,9 +62,14 @@ impl StateRoot {
         self.0.join("channels.toml")
     }
 
-    /// A channel's folder: `$<CHANNEL>_STATE_DIR` where that is set, as the official plugins have it.
+    /// A channel's folder: `$<CHANNEL>_STATE_DIR` where that is set, as the official plugins have it. Where the state
+    /// root has nothing of the channel, what the official plugins have left in `~/.claude/channels` is taken.
     pub fn folder(&self, name: &ChannelName) -> PathBuf {
-        variable(&name.variable("STATE_DIR")).unwrap_or_else(|| self.0.join(&**name))
+        variable(&name.variable("STATE_DIR")).unwrap_or_else(|| {
+            let own = self.0.join(&**name);
+            let customary = variable("HOME").map(|home| home.join(".claude/channels").join(&**name));
+            customary.filter(|customary| !own.exists() && customary.is_dir()).unwrap_or(own)
+        })
     }
 
     /// A channel's folder, made where it is missing.

@@ -7,14 +7,9 @@ use super::{
     logging,
     output::{self, Paint},
     serve,
+    survey::Survey,
 };
-use crate::{
-    builtin,
-    contract::Source,
-    launch,
-    lock::{self, Lock},
-    settings::Settings,
-};
+use crate::{builtin, contract::Source, launch, settings::Settings};
 
 /// Show which channels there are
 #[derive(Args)]
@@ -47,10 +42,7 @@ impl List {
             let blueprint = runtime.block_on(launch::load(launcher.engine(), builtin.name, builtin.bytes))?;
             let descriptor = blueprint.descriptor;
             let folder = launcher.root().folder(&descriptor.name);
-            let owner = match folder.is_dir().then(|| Lock::look(&folder)) {
-                Some(Err(lock::Error::Held { owner })) => Some(owner),
-                _ => None,
-            };
+            let owner = Survey::owner(&folder);
             entries.push(Entry {
                 port: settings.channel(&descriptor.name, &descriptor.settings)?.port.or(descriptor.port),
                 name: descriptor.name.to_string(),

@@ -6,6 +6,8 @@ use tracing_subscriber::{
     Layer as _, filter::Targets, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
 
+use crate::ingress::SECRET;
+
 /// Days of logs that are kept.
 const DAYS: usize = 7;
 
@@ -50,8 +52,12 @@ pub(super) fn start(level: Level, folder: Option<&Path>) {
             .build(folder)
             .ok()
     });
-    let file =
-        file.map(|file| fmt::layer().with_writer(file).with_ansi(false).with_filter(filter(level.file)));
+    let file = file.map(|file| {
+        fmt::layer()
+            .with_writer(file)
+            .with_ansi(false)
+            .with_filter(filter(level.file).with_target(SECRET, LevelFilter::OFF))
+    });
     // Only fails if it was done before.
     let _ = tracing_subscriber::registry().with(stderr).with(file).try_init();
 }

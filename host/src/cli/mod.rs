@@ -1,14 +1,18 @@
 //! What a person types: one file for each subcommand.
 
+mod access;
 mod attempt;
 mod compile;
 mod completions;
+mod doctor;
 mod forget;
 mod inspect;
 mod list;
 mod logging;
 mod output;
 mod serve;
+mod status;
+mod survey;
 
 use std::process::ExitCode;
 
@@ -58,6 +62,9 @@ enum Command {
     Serve(serve::Serve),
     Try(attempt::Try),
     List(list::List),
+    Access(access::Access),
+    Status(status::Status),
+    Doctor(doctor::Doctor),
     Inspect(inspect::Inspect),
     Forget(forget::Forget),
     Completions(completions::Completions),
@@ -72,8 +79,14 @@ pub fn run() -> ExitCode {
         Command::Serve(serve) => serve.run(arguments.log),
         Command::Try(attempt) => attempt.run(arguments.log),
         Command::List(list) => list.run(arguments.log),
+        Command::Access(access) => access.run(),
+        Command::Status(status) => status.run(),
         Command::Inspect(inspect) => inspect.run(arguments.log),
         Command::Forget(forget) => forget.run(),
+        Command::Doctor(doctor) => match doctor.run(arguments.log) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
         Command::Completions(completions) => completions.run(),
         Command::Compile(compile) => return compile.run(),
     };

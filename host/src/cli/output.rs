@@ -48,6 +48,10 @@ impl Paint {
         self.wrap("32", text)
     }
 
+    pub(super) fn yellow(self, text: &str) -> String {
+        self.wrap("33", text)
+    }
+
     pub(super) fn red(self, text: &str) -> String {
         self.wrap("31", text)
     }

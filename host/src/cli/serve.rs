@@ -5,6 +5,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{logging, output};
 use crate::{
+    claude::OptIn,
     hub::Hub,
     launch::{Launcher, Order},
     parent, session, stdio,
@@ -21,6 +22,12 @@ use crate::{
 pub(super) struct Serve {
     #[command(flatten)]
     pub(super) channels: Channels,
+    /// Under which name the client has this server configured, if it is not the channel's
+    #[arg(long = "as", value_name = "NAME")]
+    server: Option<String>,
+    /// Take messages: as the client's command line says (auto), always, or never
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    opt_in: OptIn,
 }
 
 /// Which channels, shared by `serve` and `try`.
@@ -39,14 +46,15 @@ pub(super) struct Channels {
 
 impl Channels {
     pub(super) fn order(self) -> Order {
-        Order { names: self.names, development: self.development, port: self.port }
+        Order { names: self.names, development: self.development, port: self.port, ..Order::default() }
     }
 }
 
 impl Serve {
     pub(super) fn run(self, level: logging::Level) -> anyhow::Result<()> {
         let runtime = super::runtime()?;
-        let result = runtime.block_on(serve(self.channels.order(), level));
+        let order = Order { server: self.server, opt_in: self.opt_in, ..self.channels.order() };
+        let result = runtime.block_on(serve(order, level));
         // Whatever still runs (a read that nobody will answer, a compiler) is not waited for.
         runtime.shutdown_background();
         result

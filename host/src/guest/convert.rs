@@ -1,8 +1,8 @@
 //! Between the contract's words and the host's own.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
-use super::{Fault, Outgoing};
+use super::{Button, ButtonStyle, Fault, Outgoing};
 use crate::{
     capability::files::{Files, Handles},
     contract::imports::types as wire,
@@ -10,6 +10,7 @@ use crate::{
         Attachment, AttachmentKind, Chat, ChatId, ChatKind, Event, EventId, Format, Happening, Message,
         MessageId, Press, Sender, SenderId,
     },
+    text,
 };
 
 /// The files that a call was given, and the inbox where they are.
@@ -65,8 +66,8 @@ pub(super) fn message(message: wire::Message, given: Given<'_>) -> Message {
             .map(|attachment| Attachment {
                 id: attachment.id,
                 kind: attachment.kind.into(),
-                name: attachment.name,
-                media_type: attachment.media_type,
+                name: attachment.name.map(name),
+                media_type: attachment.media_type.map(|value| text::value(&value).into_owned()),
                 size: attachment.size,
                 saved: attachment.local.and_then(|handle| given.path(handle)),
             })
@@ -76,7 +77,7 @@ pub(super) fn message(message: wire::Message, given: Given<'_>) -> Message {
 }
 
 fn sender(sender: wire::Sender) -> Sender {
-    Sender { id: SenderId::new(sender.id), name: sender.name, is_bot: sender.is_bot }
+    Sender { id: SenderId::new(sender.id), name: name(sender.name), is_bot: sender.is_bot }
 }
 
 fn chat(chat: wire::Chat) -> Chat {
@@ -88,7 +89,15 @@ fn chat(chat: wire::Chat) -> Chat {
         },
         group: chat.group.map(ChatId::new),
         thread: chat.thread,
-        title: chat.title,
+        title: chat.title.map(name),
+    }
+}
+
+/// What others call themselves and their files, made harmless.
+fn name(name: String) -> String {
+    match text::name(&name) {
+        Cow::Borrowed(_) => name,
+        Cow::Owned(name) => name,
     }
 }
 
@@ -111,7 +120,18 @@ pub(super) fn outgoing(outgoing: Outgoing, handles: &mut Handles) -> wire::Outgo
                 handle: handles.add(file),
             })
             .collect(),
-        buttons: Vec::new(),
+        buttons: outgoing.buttons.into_iter().map(wire::Button::from).collect(),
+    }
+}
+
+impl From<Button> for wire::Button {
+    fn from(button: Button) -> Self {
+        let style = match button.style {
+            ButtonStyle::Neutral => wire::ButtonStyle::Neutral,
+            ButtonStyle::Positive => wire::ButtonStyle::Positive,
+            ButtonStyle::Negative => wire::ButtonStyle::Negative,
+        };
+        Self { action: button.action, label: button.label, style }
     }
 }
 

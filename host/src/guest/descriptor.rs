@@ -3,6 +3,7 @@ use serde::Serialize;
 use crate::{
     contract::exports::channel as wire,
     event::{ChannelName, InvalidName},
+    text::TextUnit,
 };
 
 /// The longest texts, in bytes.
@@ -100,29 +101,6 @@ pub struct Features {
     pub uploads: bool,
     pub buttons: bool,
     pub threads: bool,
-}
-
-/// What a platform counts when it limits a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TextUnit {
-    /// UTF-16 code units.
-    Utf16,
-    /// Unicode scalar values.
-    Scalar,
-    /// Bytes of UTF-8.
-    Byte,
-}
-
-impl TextUnit {
-    /// How long a text is for this platform.
-    pub fn length(self, text: &str) -> usize {
-        match self {
-            Self::Utf16 => text.encode_utf16().count(),
-            Self::Scalar => text.chars().count(),
-            Self::Byte => text.len(),
-        }
-    }
 }
 
 /// What makes no sense.
@@ -245,14 +223,6 @@ fn list<T, U>(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn platforms_count_differently() {
-        let text = "aß👋";
-        assert_eq!(TextUnit::Utf16.length(text), 4);
-        assert_eq!(TextUnit::Scalar.length(text), 3);
-        assert_eq!(TextUnit::Byte.length(text), 7);
-    }
 
     #[test]
     fn a_line_for_the_terminal_has_no_escape_sequences() {

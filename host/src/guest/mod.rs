@@ -7,15 +7,16 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use wasmtime::{Store, component::InstancePre};
 
-pub use self::descriptor::{Credential, Descriptor, Features, InvalidDescriptor, Place, Setting, TextUnit};
+pub use self::descriptor::{Credential, Descriptor, Features, InvalidDescriptor, Place, Setting};
 use crate::{
     capability::{
         Effects, Surroundings, Tenant,
         files::{Handles, LocalFile},
     },
     contract::{self, Mismatch, Source, exports, imports},
-    event::{ChatId, Event, Format, Message, MessageId},
+    event::{ChatId, Event, EventId, Format, Message, MessageId, SenderId},
     sandbox::{Call, CallError, CompileError, Digest, Engine, Limits, Pool, Resident},
+    text,
 };
 
 /// Describing itself is pure computation: whatever takes longer is stuck.
@@ -59,6 +60,7 @@ pub struct Blueprint {
 
 /// The functions of one instance.
 struct Exports {
+    channel: exports::channel::Guest,
     outbound: exports::outbound::Guest,
     web: Option<exports::web_source::Guest>,
 }
@@ -99,6 +101,7 @@ impl Blueprint {
     /// Gives the channel its surroundings: from here on it can be called.
     pub fn furnish(self, surroundings: Arc<Surroundings>, limits: Limits) -> Result<Guest, LoadError> {
         let link = |error: wasmtime::Error| LoadError::Link(format!("{error:#}"));
+        let channel = exports::channel::GuestIndices::new(&self.template).map_err(link)?;
         let outbound = exports::outbound::GuestIndices::new(&self.template).map_err(link)?;
         let web = match self.source {
             Source::Web => Some(exports::web_source::GuestIndices::new(&self.template).map_err(link)?),
@@ -111,13 +114,14 @@ impl Blueprint {
             limits,
             move |store, instance| {
                 Ok(Exports {
+                    channel: channel.load(&mut *store, instance)?,
                     outbound: outbound.load(&mut *store, instance)?,
                     web: web.as_ref().map(|web| web.load(&mut *store, instance)).transpose()?,
                 })
             },
             move || Tenant::of(Arc::clone(&theirs)),
         );
-        Ok(Guest { pool, surroundings, descriptor: self.descriptor })
+        Ok(Guest { pool, surroundings, descriptor: self.descriptor, source: self.source })
     }
 }
 
@@ -126,6 +130,7 @@ pub struct Guest {
     pool: Pool<Tenant, Exports>,
     surroundings: Arc<Surroundings>,
     descriptor: Descriptor,
+    source: Source,
 }
 
 /// What a guest says that stands in the way.
@@ -154,15 +159,13 @@ pub enum Fault {
     Unsupported,
 }
 
-/// Why a call has no result.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The guest failed.
-    #[error(transparent)]
-    Call(#[from] CallError),
-    /// The guest, or its platform, said no.
-    #[error(transparent)]
-    Fault(#[from] Fault),
+/// What a call that returned has brought. What it did takes effect even if it says no.
+#[derive(Debug)]
+pub struct Answered<R> {
+    /// What was asked for, or why not.
+    pub result: Result<R, Fault>,
+    /// To be carried out.
+    pub effects: Effects,
 }
 
 /// What a call that brings news leaves.
@@ -177,7 +180,7 @@ pub struct News {
 /// A message to be sent.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
-    /// The same for every try.
+    /// The same for every try; the hub fills it in.
     pub key: String,
     /// Where to.
     pub chat: ChatId,
@@ -191,6 +194,53 @@ pub struct Outgoing {
     pub reply_to: Option<MessageId>,
     /// Vetted and opened.
     pub files: Vec<LocalFile>,
+    /// Below the message.
+    pub buttons: Vec<Button>,
+}
+
+impl Outgoing {
+    /// A text and nothing else.
+    pub fn text(chat: ChatId, thread: Option<String>, text: String, format: Format) -> Self {
+        Self {
+            key: String::new(),
+            chat,
+            thread,
+            text,
+            format,
+            reply_to: None,
+            files: Vec::new(),
+            buttons: Vec::new(),
+        }
+    }
+}
+
+/// A button below a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Button {
+    /// What comes back when it is pressed; at most 64 bytes.
+    pub action: String,
+    /// What stands on it.
+    pub label: String,
+    /// What it says about its consequence.
+    pub style: ButtonStyle,
+}
+
+/// What a button says about its consequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the words say it")]
+pub enum ButtonStyle {
+    Neutral,
+    Positive,
+    Negative,
+}
+
+/// Who the bot is on its platform.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// As a sender of its own messages.
+    pub id: SenderId,
+    /// What it is called there.
+    pub name: String,
 }
 
 /// A call that a guest may answer with a fault.
@@ -235,6 +285,11 @@ impl Guest {
         &self.descriptor
     }
 
+    /// Where its events come from.
+    pub fn source(&self) -> Source {
+        self.source
+    }
+
     /// Throws away instances that have been idle for long.
     pub fn sweep(&self) {
         self.pool.sweep();
@@ -266,50 +321,73 @@ impl Guest {
         message: MessageId,
         text: String,
         format: Format,
-    ) -> Result<Effects, Error> {
-        let ((), effects) = self
-            .ask(move |store, exports| {
-                Box::pin(async move {
-                    exports.outbound.call_edit(store, &chat, &message, &text, format.into(), &[]).await
-                })
+        buttons: Vec<Button>,
+    ) -> Result<Answered<()>, CallError> {
+        let buttons: Vec<_> = buttons.into_iter().map(imports::types::Button::from).collect();
+        self.ask(move |store, exports| {
+            Box::pin(async move {
+                exports.outbound.call_edit(store, &chat, &message, &text, format.into(), &buttons).await
             })
+        })
+        .await
+    }
+
+    /// Answers whoever pressed a button.
+    pub async fn acknowledge(
+        &self,
+        press: EventId,
+        notice: Option<String>,
+    ) -> Result<Answered<()>, CallError> {
+        self.ask(move |store, exports| {
+            Box::pin(async move { exports.outbound.call_acknowledge(store, &press, notice.as_deref()).await })
+        })
+        .await
+    }
+
+    /// Asks the platform who this bot is.
+    pub async fn identify(&self) -> Result<Answered<Identity>, CallError> {
+        let Answered { result, effects } = self
+            .ask(|store, exports| Box::pin(async move { exports.channel.call_identify(store).await }))
             .await?;
-        Ok(effects)
+        let identity = |identity: exports::channel::Identity| Identity {
+            id: SenderId::new(identity.id),
+            name: text::name(&identity.name).into_owned(),
+        };
+        Ok(Answered { result: result.map(identity), effects })
     }
 
     /// Puts an emoji on a message.
-    pub async fn react(&self, chat: ChatId, message: MessageId, emoji: String) -> Result<Effects, Error> {
-        let ((), effects) = self
-            .ask(move |store, exports| {
-                Box::pin(async move { exports.outbound.call_react(store, &chat, &message, &emoji).await })
-            })
-            .await?;
-        Ok(effects)
+    pub async fn react(
+        &self,
+        chat: ChatId,
+        message: MessageId,
+        emoji: String,
+    ) -> Result<Answered<()>, CallError> {
+        self.ask(move |store, exports| {
+            Box::pin(async move { exports.outbound.call_react(store, &chat, &message, &emoji).await })
+        })
+        .await
     }
 
     /// Shows that an answer is being worked on.
-    pub async fn typing(&self, chat: ChatId, thread: Option<String>) -> Result<Effects, Error> {
-        let ((), effects) = self
-            .ask(move |store, exports| {
-                Box::pin(async move { exports.outbound.call_typing(store, &chat, thread.as_deref()).await })
-            })
-            .await?;
-        Ok(effects)
+    pub async fn typing(&self, chat: ChatId, thread: Option<String>) -> Result<Answered<()>, CallError> {
+        self.ask(move |store, exports| {
+            Box::pin(async move { exports.outbound.call_typing(store, &chat, thread.as_deref()).await })
+        })
+        .await
     }
 
     /// The newest messages of a chat, oldest first.
-    pub async fn history(&self, chat: ChatId, limit: u32) -> Result<(Vec<Message>, Effects), Error> {
+    pub async fn history(&self, chat: ChatId, limit: u32) -> Result<Answered<Vec<Message>>, CallError> {
         let range = exports::outbound::Range::Latest;
-        let (messages, effects) = self
+        let Answered { result, effects } = self
             .ask(move |store, exports| {
                 Box::pin(async move { exports.outbound.call_history(store, &chat, &range, limit).await })
             })
             .await?;
         let none = Handles::default();
-        Ok((
-            messages.into_iter().map(|message| convert::message(message, self.given(&none))).collect(),
-            effects,
-        ))
+        let convert = |message| convert::message(message, self.given(&none));
+        Ok(Answered { result: result.map(|messages| messages.into_iter().map(convert).collect()), effects })
     }
 
     /// Brings a message's files into the inbox. The answer is their paths there.
@@ -318,8 +396,8 @@ impl Guest {
         chat: ChatId,
         message: MessageId,
         attachment: Option<String>,
-    ) -> Result<(Vec<PathBuf>, Effects), Error> {
-        let (saved, effects, handles) = self
+    ) -> Result<Answered<Vec<PathBuf>>, CallError> {
+        let (Answered { result, effects }, handles) = self
             .ask_with_files(move |store, exports| {
                 Box::pin(async move {
                     exports.outbound.call_fetch(store, &chat, &message, attachment.as_deref()).await
@@ -327,12 +405,16 @@ impl Guest {
             })
             .await?;
         let files = &self.surroundings.files;
-        let paths = saved.iter().filter_map(|saved| Some(files.inbox_path(handles.saved(saved.handle)?)));
-        Ok((paths.collect(), effects))
+        let path = |saved: &Saved| Some(files.inbox_path(handles.saved(saved.handle)?));
+        Ok(Answered { result: result.map(|saved| saved.iter().filter_map(path).collect()), effects })
     }
 
     /// Hands a request to the page; its files are already in the inbox.
-    pub async fn handle(&self, request: WebRequest, handles: Handles) -> Result<(WebResponse, News), Error> {
+    pub async fn handle(
+        &self,
+        request: WebRequest,
+        handles: Handles,
+    ) -> Result<(Result<WebResponse, Fault>, News), CallError> {
         let (answer, (effects, handles)) = self
             .pool
             .call(
@@ -344,9 +426,13 @@ impl Guest {
                 Tenant::leave,
             )
             .await?;
-        let answer = answer.map_err(Fault::from)?;
-        let events = convert::events(answer.events, self.given(&handles));
-        Ok((answer.response, News { events, effects }))
+        Ok(match answer {
+            Ok(answer) => {
+                let events = convert::events(answer.events, self.given(&handles));
+                (Ok(answer.response), News { events, effects })
+            }
+            Err(fault) => (Err(fault.into()), News { events: Vec::new(), effects }),
+        })
     }
 
     /// Hands over what a browser's WebSocket did. A fault of the guest's brings no events, but what it has
@@ -373,13 +459,12 @@ impl Guest {
         })
     }
 
-    async fn ask<R>(&self, call: impl Question<R>) -> Result<(R, Effects), Error> {
-        let (result, effects, _) = self.ask_with_files(call).await?;
-        Ok((result, effects))
+    async fn ask<R>(&self, call: impl Question<R>) -> Result<Answered<R>, CallError> {
+        self.ask_with_files(call).await.map(|(answered, _)| answered)
     }
 
     /// Also hands out the files that the call has made.
-    async fn ask_with_files<R>(&self, call: impl Question<R>) -> Result<(R, Effects, Handles), Error> {
+    async fn ask_with_files<R>(&self, call: impl Question<R>) -> Result<(Answered<R>, Handles), CallError> {
         let (result, (effects, handles)) = self
             .pool
             .call(
@@ -391,7 +476,7 @@ impl Guest {
                 Tenant::leave,
             )
             .await?;
-        Ok((result.map_err(Fault::from)?, effects, handles))
+        Ok((Answered { result: result.map_err(Fault::from), effects }, handles))
     }
 
     fn given<'a>(&'a self, handles: &'a Handles) -> convert::Given<'a> {

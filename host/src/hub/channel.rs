@@ -1,16 +1,19 @@
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::AtomicBool};
 
 use super::{
     Inbox, SETTLE,
     delivery::Progress,
     outbound::{ChatLocks, Failure},
+    permission::Relay,
     working::Working,
 };
 use crate::{
+    admission::{Admission, Rules, Shut},
     capability::{Effects, Surroundings},
     clock,
+    contract::Source,
     event::ChannelName,
-    guest::{Descriptor, Guest},
+    guest::{Descriptor, Guest, Identity},
     journal::{Error, Journal, Keep},
 };
 
@@ -20,6 +23,14 @@ pub struct Channel {
     pub(super) working: Working,
     pub(super) chats: ChatLocks,
     pub(super) progress: tokio::sync::Mutex<Progress>,
+    pub(super) admission: Arc<Admission>,
+    pub(super) relay: Arc<Relay>,
+    grants: Grants,
+    pub(super) identity: OnceLock<Identity>,
+    /// Somebody was let in here.
+    pub(super) paired: tokio::sync::Notify,
+    /// What held when it was last looked at.
+    pub(super) rules: Mutex<Option<Result<Arc<Rules>, Shut>>>,
     inbox: Mutex<Option<Arc<dyn Inbox>>>,
     condition: Mutex<Condition>,
     keep: Keep,
@@ -27,6 +38,13 @@ pub struct Channel {
     pub(super) draining: AtomicBool,
     /// A task is about to write the delivery marks.
     settling: Mutex<bool>,
+}
+
+/// What the user has granted a channel beyond carrying chat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grants {
+    /// It carries permission prompts: whoever answers them decides what the session may do.
+    pub permission_prompts: bool,
 }
 
 /// Does the channel work?
@@ -39,6 +57,11 @@ pub enum Condition {
         /// `http://127.0.0.1:8787`
         address: Option<String>,
     },
+    /// It takes nothing in, because of this; what the session sends still goes out.
+    Standby {
+        /// Why, and what to do.
+        reason: String,
+    },
     /// It does not, because of this.
     Down {
         /// What is wrong and what to do about it.
@@ -46,11 +69,33 @@ pub enum Condition {
     },
 }
 
+impl Condition {
+    /// Why nothing is taken in, if that is so.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Standby { reason } | Self::Down { reason } => Some(reason),
+            Self::Starting | Self::Up { .. } => None,
+        }
+    }
+}
+
 impl Channel {
     /// A channel that has not started to take anything in.
-    pub fn new(guest: Guest, keep: Keep) -> Arc<Self> {
+    pub fn new(
+        guest: Guest,
+        keep: Keep,
+        admission: Arc<Admission>,
+        relay: Arc<Relay>,
+        grants: Grants,
+    ) -> Arc<Self> {
         Arc::new(Self {
             guest,
+            admission,
+            relay,
+            grants,
+            identity: OnceLock::new(),
+            paired: tokio::sync::Notify::new(),
+            rules: Mutex::default(),
             working: Working::default(),
             chats: ChatLocks::default(),
             progress: tokio::sync::Mutex::default(),
@@ -82,17 +127,44 @@ impl Channel {
         self.guest.surroundings()
     }
 
+    /// Who may speak.
+    pub fn admission(&self) -> &Arc<Admission> {
+        &self.admission
+    }
+
+    /// What the user has granted it.
+    pub fn grants(&self) -> Grants {
+        self.grants
+    }
+
     /// Does it work?
     pub fn condition(&self) -> Condition {
         lock(&self.condition).clone()
+    }
+
+    /// Where its page is, for whoever may decide there: see [`crate::capability::web::Page::key`].
+    pub fn link(&self) -> Option<String> {
+        let Condition::Up { address: Some(address) } = self.condition() else { return None };
+        let decides = self.grants.permission_prompts && self.descriptor().features.reply;
+        decides.then(|| format!("{address}/#key={}", self.surroundings().page.key()))
     }
 
     /// Says whether it works. The answer is whether that is news.
     pub fn set_condition(&self, condition: Condition) -> bool {
         let mut current = lock(&self.condition);
         let news = *current != condition;
+        if news && let Condition::Standby { reason } | Condition::Down { reason } = &condition {
+            self.trouble(reason);
+        }
         *current = condition;
         news
+    }
+
+    /// Keeps the last thing that went wrong, for `tidegate status`.
+    pub fn trouble(&self, text: &str) {
+        if let Err(error) = self.journal().set_trouble(text, clock::now()) {
+            tracing::debug!("{}: {error}", self.name());
+        }
     }
 
     pub(super) fn journal(&self) -> &Arc<Journal> {
@@ -110,6 +182,7 @@ impl Channel {
     /// From here on this session gets what arrives, beginning with what has waited for it.
     pub(super) fn attach(self: &Arc<Self>, inbox: Arc<dyn Inbox>) {
         *lock(&self.inbox) = Some(inbox);
+        self.ask_about_what_waits();
         // What waits in the journal is for whoever has taken the channel over.
         if matches!(self.condition(), Condition::Up { .. }) {
             self.drain_soon();
@@ -184,9 +257,11 @@ impl Channel {
     }
 
     /// Throws away what is too old: instances, events and files.
-    pub(super) fn tidy(&self) {
+    pub(super) fn tidy(self: &Arc<Self>) {
         self.guest.sweep();
-        if matches!(self.condition(), Condition::Down { .. }) {
+        self.admission.settle();
+        let _ = self.rules();
+        if !matches!(self.condition(), Condition::Up { .. }) {
             // The journal is somebody else's.
             return;
         }
@@ -211,11 +286,15 @@ impl Channel {
     pub(super) fn available(&self) -> Result<(), Failure> {
         match self.condition() {
             Condition::Down { reason } => Err(Failure::Down { channel: self.name().clone(), reason }),
-            Condition::Starting | Condition::Up { .. } => Ok(()),
+            // A page that is not served has nobody to show anything to.
+            Condition::Standby { reason } if self.guest.source() == Source::Web => {
+                Err(Failure::Down { channel: self.name().clone(), reason })
+            }
+            Condition::Starting | Condition::Standby { .. } | Condition::Up { .. } => Ok(()),
         }
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

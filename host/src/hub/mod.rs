@@ -3,21 +3,32 @@
 //! A session knows the hub by [`Hub`] and its [`Channel`]s; the hub knows a session by [`Inbox`] alone.
 //! Neither assumes that it is the only one of its kind.
 
+mod aside;
 mod channel;
 mod delivery;
 mod intake;
 mod outbound;
+mod pairing;
+mod permission;
 mod working;
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 pub use self::{
-    channel::{Channel, Condition},
+    channel::{Channel, Condition, Grants},
     delivery::Delivery,
-    intake::Intake,
-    outbound::{Failure, Reply},
+    intake::{Intake, IntakeError},
+    outbound::{Failure, History, Reply},
+    permission::Relay,
 };
-use crate::event::ChannelName;
+use crate::{
+    event::ChannelName,
+    gate::{
+        access::Widening,
+        pairing::Pending,
+        permission::{RequestId, Verdict},
+    },
+};
 
 /// How often channels are tidied up.
 const UPKEEP: Duration = Duration::from_mins(10);
@@ -33,11 +44,39 @@ pub trait Inbox: Send + Sync {
     /// Takes deliveries, in order, without waiting. The answer stands for the last of them.
     fn accept(&self, channel: &ChannelName, deliveries: &[Delivery]) -> Ticket;
 
+    /// Tells the session something of the host's own, about this channel.
+    fn notice(&self, channel: &ChannelName, text: &str);
+
+    /// Tells the session what somebody has decided.
+    fn verdict(&self, request: &RequestId, verdict: Verdict);
+
+    /// Has the session's user asked, if the client can do that.
+    fn approve(&self, approval: Approval);
+
     /// Was everything up to here written to the session's stream?
     fn is_written(&self, ticket: Ticket) -> bool;
 
     /// Waits until it was; false if the session is gone.
     fn written(&self, ticket: Ticket) -> Pin<Box<dyn Future<Output = bool> + Send + '_>>;
+}
+
+/// Something that only a person may approve.
+#[derive(Clone)]
+pub enum Approval {
+    /// A stranger wants to write.
+    Pairing {
+        /// To which channel.
+        channel: Arc<Channel>,
+        /// Who.
+        pending: Pending,
+    },
+    /// Another hand has let in more.
+    Widening {
+        /// Of which channel.
+        channel: Arc<Channel>,
+        /// What.
+        widening: Vec<Widening>,
+    },
 }
 
 /// A place in a session's stream.
@@ -50,12 +89,13 @@ pub struct Hub {
     channels: Arc<[Arc<Channel>]>,
     /// What could not even be loaded, for the session to know.
     broken: Arc<[String]>,
+    relay: Arc<Relay>,
 }
 
 impl Hub {
     /// Brings these channels together. `broken` says, a sentence each, what could not be loaded.
-    pub fn new(channels: Vec<Arc<Channel>>, broken: Vec<String>) -> Self {
-        Self { channels: channels.into(), broken: broken.into() }
+    pub fn new(channels: Vec<Arc<Channel>>, relay: Arc<Relay>, broken: Vec<String>) -> Self {
+        Self { channels: channels.into(), broken: broken.into(), relay }
     }
 
     /// In the order in which they were named.
@@ -84,6 +124,7 @@ impl Hub {
     pub fn flush(&self) {
         for channel in self.channels.iter() {
             channel.settle();
+            channel.admission().settle();
         }
     }
 

@@ -10,12 +10,15 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::Channel;
 use crate::{
-    capability::files::Refusal,
+    admission::{Shut, Unwelcome},
+    capability::files::{LocalFile, Refusal},
     clock,
     event::{ChannelName, ChatId, Format, Message, MessageId},
-    guest::{self, Fault, Outgoing},
+    gate::document::{Manners, ReplyTo},
+    guest::{Answered, Fault, Identity, Outgoing, Sent},
     journal,
     sandbox::CallError,
+    text::{self, Shape},
 };
 
 /// What a session wants to have said.
@@ -31,6 +34,8 @@ pub struct Reply {
     pub reply_to: Option<MessageId>,
     /// Paths of files to go along.
     pub files: Vec<String>,
+    /// Where the session may send files from, beside what the user has set.
+    pub folders: Vec<PathBuf>,
 }
 
 /// Why something was not done. The text is what the session is told.
@@ -47,16 +52,32 @@ pub enum Failure {
     /// There is nothing to say.
     #[error("there is nothing to send: give a text or files")]
     Empty,
-    /// The text is longer than the platform takes.
-    #[error("the text is {length} long, {channel} takes {limit}: send it in parts")]
+    /// An edited text is longer than the platform takes.
+    #[error(
+        "the text is {length} long, {channel} takes {limit} in one message: shorten it, or send the rest with reply"
+    )]
     Long {
         /// Which.
         channel: ChannelName,
         /// As the platform counts.
         length: usize,
         /// As the platform counts.
-        limit: u32,
+        limit: usize,
     },
+    /// It is a question to a person.
+    #[error("this message asks for a permission: only its answer changes it")]
+    Prompt,
+    /// No delivered message had it.
+    #[error(
+        "no message that was delivered from this chat has such a file (chat_id, message_id and file_id must be those of one message)"
+    )]
+    Attachment,
+    /// Nobody in that chat may speak.
+    #[error(transparent)]
+    Unwelcome(#[from] Unwelcome),
+    /// Nobody knows who may speak.
+    #[error(transparent)]
+    Shut(#[from] Shut),
     /// More files than the platform takes.
     #[error("{count} files; {channel} takes {limit} in one message")]
     Many {
@@ -71,12 +92,12 @@ pub enum Failure {
     #[error(transparent)]
     File(#[from] Refusal),
     /// Some was sent before it failed.
-    #[error("sent only in part ({}), then: {fault}", list(.ids))]
+    #[error("sent only in part ({}), then: {reason}", list(.ids))]
     Partial {
         /// The messages that exist.
         ids: Vec<MessageId>,
         /// What stopped it.
-        fault: Fault,
+        reason: String,
     },
     /// The guest, or its platform, said no.
     #[error(transparent)]
@@ -100,46 +121,108 @@ pub(crate) fn list(ids: &[MessageId]) -> String {
     if ids.len() == 1 { format!("id: {names}") } else { format!("ids: {names}") }
 }
 
+/// What a chat's history has for the session.
+#[derive(Debug, Default)]
+pub struct History {
+    /// Oldest first.
+    pub messages: Vec<Message>,
+    /// How many were left out, because whoever wrote them may not speak to this session.
+    pub left_out: usize,
+}
+
+/// Who may see what is sent, where a page has more than one reader.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Readers {
+    /// Everybody in the chat.
+    Chat,
+    /// Browsers that came through the link with the key.
+    Owner,
+}
+
 impl Channel {
-    /// Sends a message. The answer is the messages that now exist.
+    /// Sends a message, in pieces where it is too long for one. The answer is the messages that now exist.
     pub async fn reply(&self, reply: Reply) -> Result<Vec<MessageId>, Failure> {
         self.available()?;
+        self.admission.welcome(&reply.chat)?;
         let descriptor = self.descriptor();
-        if reply.text.is_empty() && reply.files.is_empty() {
-            return Err(Failure::Empty);
-        }
-        let length = descriptor.text_unit.length(&reply.text);
-        if length > descriptor.max_text as usize {
-            return Err(Failure::Long { channel: self.name().clone(), length, limit: descriptor.max_text });
-        }
         let limit = if descriptor.features.uploads { descriptor.max_uploads } else { 0 };
         if reply.files.len() > limit as usize {
             return Err(Failure::Many { channel: self.name().clone(), count: reply.files.len(), limit });
         }
         let files = &self.surroundings().files;
-        let files = reply
+        let files: Vec<LocalFile> = reply
             .files
             .iter()
-            .map(|path| files.vet(path, descriptor.max_upload))
+            .map(|path| files.vet(path, &reply.folders, descriptor.max_upload))
             .collect::<Result<_, _>>()?;
-        let _turn = self.chats.turn(&reply.chat).await;
-        let outgoing = Outgoing {
-            key: key()?,
-            chat: reply.chat.clone(),
-            thread: None,
-            text: reply.text,
-            format: reply.format,
-            reply_to: reply.reply_to,
-            files,
-        };
-        let (sent, effects) = self.guest.send(outgoing).await.map_err(|source| self.failed(source))?;
-        self.apply(effects)?;
-        self.working.done(&reply.chat);
-        match sent.fault {
-            None => Ok(sent.ids),
-            Some(fault) if sent.ids.is_empty() => Err(fault.into()),
-            Some(fault) => Err(Failure::Partial { ids: sent.ids, fault }),
+        let manners = &self.admission.rules()?.manners;
+        let mut pieces = text::split(&reply.text, self.shape(reply.format, Some(manners)));
+        if pieces.is_empty() {
+            if files.is_empty() {
+                return Err(Failure::Empty);
+            }
+            pieces.push(String::new());
         }
+        let last = pieces.len() - 1;
+        let (mut ids, mut files) = (Vec::new(), Some(files));
+        for (index, piece) in pieces.into_iter().enumerate() {
+            let quotes = match manners.reply_to {
+                ReplyTo::Off => false,
+                ReplyTo::First => index == 0,
+                ReplyTo::All => true,
+            };
+            let outgoing = Outgoing {
+                reply_to: reply.reply_to.clone().filter(|_| quotes),
+                // After all that is said about them.
+                files: files.take_if(|_| index == last).unwrap_or_default(),
+                ..Outgoing::text(reply.chat.clone(), None, piece, reply.format)
+            };
+            let sent = match self.dispatch(outgoing).await {
+                Ok(sent) => sent,
+                Err(failure) if ids.is_empty() => return Err(failure),
+                Err(failure) => return Err(Failure::Partial { ids, reason: failure.to_string() }),
+            };
+            self.working.done(&reply.chat);
+            ids.extend(sent.ids);
+            match sent.fault {
+                None => {}
+                Some(fault) if ids.is_empty() => return Err(fault.into()),
+                Some(fault) => return Err(Failure::Partial { ids, reason: fault.to_string() }),
+            }
+        }
+        Ok(ids)
+    }
+
+    /// How texts are cut for this channel.
+    pub(super) fn shape(&self, format: Format, manners: Option<&Manners>) -> Shape {
+        let descriptor = self.descriptor();
+        let limit = manners.and_then(|manners| manners.text_limit).unwrap_or(u32::MAX);
+        Shape {
+            limit: limit.min(descriptor.max_text).max(1) as usize,
+            unit: descriptor.text_unit,
+            mode: manners.map(|manners| manners.chunk_mode).unwrap_or_default(),
+            markdown: format == Format::Markdown,
+        }
+    }
+
+    /// Sends one message, when it is its chat's turn.
+    pub(super) async fn dispatch(&self, outgoing: Outgoing) -> Result<Sent, Failure> {
+        self.dispatch_to(outgoing, Readers::Chat).await
+    }
+
+    pub(super) async fn dispatch_to(
+        &self,
+        mut outgoing: Outgoing,
+        readers: Readers,
+    ) -> Result<Sent, Failure> {
+        outgoing.key = key()?;
+        let _turn = self.chats.turn(&outgoing.chat).await;
+        let (sent, mut effects) = self.guest.send(outgoing).await.map_err(|source| self.failed(source))?;
+        if readers == Readers::Owner {
+            effects.confine();
+        }
+        self.apply(effects)?;
+        Ok(sent)
     }
 
     /// Replaces a message of the bot's own.
@@ -151,30 +234,65 @@ impl Channel {
         format: Format,
     ) -> Result<(), Failure> {
         self.available()?;
+        self.admission.welcome(&chat)?;
+        let manners = &self.admission.rules()?.manners;
+        let shape = self.shape(format, Some(manners));
+        let length = shape.unit.length(&text);
+        if length > shape.limit {
+            return Err(Failure::Long { channel: self.name().clone(), length, limit: shape.limit });
+        }
         let _turn = self.chats.turn(&chat).await;
-        let effects =
-            self.guest.edit(chat, message, text, format).await.map_err(|error| self.refused(error))?;
-        Ok(self.apply(effects)?)
+        if self.relay.asks(self.name(), &chat, &message) {
+            return Err(Failure::Prompt);
+        }
+        self.conclude(self.guest.edit(chat, message, text, format, Vec::new()).await)
     }
 
     /// Puts an emoji on a message.
     pub async fn react(&self, chat: ChatId, message: MessageId, emoji: String) -> Result<(), Failure> {
         self.available()?;
+        self.admission.welcome(&chat)?;
         let _turn = self.chats.turn(&chat).await;
-        let effects = self.guest.react(chat, message, emoji).await.map_err(|error| self.refused(error))?;
-        Ok(self.apply(effects)?)
+        self.conclude(self.guest.react(chat, message, emoji).await)
     }
 
-    /// The newest messages of a chat, oldest first.
-    pub async fn history(&self, chat: ChatId, limit: u32) -> Result<Vec<Message>, Failure> {
+    /// The newest messages of a chat, oldest first: those of the bot and of whoever may speak.
+    pub async fn history(&self, chat: ChatId, limit: u32) -> Result<History, Failure> {
         self.available()?;
-        let (messages, effects) =
-            self.guest.history(chat, limit).await.map_err(|error| self.refused(error))?;
-        self.apply(effects)?;
-        Ok(messages)
+        self.admission.welcome(&chat)?;
+        let messages = self.conclude(self.guest.history(chat.clone(), limit).await)?;
+        let own = self.identity().await;
+        let mut history = History::default();
+        for message in messages {
+            let own = own.is_some_and(|own| own.id == message.sender.id);
+            // A guest that is asked about one chat and tells of another tells what nobody has asked.
+            if message.chat.id == chat && (own || self.admission.may_be_read(&message)?) {
+                history.messages.push(message);
+            } else {
+                history.left_out += 1;
+            }
+        }
+        Ok(history)
     }
 
-    /// Brings a message's files into the inbox. The answer is their paths.
+    /// Asks the platform who the bot is.
+    pub async fn identify(&self) -> Result<Identity, Failure> {
+        self.conclude(self.guest.identify().await)
+    }
+
+    /// Who the bot is, where the platform knows that. Asked once.
+    async fn identity(&self) -> Option<&Identity> {
+        if self.identity.get().is_none() {
+            match self.identify().await {
+                Ok(identity) => drop(self.identity.set(identity)),
+                Err(Failure::Fault(Fault::Unsupported)) => {}
+                Err(error) => tracing::warn!("{}: who the bot is: {error}", self.name()),
+            }
+        }
+        self.identity.get()
+    }
+
+    /// Brings a delivered message's files into the inbox. The answer is their paths.
     pub async fn fetch(
         &self,
         chat: ChatId,
@@ -182,10 +300,11 @@ impl Channel {
         attachment: Option<String>,
     ) -> Result<Vec<PathBuf>, Failure> {
         self.available()?;
-        let (paths, effects) =
-            self.guest.fetch(chat, message, attachment).await.map_err(|error| self.refused(error))?;
-        self.apply(effects)?;
-        Ok(paths)
+        self.admission.welcome(&chat)?;
+        if !self.admission.knows_attachment(&chat, &message, attachment.as_deref())? {
+            return Err(Failure::Attachment);
+        }
+        self.conclude(self.guest.fetch(chat, message, attachment).await)
     }
 
     fn failed(&self, source: CallError) -> Failure {
@@ -193,10 +312,19 @@ impl Channel {
         Failure::Guest { channel: self.name().clone(), source }
     }
 
-    fn refused(&self, error: guest::Error) -> Failure {
-        match error {
-            guest::Error::Call(source) => self.failed(source),
-            guest::Error::Fault(fault) => fault.into(),
+    /// Carries out what a call has left, whatever it has answered.
+    pub(super) fn conclude<R>(&self, call: Result<Answered<R>, CallError>) -> Result<R, Failure> {
+        let Answered { result, effects } = call.map_err(|source| self.failed(source))?;
+        self.apply(effects)?;
+        Ok(result?)
+    }
+
+    /// The same for what nobody waits for.
+    pub(super) fn finish(&self, what: &str, call: Result<Answered<()>, CallError>) {
+        match self.conclude(call) {
+            // Said by `failed`.
+            Ok(()) | Err(Failure::Guest { .. }) => {}
+            Err(error) => tracing::warn!("{}: {what}: {error}", self.name()),
         }
     }
 }
@@ -214,7 +342,7 @@ fn key() -> Result<String, Failure> {
 pub(super) struct ChatLocks(Mutex<HashMap<ChatId, Arc<tokio::sync::Mutex<()>>>>);
 
 impl ChatLocks {
-    async fn turn(&self, chat: &ChatId) -> OwnedMutexGuard<()> {
+    pub(super) async fn turn(&self, chat: &ChatId) -> OwnedMutexGuard<()> {
         let lock = {
             let mut chats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             if chats.len() > 64 {

@@ -72,14 +72,9 @@ impl Channel {
                 return;
             }
             for (chat, thread) in chats {
-                match self.guest.typing(chat, thread).await {
-                    Ok(effects) => {
-                        if let Err(error) = self.apply(effects) {
-                            tracing::error!("{}: {error}", self.name());
-                        }
-                    }
-                    // Only a courtesy: whatever stands in the way will show where it matters.
-                    Err(error) => tracing::debug!("{}: typing: {error}", self.name()),
+                // Only a courtesy: whatever stands in the way will show where it matters.
+                if let Err(error) = self.conclude(self.guest.typing(chat, thread).await) {
+                    tracing::debug!("{}: typing: {error}", self.name());
                 }
             }
             tokio::time::sleep(REPEAT).await;

@@ -6,8 +6,11 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
     hub::{Channel, Condition},
-    lock::Lock,
+    lock::{self, Lock},
 };
+
+/// What is logged under this goes to stderr and to no file.
+pub const SECRET: &str = "tidegate::secret";
 
 /// How long to wait before trying again to take over a channel.
 const RETRY: Duration = Duration::from_secs(3);
@@ -43,10 +46,15 @@ impl WebIngress {
     }
 
     fn begin(&self) -> Option<(Lock, web::Listener)> {
-        let attempt = || -> Result<_, String> {
-            let lock = Lock::take(&self.folder).map_err(|error| error.to_string())?;
-            let listener = web::Listener::bind(self.port, &self.channel)?;
-            self.channel.resume().map_err(|error| error.to_string())?;
+        let attempt = || -> Result<_, Condition> {
+            let down = |reason| Condition::Down { reason };
+            let lock = Lock::take(&self.folder).map_err(|error| match error {
+                lock::Error::Held { .. } => Condition::Standby { reason: error.to_string() },
+                lock::Error::File { .. } => down(error.to_string()),
+            })?;
+            let listener = web::Listener::bind(self.port, self.channel.name()).map_err(down)?;
+            lock.describe(&listener.address());
+            self.channel.resume().map_err(|error| down(error.to_string()))?;
             Ok((lock, listener))
         };
         let name = self.channel.name();
@@ -55,10 +63,15 @@ impl WebIngress {
                 let address = listener.address();
                 tracing::info!("{name}: {address}");
                 self.channel.set_condition(Condition::Up { address: Some(address) });
+                if let Some(link) = self.channel.link() {
+                    // For whoever reads this now, and in no file: with it, a browser may decide.
+                    tracing::info!(target: SECRET, "{name}: to answer permission prompts on the page, open {link}");
+                }
                 Some((lock, listener))
             }
-            Err(reason) => {
-                if self.channel.set_condition(Condition::Down { reason: reason.clone() }) {
+            Err(condition) => {
+                let reason = condition.reason().unwrap_or_default().to_owned();
+                if self.channel.set_condition(condition) {
                     tracing::error!("{name} is down: {reason}");
                 }
                 None

@@ -7,6 +7,7 @@
 //! Three numbers say where each event stands. Events up to `delivered` were written to a session. Those beyond
 //! it up to `offered` may have been: after a crash they come again, marked as redelivered. The rest was not.
 
+mod admission;
 mod retention;
 mod schema;
 mod state;
@@ -23,6 +24,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
+pub use admission::{Contact, Refusal};
 pub use retention::{Forget, Forgotten, Keep};
 pub use state::{STATE_KEY_LIMIT, STATE_LIMIT, STATE_VALUE_LIMIT};
 
@@ -288,6 +290,28 @@ impl Journal {
             _ => None,
         });
         Ok(messages.collect())
+    }
+
+    /// Reads something.
+    fn read<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+        work(&self.lock().database).map_err(|source| self.failed(source))
+    }
+
+    /// Writes something within the open transaction.
+    fn write<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+        let mut inner = self.lock();
+        inner.begin().and_then(|()| work(&inner.database)).map_err(|source| self.failed(source))
+    }
+
+    /// Writes something and makes it durable, together with what else was written since the last commit.
+    fn store<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+        let mut inner = self.lock();
+        let stored = inner.begin().and_then(|()| work(&inner.database));
+        let stored = match stored {
+            Ok(value) => inner.commit().map(|()| value),
+            Err(error) => inner.roll_back().and(Err(error)),
+        };
+        stored.map_err(|source| self.failed(source))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

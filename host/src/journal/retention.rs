@@ -50,6 +50,9 @@ impl Journal {
             database
                 .prepare_cached("DELETE FROM event WHERE at < ?1 AND seq <= ?2")?
                 .execute(params![cutoff.cast_signed(), delivered])?;
+            for table in ["attachment WHERE at", "refusal WHERE last"] {
+                database.execute(&format!("DELETE FROM {table} < ?1"), [cutoff.cast_signed()])?;
+            }
             let mut dropped = 0;
             while used(database)? > keep.size {
                 // A tenth at a time: a file at its limit must not be trimmed again at every turn.
@@ -93,7 +96,15 @@ impl Journal {
                 ],
             )?;
             let all = forget.chat.is_none() && forget.sender.is_none() && forget.before.is_none();
-            let values = if all { database.execute("DELETE FROM state", [])? } else { 0 };
+            let values = if all {
+                // Who was let in stays; who was only met is forgotten.
+                database.execute_batch(
+                    "DELETE FROM contact; DELETE FROM attachment; DELETE FROM refusal; DELETE FROM pairing; DELETE FROM trouble",
+                )?;
+                database.execute("DELETE FROM state", [])?
+            } else {
+                0
+            };
             database.execute_batch("COMMIT; VACUUM")?;
             database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
             Ok(Forgotten { events, values })

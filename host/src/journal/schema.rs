@@ -1,4 +1,5 @@
 use std::{
+    os::unix::fs::OpenOptionsExt as _,
     path::Path,
     sync::{
         Arc,
@@ -12,7 +13,7 @@ use rusqlite::{Connection, OpenFlags, config::DbConfig, hooks::Wal};
 use super::Error;
 
 /// What `PRAGMA user_version` says in a file of this format.
-pub(super) const FORMAT: i32 = 1;
+pub(super) const FORMAT: i32 = 2;
 
 /// Each time so many pages (24 MiB) have been added to the write-ahead log without any quiet, it is moved into the
 /// file while others go on writing. Most pages are in it many times and are moved once: seldom is cheap.
@@ -44,7 +45,55 @@ const TABLES: &str = "
         key   TEXT PRIMARY KEY,
         value BLOB NOT NULL
     ) STRICT, WITHOUT ROWID;
-    PRAGMA user_version = 1;
+    CREATE TABLE IF NOT EXISTS baseline (
+        only   INTEGER PRIMARY KEY CHECK (only = 1),
+        access TEXT NOT NULL           -- who a person has let in, as access.json has it
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS pairing (
+        sender  TEXT PRIMARY KEY,
+        name    TEXT NOT NULL,
+        chat    TEXT NOT NULL,
+        thread  TEXT,
+        salt    BLOB,                  -- none until the code was worked out
+        digest  BLOB,
+        expires INTEGER NOT NULL,      -- milliseconds since the Unix epoch
+        answers INTEGER NOT NULL,
+        denied  INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS tries (
+        only         INTEGER PRIMARY KEY CHECK (only = 1),
+        wrong        INTEGER NOT NULL,
+        locked_until INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS contact (
+        chat TEXT PRIMARY KEY,
+        kind TEXT NOT NULL,            -- direct: peer is who writes there; part: peer is the group it belongs to
+        peer TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS contact_peer ON contact (peer) WHERE kind = 'direct';
+    CREATE TABLE IF NOT EXISTS attachment (
+        chat    TEXT NOT NULL,
+        message TEXT NOT NULL,
+        id      TEXT NOT NULL,
+        at      INTEGER NOT NULL,
+        PRIMARY KEY (chat, id, message)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS refusal (
+        chat   TEXT NOT NULL,
+        sender TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        title  TEXT NOT NULL,
+        name   TEXT NOT NULL,
+        count  INTEGER NOT NULL,
+        last   INTEGER NOT NULL,
+        PRIMARY KEY (chat, sender, reason)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS trouble (
+        only INTEGER PRIMARY KEY CHECK (only = 1),
+        at   INTEGER NOT NULL,
+        text TEXT NOT NULL
+    ) STRICT;
+    PRAGMA user_version = 2;
     COMMIT;
 ";
 
@@ -60,13 +109,17 @@ pub(super) fn open(path: &Path, log_pages: Arc<AtomicU32>) -> Result<Connection,
     let found: i32 = database.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
     match found {
         FORMAT => {}
-        0 => database.execute_batch(TABLES).map_err(failed)?,
+        // Format 1 had some of the tables; none has changed.
+        0 | 1 => database.execute_batch(TABLES).map_err(failed)?,
         _ => return Err(Error::Format { path: path.to_owned(), found }),
     }
     Ok(database)
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    // What people have written is nobody else's to read. SQLite gives its other files the same mode. If this fails, so
+    // will what follows, and says why.
+    let _ = std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
     // One connection is used by one thread at a time: the mutex around it is ours.
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -4,10 +4,13 @@ use serde::{
     Serialize, Serializer,
     ser::{SerializeMap as _, SerializeStruct as _},
 };
+use serde_json::{Value, json};
 
 use crate::{
     clock,
     event::{Attachment, AttachmentKind, ChannelName, ChatId, Message},
+    gate::permission::{RequestId, Verdict},
+    text,
 };
 
 /// The newest revision that can carry channel messages: a server that negotiates a later one is not
@@ -17,14 +20,25 @@ pub const PROTOCOL_VERSION: rmcp::model::ProtocolVersion = rmcp::model::Protocol
 /// The capability, under `experimental`, that makes a server a channel.
 pub(super) const CHANNEL_CAPABILITY: &str = "claude/channel";
 
+/// The capability, under `experimental`, that asks for permission prompts. Declared only where somebody may get them:
+/// older clients take any value for yes.
+pub(super) const PERMISSION_CAPABILITY: &str = "claude/channel/permission";
+
+/// The client asks whether a tool may run.
+pub const PERMISSION_REQUEST: &str = "notifications/claude/channel/permission_request";
+
+/// The answer.
+pub const PERMISSION_VERDICT: &str = "notifications/claude/channel/permission";
+
 /// The notification that carries an event.
 pub const CHANNEL_NOTIFICATION: &str = "notifications/claude/channel";
 
 /// The meta keys that only the host sets.
-const RESERVED: [&str; 10] = [
+const RESERVED: [&str; 11] = [
     "chat_id",
     "edited",
     "message_id",
+    "notice",
     "redelivered",
     "reply_to",
     "source",
@@ -61,6 +75,23 @@ pub(super) fn notify(
     }
 }
 
+/// Appends a line with something of the host's own: it has no sender, and nobody to reply to.
+pub(super) fn notice(buffer: &mut Vec<u8>, channel: &ChannelName, text: &str) {
+    let params = json!({"content": text, "meta": {"notice": &**channel}});
+    append(buffer, CHANNEL_NOTIFICATION, &params);
+}
+
+/// Appends a line with what somebody has decided.
+pub(super) fn verdict(buffer: &mut Vec<u8>, request: &RequestId, verdict: Verdict) {
+    append(buffer, PERMISSION_VERDICT, &json!({"request_id": request, "behavior": verdict}));
+}
+
+fn append(buffer: &mut Vec<u8>, method: &str, params: &Value) {
+    let line = json!({"jsonrpc": "2.0", "method": method, "params": params});
+    buffer.extend_from_slice(line.to_string().as_bytes());
+    buffer.push(b'\n');
+}
+
 /// `{content, meta}`; every value of `meta` is a string.
 struct Event<'a> {
     channel: Option<&'a ChannelName>,
@@ -71,7 +102,7 @@ struct Event<'a> {
 impl Serialize for Event<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut params = serializer.serialize_struct("params", 2)?;
-        params.serialize_field("content", &self.message.text)?;
+        params.serialize_field("content", &text::content(&self.message.text))?;
         params.serialize_field("meta", &Meta(self))?;
         params.end()
     }
@@ -157,8 +188,6 @@ pub(super) fn address(channel: &ChannelName, chat: &ChatId) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
-
     use super::*;
     use crate::event::{Chat, ChatKind, MessageId, Sender, SenderId};
 

@@ -3,8 +3,10 @@
 //! Runs on any pair of byte streams. Requests go through rmcp; channel notifications enter the wire directly,
 //! because rmcp's own way out is too slow for them and keeps them in order only one at a time.
 
+mod approval;
 mod contract;
 mod instructions;
+mod roots;
 mod server;
 mod tools;
 mod transport;
@@ -15,7 +17,7 @@ use std::{sync::Arc, time::Duration};
 use rmcp::ServiceExt as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-pub use self::contract::{CHANNEL_NOTIFICATION, PROTOCOL_VERSION};
+pub use self::contract::{CHANNEL_NOTIFICATION, PERMISSION_REQUEST, PERMISSION_VERDICT, PROTOCOL_VERSION};
 use self::{server::Server, transport::Transport, wire::Wire};
 use crate::hub::Hub;
 

@@ -3,7 +3,7 @@ use std::{borrow::Cow, sync::Arc};
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CallToolRequestParams, CallToolResponse, CustomRequest, CustomResult, ErrorCode,
+        CallToolRequestParams, CallToolResponse, CustomNotification, CustomRequest, CustomResult, ErrorCode,
         ExperimentalCapabilities, Implementation, InitializeResult, ListToolsResult, PaginatedRequestParams,
         ProtocolVersion, ServerCapabilities, ServerConfig, Tool,
     },
@@ -12,24 +12,35 @@ use rmcp::{
 use serde_json::Value;
 
 use super::{
-    contract::{CHANNEL_CAPABILITY, PROTOCOL_VERSION},
-    instructions, tools,
+    approval,
+    contract::{CHANNEL_CAPABILITY, PERMISSION_CAPABILITY, PERMISSION_REQUEST, PROTOCOL_VERSION},
+    instructions,
+    roots::Roots,
+    tools,
     wire::Wire,
 };
-use crate::hub::{Hub, Inbox};
+use crate::{
+    gate::permission::Request,
+    hub::{Hub, Inbox},
+};
 
 /// The MCP server of one session.
 pub(super) struct Server {
     hub: Hub,
     wire: Arc<Wire>,
     tools: Vec<Tool>,
+    roots: Roots,
 }
 
 impl Server {
+    fn inbox(&self) -> Arc<dyn Inbox> {
+        Arc::clone(&self.wire) as Arc<dyn Inbox>
+    }
+
     pub(super) fn new(hub: Hub, wire: Arc<Wire>) -> Self {
         wire.set_several(hub.channels().len() > 1);
         let tools = tools::list(&hub);
-        Self { hub, wire, tools }
+        Self { hub, wire, tools, roots: Roots::default() }
     }
 }
 
@@ -38,6 +49,9 @@ impl ServerHandler for Server {
         let mut capabilities = ServerCapabilities::default();
         let mut experimental = ExperimentalCapabilities::new();
         experimental.insert(CHANNEL_CAPABILITY.to_owned(), serde_json::Map::new());
+        if self.hub.channels().iter().any(|channel| channel.grants().permission_prompts) {
+            experimental.insert(PERMISSION_CAPABILITY.to_owned(), serde_json::Map::new());
+        }
         capabilities.experimental = Some(experimental);
         if !self.tools.is_empty() {
             capabilities.tools = Some(rmcp::model::ToolsCapability::default());
@@ -53,9 +67,30 @@ impl ServerHandler for Server {
         Cow::Borrowed(ProtocolVersion::known_up_to(&PROTOCOL_VERSION))
     }
 
-    async fn on_initialized(&self, _context: NotificationContext<RoleServer>) {
-        let inbox: Arc<dyn Inbox> = Arc::clone(&self.wire) as Arc<dyn Inbox>;
-        self.hub.attach(&inbox);
+    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        let client = context.peer.peer_info();
+        if client.is_some_and(|client| client.capabilities.elicitation.is_some()) {
+            tokio::spawn(approval::ask(context.peer, self.wire.take_approvals()));
+        }
+        self.hub.attach(&self.inbox());
+    }
+
+    async fn on_roots_list_changed(&self, _context: NotificationContext<RoleServer>) {
+        self.roots.forget();
+    }
+
+    async fn on_custom_notification(
+        &self,
+        notification: CustomNotification,
+        _context: NotificationContext<RoleServer>,
+    ) {
+        if notification.method != PERMISSION_REQUEST {
+            return tracing::debug!("passed over {:?}", notification.method);
+        }
+        match serde_json::from_value::<Request>(notification.params.unwrap_or_default()) {
+            Ok(request) => self.hub.ask(request, self.inbox()),
+            Err(error) => tracing::warn!("a permission request cannot be passed on: {error}"),
+        }
     }
 
     async fn list_tools(
@@ -69,11 +104,16 @@ impl ServerHandler for Server {
     async fn call_tool(
         &self,
         request: CallToolRequestParams,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let arguments = request.arguments.unwrap_or_default();
         let called = if self.tools.iter().any(|tool| tool.name == request.name) {
-            tools::call(&self.hub, &request.name, arguments).await
+            let folders = if tools::sends_files(&arguments) {
+                self.roots.folders(&context.peer).await
+            } else {
+                Vec::new()
+            };
+            tools::call(&self.hub, &request.name, arguments, folders).await
         } else {
             None
         };

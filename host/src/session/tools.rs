@@ -1,6 +1,6 @@
 //! The tools, with the names, arguments and results of the official plugins.
 
-use std::{fmt::Write as _, sync::Arc};
+use std::{fmt::Write as _, path::PathBuf, sync::Arc};
 
 use rmcp::model::{CallToolResult, ContentBlock, JsonObject, Tool, ToolAnnotations};
 use serde_json::{Value, json};
@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use super::contract::address;
 use crate::{
     clock,
-    event::{ChatId, Format, Message, MessageId},
-    hub::{Channel, Failure, Hub, Reply},
+    event::{ChatId, Format, MessageId},
+    hub::{Channel, Failure, History, Hub, Reply},
+    text,
 };
 
 /// Messages that `fetch_messages` brings unless told otherwise, and at most.
@@ -93,10 +94,16 @@ fn tool(name: &'static str, title: &str, about: &'static str, properties: &Value
 }
 
 /// Calls a tool. Whatever goes wrong is a result that says so; None if there is no such tool.
-pub(super) async fn call(hub: &Hub, name: &str, arguments: JsonObject) -> Option<CallToolResult> {
+/// `folders` is where the client works: files are sent from there.
+pub(super) async fn call(
+    hub: &Hub,
+    name: &str,
+    arguments: JsonObject,
+    folders: Vec<PathBuf>,
+) -> Option<CallToolResult> {
     let arguments = Arguments(arguments);
     let result = match name {
-        "reply" => reply(hub, &arguments).await,
+        "reply" => reply(hub, &arguments, folders).await,
         "react" => react(hub, &arguments).await,
         "edit_message" => edit(hub, &arguments).await,
         "download_attachment" => download(hub, &arguments).await,
@@ -120,7 +127,12 @@ impl From<Failure> for Refused {
     }
 }
 
-async fn reply(hub: &Hub, arguments: &Arguments) -> Result<String, Refused> {
+/// Does a call need to know where files may be sent from?
+pub(super) fn sends_files(arguments: &JsonObject) -> bool {
+    arguments.get("files").and_then(Value::as_array).is_some_and(|files| !files.is_empty())
+}
+
+async fn reply(hub: &Hub, arguments: &Arguments, folders: Vec<PathBuf>) -> Result<String, Refused> {
     arguments.only(&["chat_id", "text", "reply_to", "files", "format"])?;
     let (channel, chat) = target(hub, arguments.text("chat_id")?)?;
     let reply = Reply {
@@ -129,6 +141,7 @@ async fn reply(hub: &Hub, arguments: &Arguments) -> Result<String, Refused> {
         format: arguments.format()?,
         reply_to: arguments.optional("reply_to")?.map(MessageId::new),
         files: arguments.texts("files")?,
+        folders,
     };
     let ids = channel.reply(reply).await?;
     let list = ids.iter().map(|id| &**id).collect::<Vec<_>>().join(", ");
@@ -171,25 +184,36 @@ async fn fetch(hub: &Hub, arguments: &Arguments) -> Result<String, Refused> {
             Refused(format!("\"limit\" must be a whole number from 1 to {FETCH_MOST}, not {value}"))
         })?,
     };
-    let messages = channel.history(chat, u32::try_from(limit).unwrap_or(u32::MAX)).await?;
-    Ok(transcript(&messages))
+    let history = channel.history(chat, u32::try_from(limit).unwrap_or(u32::MAX)).await?;
+    Ok(transcript(&history))
 }
 
-fn transcript(messages: &[Message]) -> String {
-    let mut text = String::new();
-    for message in messages {
+fn transcript(history: &History) -> String {
+    let mut transcript = String::new();
+    if history.left_out > 0 {
         let _ = writeln!(
-            text,
+            transcript,
+            "({} left out: whoever wrote them may not write to this session)",
+            history.left_out
+        );
+    }
+    for message in &history.messages {
+        let _ = writeln!(
+            transcript,
             "[{}] {} ({}): {}  (id: {}{})",
             clock::iso(message.sent_at),
             message.sender.name,
             message.sender.id,
-            message.text,
+            // Further lines are indented, so that none of them looks like another message.
+            text::content(&message.text).replace('\n', "\n    "),
             message.id,
             if message.attachments.is_empty() { "" } else { ", with files" },
         );
     }
-    if text.is_empty() { "(no messages)".to_owned() } else { text }
+    if history.messages.is_empty() {
+        transcript.push_str("(no messages)");
+    }
+    transcript
 }
 
 /// Whose chat is it?

@@ -10,12 +10,16 @@ use std::{
     task::{Context, Poll, Waker, ready},
 };
 
-use tokio::{io::AsyncWrite, sync::Notify};
+use tokio::{
+    io::AsyncWrite,
+    sync::{Notify, mpsc},
+};
 
 use super::contract;
 use crate::{
     event::{ChannelName, Happening},
-    hub::{Delivery, Inbox, Ticket},
+    gate::permission::{RequestId, Verdict},
+    hub::{Approval, Delivery, Inbox, Ticket},
 };
 
 /// A buffer that has grown beyond this is given back once it is empty.
@@ -42,6 +46,8 @@ struct Inner {
     broken: bool,
     /// With several channels in one server a chat's id carries its channel's name.
     several: bool,
+    /// Where what needs a person's approval goes, if the client can ask one.
+    approvals: Option<mpsc::UnboundedSender<Approval>>,
 }
 
 impl Wire {
@@ -56,6 +62,7 @@ impl Wire {
                 driver: Waker::noop().clone(),
                 broken: false,
                 several: false,
+                approvals: None,
             }),
             progress: Notify::new(),
         })
@@ -63,6 +70,13 @@ impl Wire {
 
     pub(super) fn set_several(&self, several: bool) {
         self.lock().several = several;
+    }
+
+    /// From here on there is somebody to ask for approval.
+    pub(super) fn take_approvals(&self) -> mpsc::UnboundedReceiver<Approval> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        self.lock().approvals = Some(sender);
+        receiver
     }
 
     /// Appends lines and writes what the stream takes now.
@@ -161,6 +175,21 @@ impl Inbox for Wire {
                 }
             }
         })
+    }
+
+    fn notice(&self, channel: &ChannelName, text: &str) {
+        self.send(|buffer| contract::notice(buffer, channel, text));
+    }
+
+    fn verdict(&self, request: &RequestId, verdict: Verdict) {
+        self.send(|buffer| contract::verdict(buffer, request, verdict));
+    }
+
+    fn approve(&self, approval: Approval) {
+        if let Some(approvals) = &self.lock().approvals {
+            // Fails only when the session has ended.
+            let _ = approvals.send(approval);
+        }
     }
 
     fn is_written(&self, ticket: Ticket) -> bool {

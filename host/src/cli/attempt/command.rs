@@ -14,6 +14,7 @@ pub(super) enum Command {
     File(String, String),
     Edit(String, String),
     React(String, String),
+    Permission(String, String),
     Call(String, JsonObject),
 }
 
@@ -23,13 +24,14 @@ TEXT                 reply to whoever wrote last
 /edit ID TEXT        change a message that you sent (its id is in the answer to it)
 /react ID EMOJI      put an emoji on a message
 /chat ID             reply to this chat from now on
+/ask TOOL [TEXT]     ask whoever may decide whether a tool may run, as a session does
 /tools               which tools the session has
 /call NAME JSON      call a tool yourself: /call reply {\"chat_id\": \"web\", \"text\": \"hi\"}
 /quit                end (also Ctrl-D)
 //TEXT               a reply that begins with a slash
 ";
 
-const NAMES: [&str; 8] = ["/file", "/edit", "/react", "/chat", "/tools", "/call", "/help", "/quit"];
+const NAMES: [&str; 9] = ["/file", "/edit", "/react", "/chat", "/ask", "/tools", "/call", "/help", "/quit"];
 
 impl Command {
     /// Understands a line, or says what is wrong with it.
@@ -55,6 +57,8 @@ impl Command {
             "/chat" => Err("usage: /chat ID".to_owned()),
             "/file" if !first.is_empty() => Ok(Self::File(first.to_owned(), second.to_owned())),
             "/file" => Err("usage: /file PATH [TEXT]".to_owned()),
+            "/ask" if !first.is_empty() => Ok(Self::Permission(first.to_owned(), second.to_owned())),
+            "/ask" => Err("usage: /ask TOOL [TEXT]".to_owned()),
             "/edit" => both("/edit ID TEXT").map(|(id, text)| Self::Edit(id, text)),
             "/react" => both("/react ID EMOJI").map(|(id, emoji)| Self::React(id, emoji)),
             "/call" => {

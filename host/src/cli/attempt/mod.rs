@@ -2,6 +2,7 @@
 //!
 //! It is a real MCP client on the other end of a stream in memory, so what is shown is what a session would see.
 
+mod client;
 mod command;
 mod terminal;
 
@@ -9,14 +10,18 @@ use std::fmt::Write as _;
 
 use clap::Args;
 use rmcp::{
-    ClientHandler, RoleClient, ServiceExt as _,
-    model::{CallToolRequestParams, ClientConfig, ContentBlock, CustomNotification, JsonObject},
-    service::{NotificationContext, Peer},
+    RoleClient, ServiceExt as _,
+    model::{
+        CallToolRequestParams, ClientNotification, ContentBlock, CustomNotification, ElicitResult,
+        ElicitationAction, JsonObject,
+    },
+    service::Peer,
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use self::{
+    client::{Arrival, Client, Question},
     command::{Command, HELP},
     terminal::Terminal,
 };
@@ -26,9 +31,11 @@ use super::{
     serve::{self, Channels},
 };
 use crate::{
+    claude::OptIn,
+    clock,
     hub::{Condition, Hub},
     launch::{Launcher, Order},
-    session::{self, CHANNEL_NOTIFICATION, PROTOCOL_VERSION},
+    session::{self, PERMISSION_REQUEST},
 };
 
 /// Try channels here, without Claude Code: this terminal is the session
@@ -47,7 +54,9 @@ const STREAM: usize = 64 << 10;
 impl Try {
     pub(super) fn run(self, level: logging::Level) -> anyhow::Result<()> {
         let runtime = super::runtime()?;
-        let result = runtime.block_on(run(self.channels.order(), level));
+        // Whoever types this wants to see messages.
+        let order = Order { opt_in: OptIn::Always, ..self.channels.order() };
+        let result = runtime.block_on(run(order, level));
         runtime.shutdown_background();
         result
     }
@@ -73,12 +82,13 @@ async fn converse(launcher: &Launcher, order: &Order, terminal: &mut Terminal) -
     let server = tokio::spawn(session::serve(hub.clone(), reader, writer));
     let (events, mut arrived) = mpsc::unbounded_channel();
     let client = Client(events).serve(tokio::io::split(ours)).await?;
-    let mut conversation = Conversation { peer: client.peer().clone(), paint: Paint::stdout(), chat: None };
+    let mut conversation =
+        Conversation { peer: client.peer().clone(), paint: Paint::stdout(), chat: None, question: None };
     output::print(&conversation.greeting(&hub))?;
     loop {
         tokio::select! {
             biased;
-            Some(event) = arrived.recv() => terminal::interject(&conversation.show(&event))?,
+            Some(arrival) = arrived.recv() => terminal::interject(&conversation.receive(arrival))?,
             line = terminal.line() => {
                 let Some(line) = line else { break };
                 let Some(answer) = conversation.obey(&line).await else { break };
@@ -91,32 +101,14 @@ async fn converse(launcher: &Launcher, order: &Order, terminal: &mut Terminal) -
     Ok(())
 }
 
-/// The client's side: it takes what a session would take.
-struct Client(mpsc::UnboundedSender<Value>);
-
-impl ClientHandler for Client {
-    fn get_info(&self) -> ClientConfig {
-        ClientConfig::default().with_protocol_version(PROTOCOL_VERSION)
-    }
-
-    async fn on_custom_notification(
-        &self,
-        notification: CustomNotification,
-        _context: NotificationContext<RoleClient>,
-    ) {
-        if notification.method == CHANNEL_NOTIFICATION {
-            // Nobody listens any more when the conversation has ended.
-            let _ = self.0.send(notification.params.unwrap_or_default());
-        }
-    }
-}
-
 /// What this terminal says and hears.
 struct Conversation {
     peer: Peer<RoleClient>,
     paint: Paint,
     /// Whoever wrote last.
     chat: Option<String>,
+    /// What the next line answers.
+    question: Option<Question>,
 }
 
 impl Conversation {
@@ -125,9 +117,12 @@ impl Conversation {
         for channel in hub.channels() {
             let title = self.paint.bold(&channel.descriptor().title);
             let line = match channel.condition() {
-                Condition::Up { address: Some(address) } => format!("{title}  {}", self.paint.cyan(&address)),
+                Condition::Up { address: Some(address) } => {
+                    let link = channel.link().unwrap_or(address);
+                    format!("{title}  {}", self.paint.cyan(&link))
+                }
                 Condition::Up { address: None } | Condition::Starting => title,
-                Condition::Down { reason } => {
+                Condition::Standby { reason } | Condition::Down { reason } => {
                     format!("{title}  {}", self.paint.red(&format!("down: {reason}")))
                 }
             };
@@ -137,6 +132,63 @@ impl Conversation {
         let end = if output::is_interactive() { ", Ctrl-D to end" } else { "" };
         let hint = format!("Messages appear here. Type to reply, /help for more{end}.");
         text + &self.paint.dim(&hint) + "\n"
+    }
+
+    fn receive(&mut self, arrival: Arrival) -> String {
+        match arrival {
+            Arrival::Event(event) => self.show(&event),
+            Arrival::Verdict(verdict) => {
+                let field = |name| verdict.get(name).and_then(Value::as_str).unwrap_or_default();
+                let text = format!("permission {}: {}", field("request_id"), field("behavior"));
+                self.paint.cyan(&output::harmless(&text)) + "\n"
+            }
+            Arrival::Question(question) => {
+                let hint = if question.choice { "yes or no" } else { "type it, or no to decline" };
+                let text = format!(
+                    "{}\n{}\n",
+                    self.paint.bold(&output::harmless(&question.message)),
+                    self.paint.dim(hint)
+                );
+                self.question = Some(question);
+                text
+            }
+        }
+    }
+
+    /// Answers the open question with what was typed.
+    fn answer(&self, question: Question, line: &str) -> String {
+        let line = line.trim();
+        let no = line.is_empty() || line.eq_ignore_ascii_case("no") || line.eq_ignore_ascii_case("n");
+        let value = if question.choice {
+            Value::from(line.eq_ignore_ascii_case("yes") || line.eq_ignore_ascii_case("y"))
+        } else {
+            Value::from(line)
+        };
+        let result = if no {
+            ElicitResult::new(ElicitationAction::Decline)
+        } else {
+            ElicitResult::new(ElicitationAction::Accept).with_content(json!({question.field: value}))
+        };
+        // Nobody waits any more when the question has expired.
+        let _ = question.answer.send(result);
+        if no { self.paint.dim("declined\n") } else { String::new() }
+    }
+
+    /// Asks, as a session does before it runs a tool, and as far as the channels ask people.
+    async fn ask_permission(&self, tool: String, text: String) -> String {
+        // Letters that a request's id may have, picked by the clock: nobody guards against anything here.
+        let letters = b"abcdefghijkmnopqrstuvwxyz";
+        let now = clock::now();
+        let id: String = (0..5)
+            .filter_map(|place| letters.get(usize::try_from(now / 25_u64.pow(place) % 25).ok()?))
+            .map(|letter| char::from(*letter))
+            .collect();
+        let params = json!({"request_id": id, "tool_name": tool, "description": text, "input_preview": ""});
+        let asked = CustomNotification::new(PERMISSION_REQUEST, Some(params));
+        match self.peer.send_notification(ClientNotification::CustomNotification(asked)).await {
+            Ok(()) => self.paint.dim(&format!("asked whether {tool} may run (id {id})\n")),
+            Err(error) => self.paint.red(&output::harmless(&error.to_string())) + "\n",
+        }
     }
 
     /// An event, as the session sees it.
@@ -156,6 +208,9 @@ impl Conversation {
 
     /// Does what a line says. None ends the conversation.
     async fn obey(&mut self, line: &str) -> Option<String> {
+        if let Some(question) = self.question.take() {
+            return Some(self.answer(question, line));
+        }
         let command = match Command::parse(line) {
             Ok(command) => command,
             Err(complaint) => return Some(self.paint.red(&complaint) + "\n"),
@@ -178,6 +233,7 @@ impl Conversation {
             Command::React(message, emoji) => {
                 self.to_chat("react", json!({"message_id": message, "emoji": emoji})).await
             }
+            Command::Permission(tool, text) => self.ask_permission(tool, text).await,
             Command::Call(name, arguments) => self.call(name, arguments).await,
         })
     }

@@ -16,7 +16,7 @@ use axum::{
 };
 
 use self::origin::Hosts;
-use crate::hub::Channel;
+use crate::{event::ChannelName, hub::Channel};
 
 /// A socket that listens on loopback.
 pub struct Listener {
@@ -26,7 +26,7 @@ pub struct Listener {
 
 impl Listener {
     /// Listens on this port; 0 takes a free one. The error says what to do.
-    pub fn bind(port: u16, channel: &Channel) -> Result<Self, String> {
+    pub fn bind(port: u16, channel: &ChannelName) -> Result<Self, String> {
         let bind = || {
             let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
             listener.set_nonblocking(true)?;
@@ -34,7 +34,7 @@ impl Listener {
             Ok(Self { listener: tokio::net::TcpListener::from_std(listener)?, port })
         };
         bind().map_err(|error: std::io::Error| {
-            let variable = channel.name().variable("PORT");
+            let variable = channel.variable("PORT");
             match error.kind() {
                 std::io::ErrorKind::AddrInUse => format!(
                     "port {port} is taken by another program: end that one, or give this channel another port \

@@ -10,7 +10,8 @@ use axum::{
 use super::upload::{self, Rejection};
 use crate::{
     capability::files::Handles,
-    guest::{self, WebBody, WebRequest, WebResponse},
+    gate::Origin,
+    guest::{WebBody, WebRequest, WebResponse},
     hub::Channel,
 };
 
@@ -24,6 +25,11 @@ const FRAMING: [HeaderName; 4] =
 /// Hands a request to the guest. The response leaves once the events are stored.
 pub(super) async fn handle(State(channel): State<Arc<Channel>>, request: Request) -> Response {
     channel.breathe().await;
+    if !request.method().is_safe()
+        && let Err(shut) = channel.admits()
+    {
+        return (StatusCode::SERVICE_UNAVAILABLE, format!("The channel is shut: {shut}.\n")).into_response();
+    }
     let (parts, body) = request.into_parts();
     let (body, handles) = match read(&channel, &parts, body).await {
         Ok(read) => read,
@@ -40,11 +46,12 @@ pub(super) async fn handle(State(channel): State<Arc<Channel>>, request: Request
             .collect(),
         body,
     };
-    let (response, news) = match channel.guest().handle(request, handles).await {
+    let (answer, news) = match channel.guest().handle(request, handles).await {
         Ok(answer) => answer,
-        Err(error) => return failed(&channel, &parts, &error),
+        Err(error) => return failed(&channel, &parts, StatusCode::BAD_GATEWAY, &error),
     };
-    let mut intake = channel.intake();
+    // Only a WebSocket can show the key.
+    let mut intake = channel.intake(Origin::Visitor);
     let stored = match intake.take(news) {
         // Whoever asked need not wait for the session to read.
         Ok(()) => intake.store(),
@@ -55,7 +62,10 @@ pub(super) async fn handle(State(channel): State<Arc<Channel>>, request: Request
             if !deliveries.is_empty() {
                 channel.drain_soon();
             }
-            convert(response)
+            match answer {
+                Ok(response) => convert(response),
+                Err(fault) => failed(&channel, &parts, StatusCode::BAD_REQUEST, &fault),
+            }
         }
         Err(error) => {
             tracing::error!("{}: {error}", channel.name());
@@ -75,12 +85,8 @@ async fn read(channel: &Arc<Channel>, parts: &Parts, body: Body) -> Result<(WebB
     }
 }
 
-fn failed(channel: &Channel, parts: &Parts, error: &guest::Error) -> Response {
+fn failed(channel: &Channel, parts: &Parts, status: StatusCode, error: &dyn std::error::Error) -> Response {
     tracing::warn!("{}: {} {}: {error}", channel.name(), parts.method, parts.uri.path());
-    let status = match error {
-        guest::Error::Call(_) => StatusCode::BAD_GATEWAY,
-        guest::Error::Fault(_) => StatusCode::BAD_REQUEST,
-    };
     (status, format!("The channel {} failed: {error}\n", channel.name())).into_response()
 }
 

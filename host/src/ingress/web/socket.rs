@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::{
-        State, WebSocketUpgrade,
+        RawQuery, State, WebSocketUpgrade,
         ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code},
     },
     response::Response,
@@ -13,7 +13,7 @@ use futures_util::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{capability::web::Frames, guest::WebSignal, hub::Channel};
+use crate::{capability::web::Frames, gate::Origin, guest::WebSignal, hub::Channel};
 
 /// The largest frame that a guest gets, in bytes: files have their own way.
 const FRAME: usize = 1 << 20;
@@ -28,16 +28,25 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// Frames that are taken in together: one commit, one write to the session.
 const BATCH: usize = 256;
 
-pub(super) async fn upgrade(State(channel): State<Arc<Channel>>, upgrade: WebSocketUpgrade) -> Response {
+pub(super) async fn upgrade(
+    State(channel): State<Arc<Channel>>,
+    RawQuery(query): RawQuery,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    // `?key=…`, which the page has from the link that was printed at this start.
+    let query = query.unwrap_or_default();
+    let key = query.split('&').find_map(|pair| pair.strip_prefix("key="));
+    let owner = key.is_some_and(|key| channel.surroundings().page.is_key(key));
     upgrade
         .max_message_size(READ)
         .max_frame_size(READ)
         .read_buffer_size(16 << 10)
-        .on_upgrade(move |socket| async move { converse(&channel, socket).await })
+        .on_upgrade(move |socket| async move { converse(&channel, socket, owner).await })
 }
 
-async fn converse(channel: &Arc<Channel>, socket: WebSocket) {
-    let (connection, frames, cut_off) = channel.surroundings().page.open();
+async fn converse(channel: &Arc<Channel>, socket: WebSocket, owner: bool) {
+    let (connection, frames, cut_off) = channel.surroundings().page.open(owner);
+    let origin = if owner { Origin::Trusted } else { Origin::Visitor };
     let (sink, stream) = socket.split();
     let mut writer = tokio::spawn({
         let cut_off = cut_off.clone();
@@ -48,9 +57,9 @@ async fn converse(channel: &Arc<Channel>, socket: WebSocket) {
             sink
         }
     });
-    signal(channel, connection, [WebSignal::Opened]).await;
-    let farewell = read(channel, connection, stream, &cut_off).await;
-    signal(channel, connection, [WebSignal::Closed]).await;
+    signal(channel, connection, origin, [WebSignal::Opened]).await;
+    let farewell = read(channel, connection, origin, stream, &cut_off).await;
+    signal(channel, connection, origin, [WebSignal::Closed]).await;
     channel.surroundings().page.close(connection);
     // The last frames go out, unless the browser does not read them.
     let written = tokio::time::timeout(FAREWELL, &mut writer).await;
@@ -83,6 +92,7 @@ async fn write(sink: &mut SplitSink<WebSocket, Message>, mut frames: Frames) -> 
 async fn read(
     channel: &Arc<Channel>,
     connection: u64,
+    origin: Origin,
     mut stream: SplitStream<WebSocket>,
     cut_off: &CancellationToken,
 ) -> Option<CloseFrame> {
@@ -110,7 +120,7 @@ async fn read(
                 None => break None,
             }
         };
-        let failed = signal(channel, connection, batch.drain(..)).await;
+        let failed = signal(channel, connection, origin, batch.drain(..)).await;
         match (failed, farewell) {
             (Some(failed), _) => return Some(failed),
             (None, Some(farewell)) => return farewell,
@@ -124,12 +134,18 @@ async fn read(
 async fn signal(
     channel: &Arc<Channel>,
     connection: u64,
+    origin: Origin,
     signals: impl IntoIterator<Item = WebSignal>,
 ) -> Option<CloseFrame> {
     channel.breathe().await;
-    let mut intake = channel.intake();
+    let mut intake = channel.intake(origin);
     let mut failed = None;
     for signal in signals {
+        // Whatever comes while nobody knows who may speak stays with the browser, which tries again.
+        if matches!(signal, WebSignal::Frame(_)) && channel.admits().is_err() {
+            failed = Some(close(close_code::AGAIN, "the channel is shut: see tidegate status"));
+            break;
+        }
         match channel.guest().receive(connection, signal).await {
             Ok((news, fault)) => {
                 if let Some(fault) = fault {

@@ -1,0 +1,144 @@
+//! `access.json` on the disk: noticed when it changes, replaced whole, by one process at a time.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read as _, Write as _},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::gate::document::{Document, Invalid};
+
+/// The largest file that is read, in bytes.
+const SIZE: u64 = 4 << 20;
+
+/// Where it is.
+#[derive(Debug)]
+pub(super) struct AccessFile {
+    path: PathBuf,
+    lock: PathBuf,
+}
+
+/// What changes when the file does. None where there is none.
+pub(super) type Fingerprint = Option<[i64; 7]>;
+
+/// Held while the file and what is remembered about it are changed together.
+pub(super) struct Guard {
+    _file: File,
+}
+
+/// Why the file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Broken {
+    /// It cannot be read or written.
+    #[error("{} cannot be {what}: {source}", path.display())]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// Read, written, locked.
+        what: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// It has something that it cannot have.
+    #[error("{}: {source}", path.display())]
+    Invalid {
+        /// Which file.
+        path: PathBuf,
+        /// What.
+        source: Invalid,
+    },
+}
+
+impl AccessFile {
+    /// In this folder, which exists.
+    pub(super) fn in_folder(folder: &Path) -> Self {
+        Self { path: folder.join("access.json"), lock: folder.join("access.lock") }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// One system call: this stands on the way of each message.
+    pub(super) fn fingerprint(&self) -> Result<Fingerprint, Broken> {
+        match fs::metadata(&self.path) {
+            Ok(metadata) => Ok(Some([
+                metadata.dev().cast_signed(),
+                metadata.ino().cast_signed(),
+                metadata.size().cast_signed(),
+                metadata.mtime(),
+                metadata.mtime_nsec(),
+                metadata.ctime(),
+                metadata.ctime_nsec(),
+            ])),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(self.io("read", source)),
+        }
+    }
+
+    /// Waits until no other process is at it.
+    pub(super) fn lock(&self) -> Result<Guard, Broken> {
+        let open = || {
+            let file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(0o600)
+                .open(&self.lock)?;
+            flock(&file, FlockOperation::LockExclusive)?;
+            Ok(Guard { _file: file })
+        };
+        open().map_err(|source| Broken::Io { path: self.lock.clone(), what: "locked", source })
+    }
+
+    /// None where there is no file.
+    pub(super) fn read(&self) -> Result<Option<Document>, Broken> {
+        let file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(self.io("read", source)),
+        };
+        let mut text = String::new();
+        file.take(SIZE + 1).read_to_string(&mut text).map_err(|source| self.io("read", source))?;
+        if text.len() as u64 > SIZE {
+            return Err(self.io("read", io::Error::other(format!("it is larger than {} MiB", SIZE >> 20))));
+        }
+        let parsed = Document::parse(&text);
+        parsed.map(Some).map_err(|source| Broken::Invalid { path: self.path.clone(), source })
+    }
+
+    /// Replaces the file: whoever reads meanwhile sees the old one or the new one. Only the user can read it.
+    pub(super) fn write(&self, document: &Document, _guard: &Guard) -> Result<(), Broken> {
+        // One that lies elsewhere, with a link here, stays there.
+        let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let fresh = path.with_extension(format!("json.{}", std::process::id()));
+        let replace = || {
+            let _ = fs::remove_file(&fresh);
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
+            file.write_all(document.render().as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&fresh, &path)?;
+            if let Some(folder) = path.parent() {
+                File::open(folder)?.sync_all()?;
+            }
+            Ok(())
+        };
+        replace().map_err(|source| {
+            let _ = fs::remove_file(&fresh);
+            self.io("written", source)
+        })
+    }
+
+    /// May others read or write it?
+    pub(super) fn mode(&self) -> Option<u32> {
+        fs::metadata(&self.path).ok().map(|metadata| metadata.mode() & 0o777)
+    }
+
+    fn io(&self, what: &'static str, source: io::Error) -> Broken {
+        Broken::Io { path: self.path.clone(), what, source }
+    }
+}

@@ -1,0 +1,524 @@
+//! Who may speak through one channel, as it is kept: `access.json`, what a person has approved of it, codes that
+//! wait, chats that are known, and what was turned away.
+//!
+//! The rules are the gate's. Several processes may be at one channel's admission: the session that serves it, others
+//! that only send, somebody's terminal. The file is changed under a lock; the rest is in the journal's database.
+
+mod file;
+mod tally;
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+pub use self::file::Broken;
+use self::{file::AccessFile, tally::Tally};
+use crate::{
+    event::{Chat, ChatId, ChatKind, Happening, Message, SenderId},
+    gate::{
+        self, Access, Decision, DmPolicy, Origin, Reason, Situation,
+        access::Widening,
+        document::{Change, Document, Invalid, Manners, Setting},
+        may_be_read,
+        pairing::{self, Code, Pending},
+        permission::{RequestId, Standing},
+        rate::{self, Rate, Rates},
+    },
+    journal::{self, Contact, Journal, Refusal},
+    text,
+};
+
+/// One channel's admission.
+#[derive(Debug)]
+pub struct Admission {
+    file: AccessFile,
+    journal: Arc<Journal>,
+    /// What holds where there is no file.
+    initial: Document,
+    /// Messages that one sender may send a minute, where the user has set it.
+    rate: Option<u32>,
+    state: Mutex<State>,
+    tally: Mutex<Tally>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The file as it was last read, and what came of it.
+    read: Option<(file::Fingerprint, Result<Arc<Rules>, Shut>)>,
+    rates: Rates,
+}
+
+/// What holds at the moment.
+#[derive(Debug)]
+pub struct Rules {
+    /// Who may speak: what the file says, as far as a person has approved it.
+    pub access: Access,
+    /// How is answered.
+    pub manners: Manners,
+    /// In what the file would let in more.
+    pub withheld: Vec<Widening>,
+}
+
+/// The channel is shut: nobody can speak, because nobody knows who may.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}. Until that is mended nothing is taken in or sent, and the file stays as it is")]
+pub struct Shut(String);
+
+/// Something could not be decided.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nobody knows who may speak.
+    #[error(transparent)]
+    Shut(#[from] Shut),
+    /// The file cannot be used.
+    #[error(transparent)]
+    File(#[from] Broken),
+    /// A change makes no sense.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Journal(#[from] journal::Error),
+    /// There are no random bytes.
+    #[error("the system has no random bytes: {0}")]
+    Random(#[from] getrandom::Error),
+}
+
+/// Why a code lets nobody in.
+#[derive(Debug, thiserror::Error)]
+pub enum Unapproved {
+    /// It is not one that waits.
+    #[error("that code is not one that waits (codes hold for an hour, and work once); {left} more tries")]
+    Wrong {
+        /// Tries before the lock.
+        left: u32,
+    },
+    /// Too many wrong ones.
+    #[error("too many wrong codes: none is taken for {} minutes", .0.as_secs().div_ceil(60))]
+    Locked(Duration),
+    /// Something went wrong.
+    #[error(transparent)]
+    Error(#[from] Error),
+}
+
+/// Why nothing is sent to a chat.
+#[derive(Debug, thiserror::Error)]
+pub enum Unwelcome {
+    /// Nobody there may speak.
+    #[error(
+        "the chat {0} is not one that may write to this session, so nothing goes there (its user can change that with `tidegate access`)"
+    )]
+    Chat(ChatId),
+    /// It cannot be known.
+    #[error(transparent)]
+    Error(#[from] Error),
+}
+
+impl From<journal::Error> for Unapproved {
+    fn from(error: journal::Error) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+impl From<journal::Error> for Unwelcome {
+    fn from(error: journal::Error) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+impl Admission {
+    /// The admission of the channel with this folder. `initial` holds where there is no file.
+    pub fn new(folder: &Path, journal: Arc<Journal>, initial: Document, rate: Option<u32>) -> Self {
+        Self {
+            file: AccessFile::in_folder(folder),
+            journal,
+            initial,
+            rate,
+            state: Mutex::default(),
+            tally: Mutex::default(),
+        }
+    }
+
+    /// Where the file is, or would be.
+    pub fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    /// The file's permission bits, where there is one.
+    pub fn mode(&self) -> Option<u32> {
+        self.file.mode()
+    }
+
+    /// What holds at the moment. The file is read again when it has changed.
+    pub fn rules(&self) -> Result<Arc<Rules>, Shut> {
+        let mut state = self.lock();
+        let fingerprint = match self.file.fingerprint() {
+            Ok(fingerprint) => fingerprint,
+            Err(broken) => return Err(Shut(broken.to_string())),
+        };
+        if let Some((read, rules)) = &state.read
+            && *read == fingerprint
+        {
+            return rules.clone();
+        }
+        let rules = self.read().map(|(rules, _)| rules).map_err(|error| Shut(error.to_string()));
+        if let Err(shut) = &rules {
+            tracing::error!("{shut}");
+        }
+        state.read = Some((fingerprint, rules.clone()));
+        rules
+    }
+
+    /// Reads the file, and lowers what was approved to what it still says.
+    fn read(&self) -> Result<(Arc<Rules>, Document), Error> {
+        let _guard = self.file.lock()?;
+        self.read_locked()
+    }
+
+    fn read_locked(&self) -> Result<(Arc<Rules>, Document), Error> {
+        let document = self.file.read()?.unwrap_or_else(|| self.initial.clone());
+        let baseline = match self.journal.baseline()? {
+            Some(text) => Some(Document::parse(&text)?.access),
+            None => None,
+        };
+        let approved = baseline.as_ref().unwrap_or(&document.access);
+        let access = document.access.meet(approved);
+        if baseline.as_ref() != Some(&access) {
+            self.approve(&access)?;
+        }
+        let withheld = document.access.beyond(&access);
+        if baseline.is_none() && self.file.mode().is_some() {
+            tracing::info!(
+                "{} was found and is taken as it is: {} may write directly, {} groups are heard",
+                self.path().display(),
+                access.allow_from.len(),
+                access.groups.len()
+            );
+        }
+        for widening in &withheld {
+            tracing::warn!(
+                "{} was changed by another hand: {widening} only once a person has approved it (tidegate access … accept)",
+                self.path().display()
+            );
+        }
+        Ok((Arc::new(Rules { access, manners: document.manners.clone(), withheld }), document))
+    }
+
+    fn approve(&self, access: &Access) -> Result<(), journal::Error> {
+        self.journal.set_baseline(&Document::of_access(access).render())
+    }
+
+    /// Changes the file, as a person wants it. What another hand has widened stays withheld.
+    pub fn change(&self, change: Change) -> Result<(), Error> {
+        self.change_all([change])
+    }
+
+    fn change_all(&self, changes: impl IntoIterator<Item = Change>) -> Result<(), Error> {
+        let guard = self.file.lock()?;
+        let (rules, mut document) = self.read_locked()?;
+        let mut approved = Document::of_access(&rules.access);
+        for change in changes {
+            document = document.with(change.clone())?;
+            approved = approved.with(change)?;
+        }
+        // In this order nobody is in who should not be, wherever it is cut off.
+        self.approve(&approved.access)?;
+        self.file.write(&document, &guard)?;
+        drop(guard);
+        self.lock().read = None;
+        Ok(())
+    }
+
+    /// Approves what another hand has widened. The answer is what that was.
+    pub fn accept(&self) -> Result<Vec<Widening>, Error> {
+        let guard = self.file.lock()?;
+        let (rules, document) = self.read_locked()?;
+        if !rules.withheld.is_empty() {
+            self.approve(&document.access)?;
+            // Written anew, so that every process notices.
+            self.file.write(&document, &guard)?;
+        }
+        drop(guard);
+        self.lock().read = None;
+        Ok(rules.withheld.clone())
+    }
+
+    /// Takes back what another hand has widened. The answer is what that was.
+    pub fn reject(&self) -> Result<Vec<Widening>, Error> {
+        let (rules, _) = self.read()?;
+        let access = &rules.access;
+        let undo = |widening: &Widening| match widening {
+            Widening::Policy(_) => Change::Policy(access.dm_policy),
+            Widening::Sender(sender) => Change::Remove(sender.clone()),
+            Widening::Group(chat) | Widening::Members(chat) | Widening::Unaddressed(chat) => {
+                match access.groups.get(chat) {
+                    Some(group) => Change::Group(chat.clone(), group.clone()),
+                    None => Change::RemoveGroup(chat.clone()),
+                }
+            }
+            Widening::Pattern(_) => {
+                let left: Vec<&str> =
+                    access.mention_patterns.iter().map(gate::access::Pattern::source).collect();
+                Change::Set(Setting::MentionPatterns, Some(left.into()))
+            }
+            Widening::Approvers => {
+                let left = access.approvers.as_ref();
+                Change::Set(
+                    Setting::Approvers,
+                    left.map(|list| list.iter().map(|id| id.to_string()).collect::<Vec<_>>().into()),
+                )
+            }
+        };
+        self.change_all(rules.withheld.iter().map(undo))?;
+        Ok(rules.withheld.clone())
+    }
+
+    /// What becomes of an event. A pure rule decides; this brings it what it needs.
+    pub fn decide(
+        &self,
+        what: &Happening,
+        origin: Origin,
+        requests: &dyn Fn(&RequestId) -> Standing,
+        now: u64,
+    ) -> Result<Decision, Error> {
+        if !is_proper(what) {
+            return Ok(Decision::Drop(Reason::Malformed));
+        }
+        let rules = self.rules()?;
+        let access = &rules.access;
+        let stranger = matches!(what, Happening::Message(message)
+            if message.chat.kind == ChatKind::Direct && !access.allow_from.contains(&message.sender.id));
+        let pending = if stranger && access.dm_policy == DmPolicy::Pairing {
+            self.journal.pairings(now)?
+        } else {
+            Vec::new()
+        };
+        Ok(gate::decide(what, Situation { access, pending: &pending, requests, origin, now }))
+    }
+
+    /// Has this sender said too much in the last minute?
+    pub fn rate(&self, message: &Message, now: u64) -> Result<Rate, Shut> {
+        let most = match self.rate {
+            Some(0) => return Ok(Rate::Within),
+            Some(most) => most,
+            None if message.chat.kind == ChatKind::Direct => return Ok(Rate::Within),
+            None => {
+                let rules = self.rules()?;
+                match rules.access.group(&message.chat.id, message.chat.group.as_ref()) {
+                    Some(group) if group.members == gate::Members::Any => rate::OPEN_GROUP,
+                    _ => return Ok(Rate::Within),
+                }
+            }
+        };
+        Ok(self.lock().rates.count(&message.sender.id, most, now))
+    }
+
+    /// Remembers, within the journal's open transaction, what will be needed to answer a delivered message.
+    pub fn remember(&self, message: &Message, now: u64) -> Result<(), journal::Error> {
+        let Chat { id, kind, group, .. } = &message.chat;
+        let contact = match (kind, group) {
+            (ChatKind::Direct, _) if **id != *message.sender.id => {
+                Some(Contact::Direct(message.sender.id.clone()))
+            }
+            (ChatKind::Group, Some(group)) if group != id => Some(Contact::Part(group.clone())),
+            _ => None,
+        };
+        if let Some(contact) = contact
+            && self.journal.contact(id)?.as_ref() != Some(&contact)
+        {
+            self.journal.remember_contact(id, &contact)?;
+        }
+        for attachment in message.attachments.iter().filter(|attachment| attachment.saved.is_none()) {
+            self.journal.remember_attachment(id, &message.id, attachment, now)?;
+        }
+        Ok(())
+    }
+
+    /// May something be sent to this chat? Only where somebody may speak.
+    pub fn welcome(&self, chat: &ChatId) -> Result<(), Unwelcome> {
+        let rules = self.rules().map_err(Error::from)?;
+        let access = &rules.access;
+        let welcome = access.dm_policy != DmPolicy::Disabled
+            && (access.groups.contains_key(chat)
+                || match self.journal.contact(chat)? {
+                    Some(Contact::Direct(sender)) => access.allow_from.contains(&sender),
+                    Some(Contact::Part(group)) => access.groups.contains_key(&group),
+                    None => access.allow_from.contains(&**chat),
+                });
+        if welcome { Ok(()) } else { Err(Unwelcome::Chat(chat.clone())) }
+    }
+
+    /// May the session read what this message says?
+    pub fn may_be_read(&self, message: &Message) -> Result<bool, Shut> {
+        Ok(may_be_read(&self.rules()?.access, &message.chat, &message.sender))
+    }
+
+    /// Did a delivered message of this chat have such a file?
+    pub fn knows_attachment(
+        &self,
+        chat: &ChatId,
+        message: &str,
+        id: Option<&str>,
+    ) -> Result<bool, journal::Error> {
+        self.journal.knows_attachment(chat, message, id)
+    }
+
+    /// Where permission prompts go: who may decide, and the chat with each.
+    pub fn approvers(&self) -> Result<Vec<(SenderId, ChatId)>, Error> {
+        let rules = self.rules()?;
+        let access = &rules.access;
+        if access.dm_policy == DmPolicy::Disabled {
+            return Ok(Vec::new());
+        }
+        let chat = |sender: &SenderId| {
+            let chat = self.journal.direct_chat(sender)?;
+            Ok((sender.clone(), chat.unwrap_or_else(|| ChatId::new(&**sender))))
+        };
+        access.approvers().map(chat).collect()
+    }
+
+    /// Notes that a stranger is told a code. It cannot be confirmed before [`Admission::set_code`].
+    pub fn begin_pairing(&self, message: &Message, now: u64) -> Result<Pending, journal::Error> {
+        let lifetime = u64::try_from(pairing::LIFETIME.as_millis()).unwrap_or(u64::MAX);
+        let pending = Pending {
+            sender: message.sender.id.clone(),
+            name: text::name(&message.sender.name).into_owned(),
+            chat: message.chat.id.clone(),
+            thread: message.chat.thread.clone(),
+            hash: None,
+            expires_at: now.saturating_add(lifetime),
+            answers: 1,
+            denied: false,
+        };
+        self.journal.put_pairing(&pending, now)?;
+        Ok(pending)
+    }
+
+    /// Makes a code for a stranger. Takes some 100 ms of computing.
+    pub fn set_code(&self, mut pending: Pending, now: u64) -> Result<Code, Error> {
+        let code = Code::generate()?;
+        pending.hash = Some(code.hash()?);
+        self.journal.put_pairing(&pending, now)?;
+        Ok(code)
+    }
+
+    /// Counts one more answer to a stranger; None if their code is gone.
+    pub fn count_answer(&self, sender: &SenderId, now: u64) -> Result<Option<Pending>, journal::Error> {
+        let Some(mut pending) =
+            self.journal.pairings(now)?.into_iter().find(|pending| pending.sender == *sender)
+        else {
+            return Ok(None);
+        };
+        pending.answers += 1;
+        self.journal.put_pairing(&pending, now)?;
+        Ok(Some(pending))
+    }
+
+    /// Whose codes wait.
+    pub fn pending(&self, now: u64) -> Result<Vec<Pending>, journal::Error> {
+        self.journal.pairings(now)
+    }
+
+    /// For how long no code is taken, if so.
+    pub fn locked(&self, now: u64) -> Result<Option<Duration>, journal::Error> {
+        Ok(self.journal.tries()?.locked(now))
+    }
+
+    /// Lets in the stranger who was told this code. Only a person's way may lead here. Takes some 100 ms of computing
+    /// for each code that waits.
+    pub fn pair(&self, code: &str, now: u64) -> Result<Pending, Unapproved> {
+        if let Some(rest) = self.journal.tries()?.locked(now) {
+            return Err(Unapproved::Locked(rest));
+        }
+        let Some(pending) = self.find(code, now)? else {
+            let tries = self.journal.tries()?.after_wrong(now);
+            self.journal.set_tries(tries)?;
+            return Err(match tries.locked(now) {
+                Some(rest) => Unapproved::Locked(rest),
+                None => Unapproved::Wrong { left: pairing::TRIES - tries.wrong },
+            });
+        };
+        // Whoever takes it out has used it: two at once cannot both.
+        if !self.journal.remove_pairing(&pending.sender)? {
+            return Err(Unapproved::Wrong { left: pairing::TRIES });
+        }
+        if let Err(error) = self.change(Change::Allow(pending.sender.clone())) {
+            self.journal.put_pairing(&pending, now)?;
+            return Err(error.into());
+        }
+        self.journal.set_tries(pairing::Tries::default())?;
+        Ok(pending)
+    }
+
+    /// Turns down the stranger who was told this code, or who has this id. False if there is none.
+    pub fn deny(&self, code_or_sender: &str, now: u64) -> Result<Option<Pending>, Unapproved> {
+        let pending =
+            self.journal.pairings(now)?.into_iter().find(|pending| *pending.sender == *code_or_sender);
+        let pending = match pending {
+            Some(pending) => Some(pending),
+            None => self.find(code_or_sender, now)?,
+        };
+        let Some(mut pending) = pending else { return Ok(None) };
+        pending.denied = true;
+        self.journal.put_pairing(&pending, now)?;
+        Ok(Some(pending))
+    }
+
+    fn find(&self, code: &str, now: u64) -> Result<Option<Pending>, journal::Error> {
+        let Some(code) = Code::parse(code) else { return Ok(None) };
+        let matches = |pending: &Pending| {
+            !pending.denied && pending.hash.as_ref().is_some_and(|hash| code.matches(hash))
+        };
+        Ok(self.journal.pairings(now)?.into_iter().find(matches))
+    }
+
+    /// Counts an event that went nowhere. True if that is to be written before long: see [`Admission::settle`].
+    pub fn refuse(&self, what: &Happening, reason: Reason, now: u64) -> bool {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner).count(what, reason, now)
+    }
+
+    /// Writes what was counted.
+    pub fn settle(&self) {
+        let refusals = self.tally.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if !refusals.is_empty()
+            && let Err(error) = self.journal.add_refusals(&refusals)
+        {
+            tracing::warn!("what was turned away could not be counted: {error}");
+        }
+    }
+
+    /// What went nowhere, newest first.
+    pub fn refusals(&self, limit: u32) -> Result<Vec<Refusal>, journal::Error> {
+        self.journal.refusals(limit)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Are the ids that the guest gave ones that can be told to a session and handed back?
+fn is_proper(what: &Happening) -> bool {
+    let chat = |chat: &Chat| {
+        text::is_identifier(&chat.id)
+            && chat.group.as_deref().is_none_or(text::is_identifier)
+            && chat.thread.as_deref().is_none_or(text::is_identifier)
+    };
+    match what {
+        Happening::Message(message) => {
+            chat(&message.chat)
+                && text::is_identifier(&message.sender.id)
+                && text::is_identifier(&message.id)
+                && message.reply_to.as_deref().is_none_or(text::is_identifier)
+        }
+        Happening::Press(press) => {
+            chat(&press.chat) && text::is_identifier(&press.sender.id) && text::is_identifier(&press.message)
+        }
+        Happening::Moved { from, to } => text::is_identifier(from) && text::is_identifier(to),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+use std::collections::{HashMap, hash_map::Entry};
+
+use crate::{
+    event::{Chat, ChatId, Happening, Sender, SenderId},
+    gate::Reason,
+    journal::Refusal,
+    text,
+};
+
+/// Different refusals that are held at a time. A flood of strangers makes no more than that.
+const MOST: usize = 128;
+
+/// What was turned away and is not written yet.
+#[derive(Debug, Default)]
+pub(super) struct Tally(HashMap<(String, String, Reason), Refusal>);
+
+impl Tally {
+    /// True if it is the first that waits.
+    pub(super) fn count(&mut self, what: &Happening, reason: Reason, now: u64) -> bool {
+        let (chat, sender): (&Chat, &Sender) = match what {
+            Happening::Message(message) => (&message.chat, &message.sender),
+            Happening::Press(press) => (&press.chat, &press.sender),
+            Happening::Moved { .. } => return false,
+        };
+        // What cannot be an id may be anything, and any length.
+        let id = |id: &str| if text::is_identifier(id) { id.to_owned() } else { text::name(id).into_owned() };
+        let (chat_id, sender_id) = (id(&chat.id), id(&sender.id));
+        let first = self.0.is_empty();
+        let full = self.0.len() >= MOST;
+        match self.0.entry((chat_id.clone(), sender_id.clone(), reason)) {
+            Entry::Occupied(mut refusal) => {
+                let refusal = refusal.get_mut();
+                refusal.count += 1;
+                refusal.last = now;
+            }
+            Entry::Vacant(_) if full => {}
+            Entry::Vacant(place) => {
+                place.insert(Refusal {
+                    chat: ChatId::new(chat_id),
+                    sender: SenderId::new(sender_id),
+                    reason,
+                    title: chat
+                        .title
+                        .as_deref()
+                        .map(|title| text::name(title).into_owned())
+                        .unwrap_or_default(),
+                    name: text::name(&sender.name).into_owned(),
+                    count: 1,
+                    last: now,
+                });
+            }
+        }
+        first
+    }
+
+    pub(super) fn take(&mut self) -> Vec<Refusal> {
+        std::mem::take(&mut self.0).into_values().collect()
+    }
+}

@@ -1,0 +1,283 @@
+use std::fmt::Write as _;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use super::{
+    output::{self, Paint},
+    survey::{self, Kept, Survey},
+};
+use crate::{
+    admission::Admission,
+    claude, clock,
+    event::{ChatId, SenderId},
+    gate::{
+        DmPolicy, Group, Members,
+        document::{Change, Setting},
+        pairing::Pending,
+    },
+    settings::nearest,
+    state_root::StateRoot,
+};
+
+/// Say who may write through a channel
+///
+/// For a person at a terminal: no session can do it, and no setting makes it work elsewhere.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    tidegate access telegram                      who may write, and who has asked\n  \
+    tidegate access telegram pair ACD347          let in whoever was given this code\n  \
+    tidegate access telegram group add -100123 --no-mention\n  \
+    tidegate access telegram set mentionPatterns '[\"^hey claude\"]'")]
+pub(super) struct Access {
+    /// Which channel
+    channel: String,
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Show who may write, and who has asked (the default)
+    Status,
+    /// Let in the stranger who was given this code
+    Pair {
+        /// Six letters and digits
+        code: String,
+    },
+    /// Turn down the stranger who was given this code, or who has this id
+    Deny {
+        /// A code, or the id that `status` shows
+        code: String,
+    },
+    /// Let somebody write directly
+    Allow {
+        /// Their id on the platform
+        id: String,
+    },
+    /// Let somebody write no more, directly and in groups
+    Remove {
+        /// Their id on the platform
+        id: String,
+    },
+    /// What becomes of direct messages
+    Policy {
+        /// pairing: strangers get a code; allowlist: strangers get nothing; disabled: nobody is heard
+        #[arg(value_parser = policy)]
+        policy: DmPolicy,
+    },
+    /// Which groups are heard
+    #[command(subcommand)]
+    Group(GroupAction),
+    /// Set a key of access.json; an empty value takes it out
+    Set {
+        /// ackReaction, replyToMode, textChunkLimit, chunkMode, mentionPatterns, approvers
+        #[arg(value_parser = setting)]
+        key: Setting,
+        /// A text or a number; a list in brackets, or with commas between
+        value: String,
+    },
+    /// Approve what something else has written into access.json
+    Accept,
+    /// Take back what something else has written into access.json
+    Reject,
+}
+
+#[derive(Subcommand)]
+enum GroupAction {
+    /// Hear a group, or change its rules
+    Add {
+        /// Its id on the platform: `tidegate status` shows those that have tried
+        #[arg(allow_hyphen_values = true)]
+        id: String,
+        /// Hear every message, not only those that address the bot
+        #[arg(long)]
+        no_mention: bool,
+        /// Hear only this member; may be given several times
+        #[arg(long = "member", value_name = "ID", allow_hyphen_values = true)]
+        members: Vec<String>,
+    },
+    /// Hear a group no more
+    Rm {
+        /// Its id on the platform
+        #[arg(allow_hyphen_values = true)]
+        id: String,
+    },
+}
+
+fn policy(text: &str) -> Result<DmPolicy, String> {
+    let found = DmPolicy::ALL.iter().find(|(name, _)| *name == text);
+    found.map(|(_, policy)| *policy).ok_or_else(|| {
+        format!("no such policy{}", nearest(text, DmPolicy::ALL.iter().map(|(name, _)| *name)))
+    })
+}
+
+fn setting(text: &str) -> Result<Setting, String> {
+    let found = Setting::ALL.iter().find(|(name, _)| *name == text);
+    found
+        .map(|(_, setting)| *setting)
+        .ok_or_else(|| format!("no such key{}", nearest(text, Setting::ALL.iter().map(|(name, _)| *name))))
+}
+
+impl Access {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        claude::at_terminal()?;
+        let root = StateRoot::find()?;
+        let name = Survey::named(&root, &self.channel)?;
+        let kept = survey::open(&name, root.channel(&name)?)?;
+        let text = act(&kept, self.action.unwrap_or(Action::Status))?;
+        Ok(output::print(&text)?)
+    }
+}
+
+fn act(kept: &Kept, action: Action) -> anyhow::Result<String> {
+    let admission = &kept.admission;
+    let now = clock::now();
+    let change = |change| admission.change(change);
+    Ok(match action {
+        Action::Status => return status(admission, Paint::stdout()),
+        Action::Pair { code } => {
+            let Pending { name, sender, .. } = admission.pair(&code, now)?;
+            format!("{name} ({sender}) may write from now on.\n")
+        }
+        Action::Deny { code } => match admission.deny(&code, now)? {
+            Some(Pending { name, sender, .. }) => {
+                format!("{name} ({sender}) is turned down, and gets no other code within the hour.\n")
+            }
+            None => anyhow::bail!("nobody waits with this code or id: `status` shows who does"),
+        },
+        Action::Allow { id } => {
+            change(Change::Allow(SenderId::new(identifier(&id)?)))?;
+            format!("{id} may write from now on.\n")
+        }
+        Action::Remove { id } => {
+            let rules = admission.rules()?;
+            let sender = SenderId::new(identifier(&id)?);
+            let known = rules.access.allow_from.contains(&sender)
+                || rules.access.groups.values().any(
+                    |group| matches!(&group.members, Members::Only(members) if members.contains(&sender)),
+                );
+            anyhow::ensure!(known, "{id} is nobody who may write: `status` shows who may");
+            change(Change::Remove(sender))?;
+            format!("{id} may write no more.\n")
+        }
+        Action::Policy { policy } => {
+            change(Change::Policy(policy))?;
+            format!("dmPolicy is \"{policy}\" from now on.\n")
+        }
+        Action::Group(GroupAction::Add { id, no_mention, members }) => {
+            let members = members.iter().map(|id| Ok(SenderId::new(identifier(id)?)));
+            let members = Members::of(members.collect::<anyhow::Result<_>>()?);
+            change(Change::Group(
+                ChatId::new(identifier(&id)?),
+                Group { require_mention: !no_mention, members },
+            ))?;
+            let how = if no_mention { "is heard" } else { "is heard when it addresses the bot" };
+            format!("The group {id} {how} from now on.\n")
+        }
+        Action::Group(GroupAction::Rm { id }) => {
+            let chat = ChatId::new(id);
+            anyhow::ensure!(
+                admission.rules()?.access.groups.contains_key(&chat),
+                "the group {chat} is not heard anyway"
+            );
+            change(Change::RemoveGroup(chat.clone()))?;
+            format!("The group {chat} is heard no more.\n")
+        }
+        Action::Set { key, value } => {
+            let value = interpret(key, &value).with_context(|| format!("\"{key}\" cannot be set"))?;
+            change(Change::Set(key, value))?;
+            format!("{key} is set.\n")
+        }
+        Action::Accept => settled(&admission.accept()?, "From now on"),
+        Action::Reject => settled(&admission.reject()?, "Taken back"),
+    })
+}
+
+fn settled(widening: &[crate::gate::access::Widening], how: &str) -> String {
+    if widening.is_empty() {
+        return "Nothing waits for approval.\n".to_owned();
+    }
+    widening.iter().fold(String::new(), |mut text, widening| {
+        let _ = writeln!(text, "{how}: {widening}.");
+        text
+    })
+}
+
+/// An id that could be told to a session.
+fn identifier(id: &str) -> anyhow::Result<&str> {
+    anyhow::ensure!(
+        crate::text::is_identifier(id),
+        "\"{}\" cannot be an id: it has spaces, invisible characters, or is too long",
+        output::harmless(id)
+    );
+    Ok(id)
+}
+
+/// What a person has typed, as the file has it. None takes the key out.
+fn interpret(key: Setting, text: &str) -> anyhow::Result<Option<Value>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(match key {
+        Setting::AckReaction | Setting::ReplyToMode | Setting::ChunkMode => text.into(),
+        Setting::TextChunkLimit => text.parse::<u32>().context("it must be a whole number")?.into(),
+        Setting::MentionPatterns | Setting::Approvers if text.starts_with('[') => {
+            serde_json::from_str(text).context("it must be a list of texts in quotes")?
+        }
+        Setting::MentionPatterns => vec![text].into(),
+        Setting::Approvers => text.split(',').map(str::trim).collect::<Vec<_>>().into(),
+    }))
+}
+
+/// Who may write, for a person.
+pub(super) fn status(admission: &Admission, paint: Paint) -> anyhow::Result<String> {
+    let rules = admission.rules()?;
+    let access = &rules.access;
+    let mut text = String::new();
+    let mut row = |label: &str, value: &str| {
+        let _ = writeln!(text, "{}  {}", paint.cyan(&format!("{label:<10}")), output::harmless(value));
+    };
+    row("file", &admission.path().display().to_string());
+    row("policy", &access.dm_policy.to_string());
+    row("may write", &listed(access.allow_from.iter().map(|id| &**id)));
+    if access.approvers.is_some() {
+        row("approvers", &listed(access.approvers().map(|id| &**id)));
+    }
+    if access.groups.is_empty() {
+        row("groups", "none");
+    }
+    for (id, group) in &access.groups {
+        let members = match &group.members {
+            Members::Any => "any member".to_owned(),
+            Members::Only(members) => listed(members.iter().map(|id| &**id)),
+        };
+        let mention = if group.require_mention { "when the bot is addressed" } else { "every message" };
+        row("group", &format!("{id}: {members}, {mention}"));
+    }
+    for pattern in &access.mention_patterns {
+        row("mention", pattern.source());
+    }
+    for widening in &rules.withheld {
+        row("withheld", &format!("{widening} (written by something else: accept or reject it)"));
+    }
+    let now = clock::now();
+    for pending in admission.pending(now)? {
+        let minutes = pending.expires_at.saturating_sub(now).div_ceil(60_000);
+        let state = if pending.denied { "turned down" } else { "asks to write" };
+        row("pairing", &format!("{} ({}) {state}; {minutes} min left", pending.name, pending.sender));
+    }
+    if let Some(rest) = admission.locked(now)? {
+        row(
+            "locked",
+            &format!("too many wrong codes: none is taken for {} min", rest.as_secs().div_ceil(60)),
+        );
+    }
+    Ok(text)
+}
+
+fn listed<'a>(ids: impl Iterator<Item = &'a str>) -> String {
+    let list = ids.collect::<Vec<_>>().join(", ");
+    if list.is_empty() { "nobody".to_owned() } else { list }
+}

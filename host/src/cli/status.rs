@@ -1,0 +1,163 @@
+use std::fmt::Write as _;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{
+    access,
+    output::{self, Paint},
+    survey::{Kept, Survey},
+};
+use crate::{clock, gate::document::Document, journal::Refusal, settings::Settings, state_root::StateRoot};
+
+/// Show how channels stand: who serves them, who may write, what was turned away
+#[derive(Args)]
+pub(super) struct Status {
+    /// Which channel; all of them without
+    channel: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Refusals that are shown.
+const REFUSALS: u32 = 20;
+
+#[derive(Serialize)]
+struct Report {
+    channel: String,
+    folder: String,
+    /// Who serves it, in words; null where nobody does.
+    owner: Option<String>,
+    /// Why it is shut, if it is.
+    shut: Option<String>,
+    /// Who may write, as `access.json` has it.
+    access: Option<serde_json::Value>,
+    /// What another hand has written into the file and nobody has approved.
+    withheld: Vec<String>,
+    pairings: Vec<Pairing>,
+    /// When the last event was stored.
+    last_event: Option<String>,
+    events: u64,
+    last_error: Option<Trouble>,
+    /// Newest first.
+    refusals: Vec<Refusal>,
+}
+
+#[derive(Serialize)]
+struct Pairing {
+    sender: String,
+    name: String,
+    expires: String,
+    denied: bool,
+}
+
+#[derive(Serialize)]
+struct Trouble {
+    at: String,
+    text: String,
+}
+
+impl Status {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let root = StateRoot::find()?;
+        let settings = Settings::read(&root.settings())?;
+        let names = match &self.channel {
+            Some(name) => vec![Survey::named(&root, name)?],
+            None => Survey::names(&root, &settings),
+        };
+        let surveys =
+            names.into_iter().map(|name| Survey::of(&root, name)).collect::<anyhow::Result<Vec<_>>>()?;
+        let text = if self.json {
+            let reports = surveys.iter().map(report).collect::<anyhow::Result<Vec<_>>>()?;
+            serde_json::to_string_pretty(&reports)? + "\n"
+        } else {
+            let paint = Paint::stdout();
+            let shown =
+                surveys.iter().map(|survey| show(survey, paint)).collect::<anyhow::Result<Vec<_>>>()?;
+            shown.join("\n")
+        };
+        Ok(output::print(&text)?)
+    }
+}
+
+fn report(survey: &Survey) -> anyhow::Result<Report> {
+    let mut report = Report {
+        channel: survey.name.to_string(),
+        folder: survey.folder.display().to_string(),
+        owner: survey.owner.clone(),
+        shut: None,
+        access: None,
+        withheld: Vec::new(),
+        pairings: Vec::new(),
+        last_event: None,
+        events: 0,
+        last_error: None,
+        refusals: Vec::new(),
+    };
+    let Some(Kept { journal, admission }) = &survey.kept else { return Ok(report) };
+    match admission.rules() {
+        Ok(rules) => {
+            report.access = Some(serde_json::from_str(&Document::of_access(&rules.access).render())?);
+            report.withheld = rules.withheld.iter().map(ToString::to_string).collect();
+        }
+        Err(shut) => report.shut = Some(shut.to_string()),
+    }
+    let pairings = admission.pending(clock::now())?.into_iter().map(|pending| Pairing {
+        sender: pending.sender.into_string(),
+        name: pending.name,
+        expires: clock::iso(pending.expires_at),
+        denied: pending.denied,
+    });
+    report.pairings = pairings.collect();
+    let (last, events) = journal.last_event()?;
+    report.last_event = last.map(clock::iso);
+    report.events = events;
+    report.last_error = journal.trouble()?.map(|(at, text)| Trouble { at: clock::iso(at), text });
+    report.refusals = admission.refusals(REFUSALS)?;
+    Ok(report)
+}
+
+fn show(survey: &Survey, paint: Paint) -> anyhow::Result<String> {
+    let mut text = format!("{}\n", paint.bold(&survey.name));
+    let row = |text: &mut String, label: &str, value: &str| {
+        let _ = writeln!(text, "{}  {value}", paint.cyan(&format!("{label:<10}")));
+    };
+    match &survey.owner {
+        Some(owner) => row(&mut text, "served", &output::harmless(owner)),
+        None => row(&mut text, "served", &paint.dim("by nobody at the moment")),
+    }
+    let Some(Kept { journal, admission }) = &survey.kept else {
+        row(&mut text, "state", &paint.dim("it has not run yet"));
+        return Ok(text);
+    };
+    match access::status(admission, paint) {
+        Ok(access) => text.push_str(&access),
+        Err(shut) => row(&mut text, "shut", &paint.red(&output::harmless(&shut.to_string()))),
+    }
+    match journal.last_event()? {
+        (Some(at), count) => row(&mut text, "last event", &format!("{} ({count} kept)", clock::iso(at))),
+        (None, _) => row(&mut text, "last event", "none is kept"),
+    }
+    if let Some((at, trouble)) = journal.trouble()? {
+        row(&mut text, "last error", &format!("{}: {}", clock::iso(at), output::harmless(&trouble)));
+    }
+    let refusals = admission.refusals(REFUSALS)?;
+    if !refusals.is_empty() {
+        row(&mut text, "dropped", "newest first");
+    }
+    for refusal in refusals {
+        let title = if refusal.title.is_empty() { String::new() } else { format!(" \"{}\"", refusal.title) };
+        let _ = writeln!(
+            text,
+            "  {} × {}: chat {}{title}, sender {} ({}), last {}",
+            refusal.count,
+            refusal.reason,
+            output::harmless(&refusal.chat),
+            output::harmless(&refusal.sender),
+            refusal.name,
+            clock::iso(refusal.last)
+        );
+    }
+    Ok(text)
+}

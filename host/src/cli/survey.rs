@@ -1,0 +1,82 @@
+//! What can be found out about a channel from its folder, whoever serves it.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{
+    admission::Admission,
+    builtin,
+    event::ChannelName,
+    journal::Journal,
+    launch,
+    lock::{self, Lock},
+    settings::{Settings, nearest},
+    state_root::StateRoot,
+};
+
+/// One channel, as it lies on the disk.
+pub(super) struct Survey {
+    pub(super) name: ChannelName,
+    pub(super) folder: PathBuf,
+    /// Who serves it at the moment.
+    pub(super) owner: Option<String>,
+    /// None where it has never run.
+    pub(super) kept: Option<Kept>,
+}
+
+/// What a channel that has run has left.
+pub(super) struct Kept {
+    pub(super) journal: Arc<Journal>,
+    pub(super) admission: Arc<Admission>,
+}
+
+impl Survey {
+    /// Looks at a channel without changing anything.
+    pub(super) fn of(root: &StateRoot, name: ChannelName) -> anyhow::Result<Self> {
+        let folder = root.folder(&name);
+        let owner = Self::owner(&folder);
+        let path = folder.join("journal.db");
+        let seen = path.is_file() || folder.join("access.json").exists();
+        let kept = if seen { Some(open(&name, folder.clone())?) } else { None };
+        Ok(Self { name, folder, owner, kept })
+    }
+
+    /// Who serves the channel with this folder, if anybody does.
+    pub(super) fn owner(folder: &Path) -> Option<String> {
+        match folder.is_dir().then(|| Lock::look(folder)) {
+            Some(Err(lock::Error::Held { owner })) => Some(owner),
+            _ => None,
+        }
+    }
+
+    /// Every channel that is built in, that has settings, or that has run.
+    pub(super) fn names(root: &StateRoot, settings: &Settings) -> Vec<ChannelName> {
+        let folders = std::fs::read_dir(root.path()).into_iter().flatten().flatten();
+        let used = folders.filter(|entry| entry.path().join("journal.db").is_file());
+        let used = used.filter_map(|entry| entry.file_name().into_string().ok());
+        let mut names: Vec<String> = builtin::ALL.iter().map(|builtin| builtin.name.to_owned()).collect();
+        names.extend(settings.channels().map(str::to_owned).chain(used));
+        let mut seen = std::collections::BTreeSet::new();
+        names.retain(|name| seen.insert(name.clone()));
+        names.iter().filter_map(|name| ChannelName::new(name).ok()).collect()
+    }
+
+    /// The channel that a person has named.
+    pub(super) fn named(root: &StateRoot, name: &str) -> anyhow::Result<ChannelName> {
+        let parsed = ChannelName::new(name)?;
+        if builtin::find(name).is_none() && !root.folder(&parsed).is_dir() {
+            let hint = nearest(name, builtin::ALL.iter().map(|builtin| builtin.name));
+            anyhow::bail!("there is no channel \"{name}\"{hint}");
+        }
+        Ok(parsed)
+    }
+}
+
+/// Opens what a channel keeps; makes it where it is missing.
+pub(super) fn open(name: &ChannelName, folder: PathBuf) -> anyhow::Result<Kept> {
+    let journal = Journal::open(&folder.join("journal.db"))?;
+    let admission = launch::admission(&folder, &journal, builtin::find(name), None);
+    Ok(Kept { journal, admission })
+}

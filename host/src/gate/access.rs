@@ -1,0 +1,369 @@
+//! What a channel's `access.json` says about who may speak.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use regex::{Regex, RegexBuilder};
+
+use crate::event::{ChatId, SenderId};
+
+/// Who may speak to a session through one channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// What becomes of a direct message from a stranger.
+    pub dm_policy: DmPolicy,
+    /// Who may write directly.
+    pub allow_from: BTreeSet<SenderId>,
+    /// Which groups are heard at all.
+    pub groups: BTreeMap<ChatId, Group>,
+    /// What addresses the bot beside a mention by the platform's own means.
+    pub mention_patterns: BTreeSet<Pattern>,
+    /// Who may answer permission prompts; without it, whoever may write directly.
+    pub approvers: Option<BTreeSet<SenderId>>,
+}
+
+/// What becomes of direct messages. Each one lets in more than the one before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DmPolicy {
+    /// Nothing comes through, from groups neither.
+    Disabled,
+    /// Whoever is in `allowFrom`; strangers get no answer.
+    Allowlist,
+    /// Strangers are told a code that a person can confirm.
+    Pairing,
+}
+
+/// A group's own rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Only what addresses the bot is heard.
+    pub require_mention: bool,
+    /// Whose words are heard.
+    pub members: Members,
+}
+
+/// Whose words are heard in a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Members {
+    /// Everybody's, but no program's.
+    Any,
+    /// These senders', of whom there is at least one.
+    Only(BTreeSet<SenderId>),
+}
+
+impl Members {
+    /// As the file has it: an empty list means anybody.
+    pub fn of(listed: BTreeSet<SenderId>) -> Self {
+        if listed.is_empty() { Self::Any } else { Self::Only(listed) }
+    }
+
+    /// Those that both let in; None if that is nobody.
+    fn meet(&self, other: &Self) -> Option<Self> {
+        match (self, other) {
+            (Self::Any, members) | (members, Self::Any) => Some(members.clone()),
+            (Self::Only(left), Self::Only(right)) => {
+                let both: BTreeSet<_> = left.intersection(right).cloned().collect();
+                (!both.is_empty()).then_some(Self::Only(both))
+            }
+        }
+    }
+}
+
+/// A case-insensitive regular expression, known by how it is spelled.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    source: String,
+    regex: Regex,
+}
+
+impl Pattern {
+    /// What a compiled pattern may take, in bytes.
+    const SIZE: usize = 256 << 10;
+
+    /// Compiles the pattern. The error is for people.
+    pub fn new(source: &str) -> Result<Self, String> {
+        let regex = RegexBuilder::new(source).case_insensitive(true).size_limit(Self::SIZE).build();
+        match regex {
+            Ok(regex) => Ok(Self { source: source.to_owned(), regex }),
+            // The details have several lines, with a caret below the pattern: the last one says it.
+            Err(error) => {
+                let text = error.to_string();
+                let reason = text.lines().last().unwrap_or_default().trim();
+                Err(reason.strip_prefix("error: ").unwrap_or(reason).to_owned())
+            }
+        }
+    }
+
+    /// As it was written.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Is it somewhere in this text?
+    pub fn is_in(&self, text: &str) -> bool {
+        self.regex.is_match(text)
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source
+    }
+}
+
+impl Eq for Pattern {}
+
+impl PartialOrd for Pattern {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Pattern {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.source.cmp(&other.source)
+    }
+}
+
+/// Without a file: strangers may ask, and nobody is in.
+impl Default for Access {
+    fn default() -> Self {
+        Self {
+            dm_policy: DmPolicy::Pairing,
+            allow_from: BTreeSet::new(),
+            groups: BTreeMap::new(),
+            mention_patterns: BTreeSet::new(),
+            approvers: None,
+        }
+    }
+}
+
+impl Access {
+    /// May this sender answer permission prompts? Never somebody who may not write.
+    pub fn is_approver(&self, sender: &SenderId) -> bool {
+        self.allow_from.contains(sender)
+            && self.approvers.as_ref().is_none_or(|approvers| approvers.contains(sender))
+    }
+
+    /// Who may answer permission prompts.
+    pub fn approvers(&self) -> impl Iterator<Item = &SenderId> {
+        self.allow_from.iter().filter(|sender| self.is_approver(sender))
+    }
+
+    /// The rules of a chat that is a group, or of the group that it is a part of.
+    pub fn group(&self, chat: &ChatId, group: Option<&ChatId>) -> Option<&Group> {
+        self.groups.get(chat).or_else(|| self.groups.get(group?))
+    }
+
+    /// What lets in only those that both let in.
+    #[must_use]
+    pub fn meet(&self, other: &Self) -> Self {
+        let groups = self.groups.iter().filter_map(|(id, group)| {
+            let theirs = other.groups.get(id)?;
+            let require_mention = group.require_mention || theirs.require_mention;
+            Some((id.clone(), Group { require_mention, members: group.members.meet(&theirs.members)? }))
+        });
+        let approvers = match (&self.approvers, &other.approvers) {
+            (None, None) => None,
+            (Some(one), None) | (None, Some(one)) => Some(one.clone()),
+            (Some(left), Some(right)) => Some(left & right),
+        };
+        Self {
+            dm_policy: self.dm_policy.min(other.dm_policy),
+            allow_from: &self.allow_from & &other.allow_from,
+            groups: groups.collect(),
+            mention_patterns: &self.mention_patterns & &other.mention_patterns,
+            approvers,
+        }
+    }
+
+    /// In what this lets in more than that. Empty if it does not.
+    pub fn beyond(&self, baseline: &Self) -> Vec<Widening> {
+        let mut found = Vec::new();
+        if self.dm_policy > baseline.dm_policy {
+            found.push(Widening::Policy(self.dm_policy));
+        }
+        found.extend(self.allow_from.difference(&baseline.allow_from).cloned().map(Widening::Sender));
+        for (id, group) in &self.groups {
+            match baseline.groups.get(id) {
+                None => found.push(Widening::Group(id.clone())),
+                Some(before) => {
+                    let closed = |group: &Group| group.members.meet(&before.members);
+                    if closed(group).as_ref() != Some(&group.members) {
+                        found.push(Widening::Members(id.clone()));
+                    }
+                    if before.require_mention && !group.require_mention {
+                        found.push(Widening::Unaddressed(id.clone()));
+                    }
+                }
+            }
+        }
+        let patterns = self.mention_patterns.difference(&baseline.mention_patterns);
+        found.extend(patterns.map(|pattern| Widening::Pattern(pattern.source.clone())));
+        let wider = match (&self.approvers, &baseline.approvers) {
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some(now), Some(before)) => !now.is_subset(before),
+        };
+        if wider {
+            found.push(Widening::Approvers);
+        }
+        found
+    }
+}
+
+/// One thing in which a changed file lets in more than was approved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Widening {
+    /// The policy for direct messages.
+    Policy(DmPolicy),
+    /// Somebody may write directly.
+    Sender(SenderId),
+    /// A group is heard.
+    Group(ChatId),
+    /// More of a group's members are heard.
+    Members(ChatId),
+    /// A group is heard without being addressed.
+    Unaddressed(ChatId),
+    /// More words address the bot.
+    Pattern(String),
+    /// More people may answer permission prompts.
+    Approvers,
+}
+
+impl fmt::Display for Widening {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Policy(policy) => write!(formatter, "dmPolicy becomes \"{policy}\""),
+            Self::Sender(sender) => write!(formatter, "{sender} may write directly"),
+            Self::Group(chat) => write!(formatter, "the group {chat} is heard"),
+            Self::Members(chat) => write!(formatter, "more members of the group {chat} are heard"),
+            Self::Unaddressed(chat) => {
+                write!(formatter, "the group {chat} is heard without a mention")
+            }
+            Self::Pattern(pattern) => write!(formatter, "\"{pattern}\" counts as a mention"),
+            Self::Approvers => formatter.write_str("more people may answer permission prompts"),
+        }
+    }
+}
+
+impl DmPolicy {
+    /// As the file has it.
+    pub const ALL: [(&'static str, Self); 3] =
+        [("pairing", Self::Pairing), ("allowlist", Self::Allowlist), ("disabled", Self::Disabled)];
+}
+
+impl fmt::Display for DmPolicy {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let found = Self::ALL.iter().find(|(_, policy)| policy == self);
+        formatter.write_str(found.map_or("", |(name, _)| name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(list: &[&str]) -> BTreeSet<SenderId> {
+        list.iter().map(|id| SenderId::new(*id)).collect()
+    }
+
+    fn group(require_mention: bool, members: &[&str]) -> Group {
+        Group { require_mention, members: Members::of(ids(members)) }
+    }
+
+    fn access() -> Access {
+        Access {
+            dm_policy: DmPolicy::Allowlist,
+            allow_from: ids(&["1", "2"]),
+            groups: [
+                (ChatId::new("open"), group(true, &[])),
+                (ChatId::new("closed"), group(true, &["1", "2"])),
+            ]
+            .into(),
+            mention_patterns: [Pattern::new("bot").unwrap()].into(),
+            approvers: Some(ids(&["1"])),
+        }
+    }
+
+    #[test]
+    fn each_way_to_let_in_more_is_noticed() {
+        type Change = fn(&mut Access);
+        let changes: [(Change, &str); 10] = [
+            (|access| access.dm_policy = DmPolicy::Pairing, "dmPolicy becomes \"pairing\""),
+            (|access| drop(access.allow_from.insert(SenderId::new("3"))), "3 may write directly"),
+            (
+                |access| drop(access.groups.insert(ChatId::new("new"), group(true, &["1"]))),
+                "the group new is heard",
+            ),
+            (
+                |access| drop(access.groups.insert(ChatId::new("closed"), group(true, &[]))),
+                "more members of the group closed",
+            ),
+            (
+                |access| drop(access.groups.insert(ChatId::new("closed"), group(true, &["1", "3"]))),
+                "more members of the group closed",
+            ),
+            (
+                |access| drop(access.groups.insert(ChatId::new("open"), group(false, &[]))),
+                "the group open is heard without a mention",
+            ),
+            (
+                |access| drop(access.mention_patterns.insert(Pattern::new(".").unwrap())),
+                "\".\" counts as a mention",
+            ),
+            (|access| access.approvers = None, "more people may answer"),
+            (|access| access.approvers = Some(ids(&["1", "2"])), "more people may answer"),
+            (|access| access.approvers = Some(ids(&["2"])), "more people may answer"),
+        ];
+        for (change, expected) in changes {
+            let mut wider = access();
+            change(&mut wider);
+            let found = wider.beyond(&access());
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert!(found[0].to_string().contains(expected), "{}", found[0]);
+            // What both let in is what was approved.
+            assert!(wider.meet(&access()).beyond(&access()).is_empty());
+        }
+    }
+
+    #[test]
+    fn letting_in_fewer_needs_nobody() {
+        type Change = fn(&mut Access);
+        let changes: [Change; 8] = [
+            |access| access.dm_policy = DmPolicy::Disabled,
+            |access| drop(access.allow_from.remove(&SenderId::new("1"))),
+            |access| drop(access.groups.remove(&ChatId::new("open"))),
+            |access| drop(access.groups.insert(ChatId::new("closed"), group(true, &["1"]))),
+            |access| drop(access.groups.insert(ChatId::new("open"), group(true, &["9"]))),
+            |access| access.mention_patterns.clear(),
+            |access| access.approvers = Some(ids(&[])),
+            |_| {},
+        ];
+        for change in changes {
+            let mut narrower = access();
+            change(&mut narrower);
+            assert!(narrower.beyond(&access()).is_empty(), "{:?}", narrower.beyond(&access()));
+            assert_eq!(narrower.meet(&access()), narrower);
+        }
+    }
+
+    #[test]
+    fn a_group_whose_members_have_nothing_in_common_is_not_heard() {
+        let mut other = access();
+        other.groups.insert(ChatId::new("closed"), group(true, &["3"]));
+        assert!(!other.meet(&access()).groups.contains_key(&ChatId::new("closed")));
+    }
+
+    #[test]
+    fn an_approver_must_be_allowed_to_write() {
+        let mut access = access();
+        access.approvers = Some(ids(&["1", "9"]));
+        assert!(access.is_approver(&SenderId::new("1")));
+        assert!(!access.is_approver(&SenderId::new("2")));
+        assert!(!access.is_approver(&SenderId::new("9")));
+        assert_eq!(access.approvers().count(), 1);
+    }
+}

@@ -1,0 +1,89 @@
+//! How much one sender may say.
+
+use std::{collections::HashMap, time::Duration};
+
+use crate::event::SenderId;
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// Members of an open group are anybody: so many messages a minute from each are heard, unless the user says
+/// otherwise. Whom an allowlist names is not limited by itself: nothing of theirs may be lost.
+pub const OPEN_GROUP: u32 = 30;
+
+/// Senders who are watched at a time; those who were quiet for a minute are forgotten.
+const WATCHED: usize = 4096;
+
+/// Counts what each sender has said in the minute that began with their first message in it.
+#[derive(Debug, Default)]
+pub struct Rates(HashMap<SenderId, Window>);
+
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    /// Milliseconds since the Unix epoch.
+    since: u64,
+    count: u32,
+}
+
+/// May a message pass?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rate {
+    /// Yes.
+    Within,
+    /// No, and it is the first one in this minute.
+    Exceeded,
+    /// No, and that is known already.
+    Still,
+}
+
+impl Rates {
+    /// Counts a message of this sender, who may send so many a minute.
+    pub fn count(&mut self, sender: &SenderId, most: u32, now: u64) -> Rate {
+        let over = |window: &Window| {
+            u128::from(now.saturating_sub(window.since)) >= MINUTE.as_millis() || now < window.since
+        };
+        if self.0.len() >= WATCHED && !self.0.contains_key(sender) {
+            self.0.retain(|_, window| !over(window));
+            if self.0.len() >= WATCHED {
+                return Rate::Still;
+            }
+        }
+        let window = self.0.entry(sender.clone()).or_insert(Window { since: now, count: 0 });
+        if over(window) {
+            *window = Window { since: now, count: 0 };
+        }
+        window.count = window.count.saturating_add(1);
+        match window.count.checked_sub(most) {
+            None | Some(0) => Rate::Within,
+            Some(1) => Rate::Exceeded,
+            Some(_) => Rate::Still,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_says_too_much_is_noticed_once_a_minute() {
+        let (mut rates, ada, bob) = (Rates::default(), SenderId::new("ada"), SenderId::new("bob"));
+        assert_eq!(rates.count(&ada, 2, 0), Rate::Within);
+        assert_eq!(rates.count(&ada, 2, 1), Rate::Within);
+        assert_eq!(rates.count(&ada, 2, 2), Rate::Exceeded);
+        assert_eq!(rates.count(&ada, 2, 59_999), Rate::Still);
+        assert_eq!(rates.count(&bob, 2, 3), Rate::Within);
+        assert_eq!(rates.count(&ada, 2, 60_000), Rate::Within);
+        assert_eq!(rates.count(&ada, 2, 5), Rate::Within, "a clock that was set back begins a new minute");
+    }
+
+    #[test]
+    fn a_crowd_takes_bounded_memory() {
+        let mut rates = Rates::default();
+        for sender in 0..WATCHED * 2 {
+            rates.count(&SenderId::new(sender.to_string()), 1, 0);
+        }
+        assert_eq!(rates.0.len(), WATCHED);
+        assert_eq!(rates.count(&SenderId::new("late"), 1, 60_000), Rate::Within);
+        assert_eq!(rates.0.len(), 1);
+    }
+}

@@ -1,0 +1,251 @@
+//! What events lead to that are no chat: done beside the way in, which nothing of this may hold up.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{Approval, Channel, channel::lock};
+use crate::{
+    admission::{self, Rules, Shut},
+    clock,
+    event::{ChatId, EventId, Format, Happening, Message, MessageId, Sender},
+    gate::{
+        Decision, Origin, Reason,
+        document::Change,
+        pairing::{Pending, Step},
+        permission::{Answer, RequestId},
+    },
+    guest::{Outgoing, Sent},
+    text,
+};
+
+/// How long refusals wait for company before they are written.
+const TALLY: Duration = Duration::from_secs(1);
+
+/// Something to be done beside delivering.
+#[derive(Debug)]
+pub(super) enum Aside {
+    /// A stranger gets a code.
+    Code(Pending),
+    /// A stranger is reminded of theirs.
+    Remind(Pending),
+    /// Somebody answers a permission request.
+    Permission { id: RequestId, answer: Answer, who: Sender, chat: ChatId, press: Option<EventId> },
+    /// Somebody answers one that is settled.
+    Settled { id: RequestId, chat: ChatId, press: Option<(EventId, MessageId)> },
+    /// Somebody pressed what they may not.
+    Unauthorized { press: EventId },
+    /// A group has another id.
+    Move(ChatId, ChatId),
+    /// Somebody says too much.
+    Exceeded(Sender),
+}
+
+impl Aside {
+    pub(super) fn permission(event: EventId, what: Happening, id: RequestId, answer: Answer) -> Option<Self> {
+        let (who, chat, press) = match what {
+            Happening::Message(message) => (message.sender, message.chat.id, None),
+            Happening::Press(press) => (press.sender, press.chat.id, Some(event)),
+            Happening::Moved { .. } => return None,
+        };
+        Some(Self::Permission { id, answer, who, chat, press })
+    }
+
+    pub(super) fn settled(event: EventId, what: Happening, id: RequestId) -> Option<Self> {
+        match what {
+            Happening::Message(message) => Some(Self::Settled { id, chat: message.chat.id, press: None }),
+            Happening::Press(press) => {
+                Some(Self::Settled { id, chat: press.chat.id, press: Some((event, press.message)) })
+            }
+            Happening::Moved { .. } => None,
+        }
+    }
+
+    /// What a dropped event leads to all the same: whoever presses a button waits for an answer.
+    pub(super) fn refused(event: EventId, what: Happening, reason: Reason) -> Option<Self> {
+        let told = matches!(what, Happening::Press(_)) && matches!(reason, Reason::Approver | Reason::Button);
+        told.then_some(Self::Unauthorized { press: event })
+    }
+}
+
+impl Channel {
+    /// What becomes of an event.
+    pub(super) fn decide(
+        self: &Arc<Self>,
+        what: &Happening,
+        origin: Origin,
+        now: u64,
+    ) -> Result<Decision, admission::Error> {
+        self.rules()?;
+        self.admission.decide(what, origin, &|id| self.relay.standing(id, self.name()), now)
+    }
+
+    /// May anything be taken in at all? Asked before the guest is, so that nothing is lost that could come later.
+    pub fn admits(self: &Arc<Self>) -> Result<(), Shut> {
+        self.rules().map(drop)
+    }
+
+    /// What holds at the moment. The session is told when it is shut, and its user is asked when somebody else has let
+    /// in more.
+    pub(super) fn rules(self: &Arc<Self>) -> Result<Arc<Rules>, Shut> {
+        let rules = self.admission.rules();
+        let mut last = lock(&self.rules);
+        let news = match (&*last, &rules) {
+            (Some(Ok(before)), Ok(now)) => !Arc::ptr_eq(before, now),
+            (Some(Err(before)), Err(now)) => before.to_string() != now.to_string(),
+            _ => true,
+        };
+        if news {
+            *last = Some(rules.clone());
+            drop(last);
+            match &rules {
+                Ok(rules) if !rules.withheld.is_empty() => {
+                    self.approve(Approval::Widening {
+                        channel: Arc::clone(self),
+                        widening: rules.withheld.clone(),
+                    });
+                }
+                Ok(_) => {}
+                Err(shut) => {
+                    self.trouble(&shut.to_string());
+                    self.notice(&format!("The channel {} is shut: {shut}.", self.name()));
+                }
+            }
+        }
+        rules
+    }
+
+    /// Counts an event that goes nowhere.
+    pub(super) fn refuse(self: &Arc<Self>, what: &Happening, reason: Reason, now: u64) {
+        tracing::debug!("{}: an event went nowhere: {reason}", self.name());
+        if self.admission.refuse(what, reason, now) {
+            let channel = Arc::clone(self);
+            tokio::spawn(async move {
+                tokio::time::sleep(TALLY).await;
+                channel.admission.settle();
+            });
+        }
+    }
+
+    /// Notes at once that a stranger is answered: what comes right behind must know it.
+    pub(super) fn begin_answer(
+        &self,
+        step: Step,
+        message: &Message,
+        now: u64,
+    ) -> Result<Option<Aside>, crate::journal::Error> {
+        Ok(match step {
+            Step::New => Some(Aside::Code(self.admission.begin_pairing(message, now)?)),
+            Step::Remind => self.admission.count_answer(&message.sender.id, now)?.map(Aside::Remind),
+        })
+    }
+
+    /// Does what is to be done, without anybody waiting for it.
+    pub(super) fn set_aside(self: &Arc<Self>, asides: Vec<Aside>) {
+        for aside in asides {
+            let channel = Arc::clone(self);
+            tokio::spawn(async move { channel.carry_out(aside).await });
+        }
+    }
+
+    async fn carry_out(self: &Arc<Self>, aside: Aside) {
+        match aside {
+            Aside::Code(pending) => self.tell_code(pending).await,
+            Aside::Remind(pending) => self.remind(pending).await,
+            Aside::Permission { id, answer, who, chat, press } => {
+                let notice = self.relay.answer(&id, answer, &who).await;
+                self.acknowledge(press, notice, &chat).await;
+            }
+            Aside::Settled { id, chat, press } => {
+                let notice =
+                    self.relay.outcome(&id).unwrap_or_else(|| "This is not open any more.".to_owned());
+                let (press, message) = press.unzip();
+                if let Some(message) = message {
+                    // One that was asked before this process began has its buttons still.
+                    self.revise(chat.clone(), message, notice.clone(), Vec::new()).await;
+                }
+                self.acknowledge(press, Some(notice), &chat).await;
+            }
+            Aside::Unauthorized { press } => {
+                let result = self.guest.acknowledge(press, Some("Not authorized.".to_owned())).await;
+                self.finish("answering a press", result);
+            }
+            Aside::Move(from, to) => self.move_group(from, to),
+            Aside::Exceeded(sender) => {
+                let text = format!(
+                    "{} ({}) writes too much: what they write is left out and counted until a minute has passed.",
+                    sender.name, sender.id
+                );
+                tracing::warn!("{}: {text}", self.name());
+                self.notice(&text);
+            }
+        }
+    }
+
+    /// A press is answered where it was made; something typed, in its chat.
+    async fn acknowledge(&self, press: Option<EventId>, notice: Option<String>, chat: &ChatId) {
+        match (press, notice) {
+            (Some(press), notice) => {
+                let result = self.guest.acknowledge(press, notice).await;
+                self.finish("answering a press", result);
+            }
+            (None, Some(notice)) => self.say(chat.clone(), None, notice).await,
+            (None, None) => {}
+        }
+    }
+
+    fn move_group(&self, from: ChatId, to: ChatId) {
+        let heard = self.admission.rules().is_ok_and(|rules| rules.access.groups.contains_key(&from));
+        if !heard {
+            return;
+        }
+        match self.admission.change(Change::MoveGroup(from.clone(), to.clone())) {
+            Ok(()) => tracing::info!("{}: the group {from} goes on as {to}", self.name()),
+            Err(error) => tracing::error!("{}: the group {from} goes on as {to}: {error}", self.name()),
+        }
+    }
+
+    /// Says something of the host's own to a chat.
+    pub(super) async fn say(&self, chat: ChatId, thread: Option<String>, text: String) {
+        for piece in text::split(&text, self.shape(Format::Markdown, None)) {
+            let outgoing = Outgoing::text(chat.clone(), thread.clone(), piece, Format::Markdown);
+            let sent = match self.dispatch(outgoing).await {
+                Ok(Sent { fault: Some(fault), .. }) => Err(fault.into()),
+                Ok(_) => Ok(()),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = sent {
+                return tracing::warn!("{}: something could not be said: {error}", self.name());
+            }
+        }
+    }
+
+    /// Tells the session something of the host's own.
+    pub(super) fn notice(&self, text: &str) {
+        if let Some(inbox) = self.inbox() {
+            inbox.notice(self.name(), text);
+        }
+    }
+
+    /// Has a person asked, if the session can do that.
+    pub(super) fn approve(&self, approval: Approval) {
+        if let Some(inbox) = self.inbox() {
+            inbox.approve(approval);
+        }
+    }
+
+    /// A session that comes later is asked about what waits already.
+    pub(super) fn ask_about_what_waits(self: &Arc<Self>) {
+        match self.admission.pending(clock::now()) {
+            Ok(pending) => {
+                for pending in pending.into_iter().filter(|pending| !pending.denied && pending.hash.is_some())
+                {
+                    self.follow(pending.clone());
+                    self.approve(Approval::Pairing { channel: Arc::clone(self), pending });
+                }
+            }
+            Err(error) => tracing::error!("{}: {error}", self.name()),
+        }
+        *lock(&self.rules) = None;
+        // What is wrong is told by it.
+        let _ = self.rules();
+    }
+}

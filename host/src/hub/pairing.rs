@@ -1,0 +1,88 @@
+//! What strangers are told, and what comes of it.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{Approval, Channel};
+use crate::{
+    admission::Unapproved,
+    clock,
+    gate::pairing::{Code, Pending},
+};
+
+/// How often to look whether a code was confirmed elsewhere.
+const LOOK: Duration = Duration::from_secs(2);
+
+impl Channel {
+    pub(super) async fn tell_code(self: &Arc<Self>, pending: Pending) {
+        let admission = Arc::clone(&self.admission);
+        let waiting = pending.clone();
+        let made = tokio::task::spawn_blocking(move || admission.set_code(waiting, clock::now())).await;
+        let code = match made {
+            Ok(Ok(code)) => code,
+            Ok(Err(error)) => {
+                return tracing::error!("{}: no pairing code could be made: {error}", self.name());
+            }
+            Err(_) => return,
+        };
+        tracing::info!(
+            "{name}: {who} ({id}) asks to write to this session. If you know them, ask for their code and run \
+             `tidegate access {name} pair CODE` in a terminal of your own",
+            name = self.name(),
+            who = pending.name,
+            id = pending.sender
+        );
+        self.say(pending.chat.clone(), pending.thread.clone(), self.prompt(&code)).await;
+        self.follow(pending.clone());
+        self.approve(Approval::Pairing { channel: Arc::clone(self), pending });
+    }
+
+    /// Tells a stranger when they are in. Their code may be confirmed here or by another process, in a terminal: so it is
+    /// looked at now and then, as long as it waits.
+    pub(super) fn follow(self: &Arc<Self>, pending: Pending) {
+        let channel = Arc::clone(self);
+        tokio::spawn(async move {
+            while clock::now() < pending.expires_at {
+                let _ = tokio::time::timeout(LOOK, channel.paired.notified()).await;
+                let waits = channel.admission.pending(clock::now());
+                if waits.is_ok_and(|waiting| waiting.iter().all(|other| other.sender != pending.sender)) {
+                    break;
+                }
+            }
+            let rules = channel.admission.rules();
+            if rules.is_ok_and(|rules| rules.access.allow_from.contains(&pending.sender)) {
+                tracing::info!(
+                    "{}: {} ({}) may write from now on",
+                    channel.name(),
+                    pending.name,
+                    pending.sender
+                );
+                let text = "Paired: from now on your messages reach the session.".to_owned();
+                channel.say(pending.chat, pending.thread, text).await;
+            }
+        });
+    }
+
+    fn prompt(&self, code: &Code) -> String {
+        format!(
+            "Your pairing code is `{code}`. Tell it to whoever runs this session: they confirm it in the session or with \
+             `tidegate access {} pair {code}`. It holds for one hour; until then your messages go nowhere.",
+            self.name()
+        )
+    }
+
+    pub(super) async fn remind(&self, pending: Pending) {
+        let text = "The code that you were given still waits to be confirmed. Until then your messages go nowhere, \
+                    and this is the last reminder.";
+        self.say(pending.chat, pending.thread, text.to_owned()).await;
+    }
+
+    /// Lets in the stranger who was told this code. Only a person's way may lead here.
+    pub async fn pair(self: &Arc<Self>, code: String) -> Result<Pending, Unapproved> {
+        let admission = Arc::clone(&self.admission);
+        let paired = tokio::task::spawn_blocking(move || admission.pair(&code, clock::now())).await;
+        // The other way out is a process that ends.
+        let pending = paired.unwrap_or(Err(Unapproved::Wrong { left: 0 }))?;
+        self.paired.notify_waiters();
+        Ok(pending)
+    }
+}

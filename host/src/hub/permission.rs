@@ -1,0 +1,270 @@
+//! Permission prompts: from a session to the people who may decide, and the first answer back.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use super::{Channel, Condition, Failure, Hub, Inbox, outbound::Readers};
+use crate::{
+    event::{ChannelName, ChatId, Format, MessageId, Sender},
+    gate::permission::{self, Answer, Outcome, Request, RequestId, Standing, Verdict},
+    guest::{Button, ButtonStyle, Outgoing},
+};
+
+/// How long a prompt can be answered. The session's own dialog stays open for as long as it likes.
+const LIFETIME: Duration = Duration::from_hours(1);
+
+/// Settled requests that are remembered, so that whoever is late is told so.
+const SETTLED: usize = 64;
+
+/// Requests that are open at a time. A session asks about one tool at a time; this is for one that has gone wild.
+const OPEN: usize = 32;
+
+/// Every request that was passed on.
+#[derive(Default)]
+pub struct Relay(Mutex<Board>);
+
+#[derive(Default)]
+struct Board {
+    open: HashMap<RequestId, Open>,
+    settled: VecDeque<(RequestId, String)>,
+}
+
+struct Open {
+    request: Request,
+    inbox: Arc<dyn Inbox>,
+    /// Whose approvers are asked: nobody else's word counts.
+    channels: HashSet<ChannelName>,
+    prompts: Vec<Prompt>,
+}
+
+/// A message that asks.
+#[derive(Clone)]
+struct Prompt {
+    channel: Arc<Channel>,
+    chat: ChatId,
+    message: MessageId,
+}
+
+impl Hub {
+    /// Passes on a session's question to whoever may decide.
+    pub fn ask(&self, request: Request, inbox: Arc<dyn Inbox>) {
+        let channels: Vec<_> = self
+            .channels()
+            .iter()
+            .filter(|channel| channel.grants().permission_prompts && channel.descriptor().features.reply)
+            .filter(|channel| matches!(channel.condition(), Condition::Up { .. }))
+            .filter(|channel| channel.admission().approvers().is_ok_and(|approvers| !approvers.is_empty()))
+            .cloned()
+            .collect();
+        if channels.is_empty() {
+            tracing::debug!("nobody can be asked about permission {}", request.id);
+            return;
+        }
+        let relay = Arc::clone(&self.relay);
+        let id = request.id.clone();
+        if !relay.open(&request, inbox, channels.iter().map(|channel| channel.name().clone()).collect()) {
+            return;
+        }
+        for channel in channels {
+            let (relay, request) = (Arc::clone(&relay), request.clone());
+            tokio::spawn(async move { relay.put(&channel, &request).await });
+        }
+        tokio::spawn(async move {
+            tokio::time::sleep(LIFETIME).await;
+            relay.expire(&id).await;
+        });
+    }
+}
+
+impl Relay {
+    /// How a request stands, as far as this channel is concerned.
+    pub(super) fn standing(&self, id: &RequestId, channel: &ChannelName) -> Standing {
+        let board = self.lock();
+        match board.open.get(id) {
+            Some(open) if open.channels.contains(channel) => Standing::Open,
+            Some(_) => Standing::Unknown,
+            None if board.settled.iter().any(|(settled, _)| settled == id) => Standing::Settled,
+            None => Standing::Unknown,
+        }
+    }
+
+    /// Is this message of the bot's a question that is open? Nobody else may change what it asks.
+    pub(super) fn asks(&self, channel: &ChannelName, chat: &ChatId, message: &MessageId) -> bool {
+        let board = self.lock();
+        let mut prompts = board.open.values().flat_map(|open| &open.prompts);
+        prompts.any(|prompt| {
+            prompt.channel.name() == channel && prompt.chat == *chat && prompt.message == *message
+        })
+    }
+
+    /// What became of a settled request.
+    pub(super) fn outcome(&self, id: &RequestId) -> Option<String> {
+        self.lock().settled.iter().find(|(settled, _)| settled == id).map(|(_, text)| text.clone())
+    }
+
+    /// Carries out an answer. What comes back is for whoever gave it.
+    pub(super) async fn answer(&self, id: &RequestId, answer: Answer, who: &Sender) -> Option<String> {
+        match answer {
+            Answer::Verdict(verdict) => {
+                let outcome = Outcome::Decided(verdict, who.name.clone());
+                let Some((open, text)) = self.settle(id, &outcome) else { return self.outcome(id) };
+                open.inbox.verdict(id, verdict);
+                tracing::info!("permission {id}: {verdict:?} by {} ({})", who.name, who.id);
+                close(open.prompts, &text).await;
+                Some(match verdict {
+                    Verdict::Allow => "Allowed.".to_owned(),
+                    Verdict::Deny => "Denied.".to_owned(),
+                })
+            }
+            Answer::Details => {
+                let (request, prompts) = {
+                    let board = self.lock();
+                    let open = board.open.get(id)?;
+                    (open.request.clone(), open.prompts.clone())
+                };
+                for prompt in prompts {
+                    let (text, buttons) = prompt.channel.compose(&request, true);
+                    prompt.edit(text, buttons).await;
+                }
+                None
+            }
+        }
+    }
+
+    async fn expire(&self, id: &RequestId) {
+        if let Some((open, text)) = self.settle(id, &Outcome::Expired) {
+            close(open.prompts, &text).await;
+        }
+    }
+
+    fn open(&self, request: &Request, inbox: Arc<dyn Inbox>, channels: HashSet<ChannelName>) -> bool {
+        let mut board = self.lock();
+        if board.open.contains_key(&request.id) || board.open.len() >= OPEN {
+            tracing::warn!("permission {} is not passed on: it is open already, or too many are", request.id);
+            return false;
+        }
+        board.settled.retain(|(settled, _)| *settled != request.id);
+        board.open.insert(
+            request.id.clone(),
+            Open { request: request.clone(), inbox, channels, prompts: Vec::new() },
+        );
+        true
+    }
+
+    /// Takes a request off the board: the first answer wins.
+    fn settle(&self, id: &RequestId, outcome: &Outcome) -> Option<(Open, String)> {
+        let mut board = self.lock();
+        let open = board.open.remove(id)?;
+        let text = outcome.text(&open.request);
+        if board.settled.len() >= SETTLED {
+            board.settled.pop_front();
+        }
+        board.settled.push_back((id.clone(), text.clone()));
+        Some((open, text))
+    }
+
+    /// Asks everybody on this channel who may decide.
+    async fn put(&self, channel: &Arc<Channel>, request: &Request) {
+        let approvers = match channel.admission().approvers() {
+            Ok(approvers) => approvers,
+            Err(error) => return tracing::warn!("{}: nobody can be asked: {error}", channel.name()),
+        };
+        for (approver, chat) in approvers {
+            match channel.put(chat.clone(), request).await {
+                Ok(ids) => {
+                    let prompts = ids.into_iter().map(|message| Prompt {
+                        channel: Arc::clone(channel),
+                        chat: chat.clone(),
+                        message,
+                    });
+                    self.note(&request.id, prompts.collect()).await;
+                }
+                Err(error) => tracing::warn!(
+                    "{}: {approver} could not be asked about permission {}: {error}",
+                    channel.name(),
+                    request.id
+                ),
+            }
+        }
+    }
+
+    /// Remembers what has to be changed once there is an answer, which may have come while this was sent.
+    async fn note(&self, id: &RequestId, prompts: Vec<Prompt>) {
+        {
+            let mut board = self.lock();
+            if let Some(open) = board.open.get_mut(id) {
+                open.prompts.extend(prompts);
+                return;
+            }
+        }
+        if let Some(text) = self.outcome(id) {
+            close(prompts, &text).await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Board> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Nobody else is asked any more.
+async fn close(prompts: Vec<Prompt>, text: &str) {
+    for prompt in prompts {
+        prompt.edit(text.to_owned(), Vec::new()).await;
+    }
+}
+
+impl Prompt {
+    async fn edit(self, text: String, buttons: Vec<Button>) {
+        self.channel.revise(self.chat, self.message, text, buttons).await;
+    }
+}
+
+impl Channel {
+    async fn put(&self, chat: ChatId, request: &Request) -> Result<Vec<MessageId>, Failure> {
+        let (text, buttons) = self.compose(request, false);
+        let outgoing = Outgoing { buttons, ..Outgoing::text(chat, None, text, Format::Markdown) };
+        let sent = self.dispatch_to(outgoing, Readers::Owner).await?;
+        match sent.fault {
+            Some(fault) if sent.ids.is_empty() => Err(fault.into()),
+            _ => Ok(sent.ids),
+        }
+    }
+
+    /// Changes a prompt, for the eyes of those who have seen it.
+    pub(super) async fn revise(&self, chat: ChatId, message: MessageId, text: String, buttons: Vec<Button>) {
+        if !self.descriptor().features.edit {
+            return;
+        }
+        let _turn = self.chats.turn(&chat).await;
+        let edited = self.guest.edit(chat, message, text, Format::Markdown, buttons).await;
+        let confined = edited.map(|mut edited| {
+            edited.effects.confine();
+            edited
+        });
+        self.finish("a permission prompt", confined);
+    }
+
+    /// A prompt as this channel can show it. Without buttons there is nothing to ask for the details with.
+    fn compose(&self, request: &Request, details: bool) -> (String, Vec<Button>) {
+        let descriptor = self.descriptor();
+        let has_buttons = descriptor.features.buttons;
+        let details = details || !has_buttons;
+        let text = request.prompt(details, descriptor.max_text as usize, descriptor.text_unit);
+        let offered =
+            if has_buttons { request.buttons(!details && request.has_details()) } else { Vec::new() };
+        (text, offered.into_iter().map(button).collect())
+    }
+}
+
+fn button(button: permission::Button) -> Button {
+    let style = match button.answer {
+        Answer::Verdict(Verdict::Allow) => ButtonStyle::Positive,
+        Answer::Verdict(Verdict::Deny) => ButtonStyle::Negative,
+        Answer::Details => ButtonStyle::Neutral,
+    };
+    Button { action: button.action, label: button.label.to_owned(), style }
+}

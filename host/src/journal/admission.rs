@@ -1,0 +1,308 @@
+//! What has to be remembered about people: whom a person has let in, whose codes wait, which chat is whose.
+
+use rusqlite::{OptionalExtension as _, Row, params};
+use serde::Serialize;
+
+use super::{Error, Journal};
+use crate::{
+    event::{Attachment, ChatId, MessageId, SenderId},
+    gate::{
+        Reason,
+        pairing::{Hash, Pending, Tries},
+    },
+};
+
+/// Refusals that are kept: the newest.
+const REFUSALS: u32 = 200;
+
+/// What a chat is whose id does not say it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Contact {
+    /// Where this sender writes directly.
+    Direct(SenderId),
+    /// A part of this group.
+    Part(ChatId),
+}
+
+/// Events that went nowhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Refusal {
+    /// Where they were written.
+    pub chat: ChatId,
+    /// By whom.
+    pub sender: SenderId,
+    /// Why they went nowhere.
+    pub reason: Reason,
+    /// What the chat is called, made harmless.
+    pub title: String,
+    /// What the sender is called, made harmless.
+    pub name: String,
+    /// How many.
+    pub count: u64,
+    /// The last one, in milliseconds since the Unix epoch.
+    pub last: u64,
+}
+
+impl Journal {
+    /// Whom a person has let in, as `access.json` has it; None before the first time.
+    pub fn baseline(&self) -> Result<Option<String>, Error> {
+        self.read(|database| {
+            database.prepare_cached("SELECT access FROM baseline")?.query_row([], |row| row.get(0)).optional()
+        })
+    }
+
+    /// Keeps whom a person has let in.
+    pub fn set_baseline(&self, access: &str) -> Result<(), Error> {
+        self.store(|database| {
+            database.execute(
+                "INSERT INTO baseline VALUES (1, ?1) ON CONFLICT DO UPDATE SET access = excluded.access",
+                [access],
+            )
+        })
+        .map(drop)
+    }
+
+    /// Whose codes wait.
+    pub fn pairings(&self, now: u64) -> Result<Vec<Pending>, Error> {
+        self.read(|database| {
+            let mut statement = database.prepare_cached(
+                "SELECT sender, name, chat, thread, salt, digest, expires, answers, denied
+                 FROM pairing WHERE expires > ?1",
+            )?;
+            statement.query_map([now.cast_signed()], pending)?.collect()
+        })
+    }
+
+    /// Keeps a code that waits, and lets go of those that wait no more.
+    pub fn put_pairing(&self, pending: &Pending, now: u64) -> Result<(), Error> {
+        let hash = pending.hash.as_ref();
+        self.store(|database| {
+            database.execute("DELETE FROM pairing WHERE expires <= ?1", [now.cast_signed()])?;
+            database.execute(
+                "INSERT OR REPLACE INTO pairing VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                params![
+                    &*pending.sender,
+                    pending.name,
+                    &*pending.chat,
+                    pending.thread,
+                    hash.map(|hash| hash.salt.as_slice()),
+                    hash.map(|hash| hash.digest.as_slice()),
+                    pending.expires_at.cast_signed(),
+                    pending.answers,
+                    pending.denied
+                ],
+            )
+        })
+        .map(drop)
+    }
+
+    /// Takes a code out. False if it was not there (any more): then somebody else has used it.
+    pub fn remove_pairing(&self, sender: &SenderId) -> Result<bool, Error> {
+        self.store(|database| database.execute("DELETE FROM pairing WHERE sender = ?1", [&**sender]))
+            .map(|removed| removed > 0)
+    }
+
+    /// Wrong codes so far.
+    pub fn tries(&self) -> Result<Tries, Error> {
+        self.read(|database| {
+            let row = |row: &Row<'_>| {
+                Ok(Tries { wrong: row.get(0)?, locked_until: row.get::<_, i64>(1)?.cast_unsigned() })
+            };
+            database.query_row("SELECT wrong, locked_until FROM tries", [], row).optional()
+        })
+        .map(Option::unwrap_or_default)
+    }
+
+    /// Keeps how many there were.
+    pub fn set_tries(&self, tries: Tries) -> Result<(), Error> {
+        self.store(|database| {
+            database.execute(
+                "INSERT OR REPLACE INTO tries VALUES (1, ?1, ?2)",
+                params![tries.wrong, tries.locked_until.cast_signed()],
+            )
+        })
+        .map(drop)
+    }
+
+    /// Remembers, within the open transaction, what a chat is.
+    pub fn remember_contact(&self, chat: &ChatId, contact: &Contact) -> Result<(), Error> {
+        let (kind, peer): (_, &str) = match contact {
+            Contact::Direct(sender) => ("direct", sender),
+            Contact::Part(group) => ("part", group),
+        };
+        self.write(|database| {
+            database
+                .prepare_cached("INSERT OR REPLACE INTO contact VALUES (?1, ?2, ?3)")?
+                .execute([&**chat, kind, peer])
+        })
+        .map(drop)
+    }
+
+    /// What this chat is, if it was remembered.
+    pub fn contact(&self, chat: &ChatId) -> Result<Option<Contact>, Error> {
+        self.read(|database| {
+            let row = |row: &Row<'_>| {
+                let peer: String = row.get(1)?;
+                let direct = row.get_ref(0)?.as_str()? == "direct";
+                Ok(if direct {
+                    Contact::Direct(SenderId::new(peer))
+                } else {
+                    Contact::Part(ChatId::new(peer))
+                })
+            };
+            database
+                .prepare_cached("SELECT kind, peer FROM contact WHERE chat = ?1")?
+                .query_row([&**chat], row)
+                .optional()
+        })
+    }
+
+    /// Where this sender writes directly, if that was remembered.
+    pub fn direct_chat(&self, sender: &SenderId) -> Result<Option<ChatId>, Error> {
+        self.read(|database| {
+            database
+                .query_row(
+                    "SELECT chat FROM contact WHERE kind = 'direct' AND peer = ?1",
+                    [&**sender],
+                    |row| row.get(0).map(|chat: String| ChatId::new(chat)),
+                )
+                .optional()
+        })
+    }
+
+    /// Remembers, within the open transaction, a file that can be fetched.
+    pub fn remember_attachment(
+        &self,
+        chat: &ChatId,
+        message: &MessageId,
+        attachment: &Attachment,
+        now: u64,
+    ) -> Result<(), Error> {
+        self.write(|database| {
+            database
+                .prepare_cached("INSERT OR REPLACE INTO attachment VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![&**chat, &**message, attachment.id, now.cast_signed()])
+        })
+        .map(drop)
+    }
+
+    /// Did a delivered message of this chat have files: this one, if one is named, by that message, if it is named?
+    pub fn knows_attachment(&self, chat: &ChatId, message: &str, id: Option<&str>) -> Result<bool, Error> {
+        self.read(|database| {
+            database
+                .prepare_cached(
+                    "SELECT 1 FROM attachment WHERE chat = ?1 AND (?2 = '' OR message = ?2) AND (?3 IS NULL OR id = ?3) LIMIT 1",
+                )?
+                .exists(params![&**chat, message, id])
+        })
+    }
+
+    /// Adds these to the refusals, and keeps the newest of all.
+    pub fn add_refusals(&self, refusals: &[Refusal]) -> Result<(), Error> {
+        self.store(|database| {
+            let mut statement = database.prepare_cached(
+                "INSERT INTO refusal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE
+                 SET count = count + excluded.count, last = excluded.last, title = excluded.title, name = excluded.name",
+            )?;
+            for refusal in refusals {
+                statement.execute(params![
+                    &*refusal.chat,
+                    &*refusal.sender,
+                    reason_name(refusal.reason),
+                    refusal.title,
+                    refusal.name,
+                    refusal.count.cast_signed(),
+                    refusal.last.cast_signed()
+                ])?;
+            }
+            database
+                .prepare_cached(
+                    "DELETE FROM refusal WHERE last < (SELECT last FROM refusal ORDER BY last DESC LIMIT 1 OFFSET ?1)",
+                )?
+                .execute([REFUSALS - 1])
+        })
+        .map(drop)
+    }
+
+    /// What went nowhere, newest first.
+    pub fn refusals(&self, limit: u32) -> Result<Vec<Refusal>, Error> {
+        let rows: Vec<(Refusal, String)> = self.read(|database| {
+            let mut statement = database.prepare_cached(
+                "SELECT chat, sender, reason, title, name, count, last FROM refusal ORDER BY last DESC LIMIT ?1",
+            )?;
+            statement.query_map([limit], refusal)?.collect()
+        })?;
+        let named = |(refusal, name): (Refusal, String)| {
+            let reason = Reason::ALL.into_iter().find(|reason| reason_name(*reason) == name)?;
+            Some(Refusal { reason, ..refusal })
+        };
+        Ok(rows.into_iter().filter_map(named).collect())
+    }
+
+    /// Keeps the last thing that went wrong.
+    pub fn set_trouble(&self, text: &str, now: u64) -> Result<(), Error> {
+        self.store(|database| {
+            database.execute(
+                "INSERT OR REPLACE INTO trouble VALUES (1, ?1, ?2)",
+                params![now.cast_signed(), text],
+            )
+        })
+        .map(drop)
+    }
+
+    /// The last thing that went wrong, and when.
+    pub fn trouble(&self) -> Result<Option<(u64, String)>, Error> {
+        self.read(|database| {
+            let row = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?));
+            database.query_row("SELECT at, text FROM trouble", [], row).optional()
+        })
+    }
+
+    /// When the last event was stored, in milliseconds since the Unix epoch, and how many are kept.
+    pub fn last_event(&self) -> Result<(Option<u64>, u64), Error> {
+        self.read(|database| {
+            database.query_row("SELECT max(at), count(*) FROM event", [], |row| {
+                Ok((
+                    row.get::<_, Option<i64>>(0)?.map(i64::cast_unsigned),
+                    row.get::<_, i64>(1)?.cast_unsigned(),
+                ))
+            })
+        })
+    }
+}
+
+fn pending(row: &Row<'_>) -> rusqlite::Result<Pending> {
+    let hash = match (row.get::<_, Option<[u8; 16]>>(4)?, row.get::<_, Option<[u8; 32]>>(5)?) {
+        (Some(salt), Some(digest)) => Some(Hash { salt, digest }),
+        _ => None,
+    };
+    Ok(Pending {
+        sender: SenderId::new(row.get::<_, String>(0)?),
+        name: row.get(1)?,
+        chat: ChatId::new(row.get::<_, String>(2)?),
+        thread: row.get(3)?,
+        hash,
+        expires_at: row.get::<_, i64>(6)?.cast_unsigned(),
+        answers: row.get(7)?,
+        denied: row.get(8)?,
+    })
+}
+
+/// The reason is read by its name.
+fn refusal(row: &Row<'_>) -> rusqlite::Result<(Refusal, String)> {
+    let refusal = Refusal {
+        chat: ChatId::new(row.get::<_, String>(0)?),
+        sender: SenderId::new(row.get::<_, String>(1)?),
+        reason: Reason::Malformed,
+        title: row.get(3)?,
+        name: row.get(4)?,
+        count: row.get::<_, i64>(5)?.cast_unsigned(),
+        last: row.get::<_, i64>(6)?.cast_unsigned(),
+    };
+    Ok((refusal, row.get(2)?))
+}
+
+/// As it is written to JSON, too.
+fn reason_name(reason: Reason) -> String {
+    serde_json::to_value(reason).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}

@@ -1,0 +1,142 @@
+//! Asking the session's user for what only a person may approve: one dialog at a time.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use rmcp::{
+    RoleServer, ServiceError,
+    model::{
+        BooleanSchema, ElicitRequestParams, ElicitResult, ElicitationAction, ElicitationSchema,
+        PrimitiveSchemaDefinition, StringSchema,
+    },
+    service::Peer,
+};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::{
+    admission::Unapproved,
+    clock,
+    gate::{access::Widening, pairing::Pending},
+    hub::{Approval, Channel},
+};
+
+/// Asks about whatever comes, as long as the session lasts.
+pub(super) async fn ask(peer: Peer<RoleServer>, mut approvals: UnboundedReceiver<Approval>) {
+    let mut asked = HashSet::new();
+    while let Some(approval) = approvals.recv().await {
+        let answered = match approval {
+            Approval::Pairing { channel, pending } => pairing(&peer, &channel, &pending).await,
+            Approval::Widening { channel, widening } => {
+                // Whoever was asked and has said no is not asked the same again.
+                let text = describe(&channel, &widening);
+                if asked.insert(text.clone()) { self::widening(&peer, &channel, text).await } else { Ok(()) }
+            }
+        };
+        if let Err(error) = answered {
+            tracing::warn!("the session's user could not be asked: {error}");
+        }
+    }
+}
+
+/// Asks for the code until it is right, or the user has had enough.
+async fn pairing(
+    peer: &Peer<RoleServer>,
+    channel: &Arc<Channel>,
+    pending: &Pending,
+) -> Result<(), ServiceError> {
+    let name = &channel.descriptor().title;
+    let question = format!(
+        "{name}: {} (id {}) asks to write to this session. If you know them, ask for the code that they were given and \
+         type it here. Decline to turn them down.",
+        pending.name, pending.sender
+    );
+    let mut message = question.clone();
+    loop {
+        let now = clock::now();
+        let waits = channel
+            .admission()
+            .pending(now)
+            .is_ok_and(|waiting| waiting.iter().any(|other| other.sender == pending.sender && !other.denied));
+        if !waits {
+            return Ok(());
+        }
+        let code = StringSchema::new().title("Code").description("Six letters and digits");
+        let answer = elicit(
+            peer,
+            message,
+            "code",
+            PrimitiveSchemaDefinition::String(code),
+            pending.expires_at.saturating_sub(now),
+        )
+        .await?;
+        let complaint = match answer.action {
+            ElicitationAction::Accept => {
+                let code = answer.content.as_ref().and_then(|content| content.get("code")?.as_str());
+                match channel.pair(code.unwrap_or_default().to_owned()).await {
+                    // It may have been somebody else's code: then this one still waits.
+                    Ok(_) => String::new(),
+                    Err(Unapproved::Locked(rest)) => {
+                        let text = Unapproved::Locked(rest).to_string();
+                        tracing::warn!("{}: {text}", channel.name());
+                        return Ok(());
+                    }
+                    Err(error) => format!("Not yet: {error}.\n\n"),
+                }
+            }
+            ElicitationAction::Decline => {
+                match channel.admission().deny(&pending.sender, now) {
+                    Ok(_) => tracing::info!("{}: {} was turned down", channel.name(), pending.sender),
+                    Err(error) => tracing::error!("{}: {error}", channel.name()),
+                }
+                return Ok(());
+            }
+            // Put off: the terminal's way stays open.
+            _ => return Ok(()),
+        };
+        message = format!("{complaint}{question}");
+    }
+}
+
+fn describe(channel: &Channel, widening: &[Widening]) -> String {
+    let list: Vec<String> = widening.iter().map(|widening| format!("- {widening}")).collect();
+    format!(
+        "{}: {} was changed by something other than tidegate, and would let in more than you have approved:\n{}\n\
+         Accept only if you have made this change yourself.",
+        channel.descriptor().title,
+        channel.admission().path().display(),
+        list.join("\n")
+    )
+}
+
+async fn widening(
+    peer: &Peer<RoleServer>,
+    channel: &Arc<Channel>,
+    message: String,
+) -> Result<(), ServiceError> {
+    let schema = BooleanSchema::new().title("I have made this change").with_default(false);
+    let answer =
+        elicit(peer, message, "accept", PrimitiveSchemaDefinition::Boolean(schema), u64::from(u32::MAX))
+            .await?;
+    let accepted = answer.action == ElicitationAction::Accept
+        && answer.content.as_ref().and_then(|content| content.get("accept")?.as_bool()) == Some(true);
+    if accepted {
+        match channel.admission().accept() {
+            Ok(_) => tracing::info!("{}: the change of access.json was approved", channel.name()),
+            Err(error) => tracing::error!("{}: {error}", channel.name()),
+        }
+    }
+    Ok(())
+}
+
+/// One question with one field, for as long as it makes sense.
+async fn elicit(
+    peer: &Peer<RoleServer>,
+    message: String,
+    field: &str,
+    schema: PrimitiveSchemaDefinition,
+    milliseconds: u64,
+) -> Result<ElicitResult, ServiceError> {
+    let requested_schema =
+        ElicitationSchema::new([(field.to_owned(), schema)].into()).with_required(vec![field.to_owned()]);
+    let params = ElicitRequestParams::FormElicitationParams { meta: None, message, requested_schema };
+    peer.create_elicitation_with_timeout(params, Some(Duration::from_millis(milliseconds))).await
+}
