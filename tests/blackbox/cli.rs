@@ -117,7 +117,8 @@ fn try_reads_lines_and_ends_at_their_end() {
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let port = lines.next().unwrap().rsplit(':').next().unwrap().trim().parse().unwrap();
+    let link = lines.next().unwrap();
+    let port = link.rsplit(':').next().unwrap().split("/#key=").next().unwrap().parse().unwrap();
     lines.next();
     stdin.write_all(b"too early\n").unwrap();
     assert!(lines.next().unwrap().contains("nobody has written yet"));

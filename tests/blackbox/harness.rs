@@ -5,9 +5,13 @@ use std::{
     fmt::Write as _,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
+    os::{fd::OwnedFd, unix::process::ExitStatusExt as _},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
-    sync::mpsc::{self, Receiver, RecvTimeoutError},
+    sync::{
+        atomic::{AtomicU64, Ordering},
+        mpsc::{self, Receiver, RecvTimeoutError},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -73,9 +77,71 @@ impl Home {
 
     /// Serves on a free port, to a client that has said nothing yet.
     pub(crate) fn spawn<I: IntoIterator<Item: AsRef<OsStr>>>(&self, arguments: I) -> Server {
-        let mut command = self.command(["serve", "--port", "0"]);
+        // Whoever runs these tests may be a session that was started without them.
+        let mut command = self.command(["serve", "--port", "0", "--opt-in", "always"]);
         command.args(arguments);
         Server::start(command)
+    }
+
+    /// Who may write through a channel.
+    pub(crate) fn access(&self, channel: &str, access: &Value) {
+        let folder = self.path().join(channel);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("access.json"), access.to_string()).unwrap();
+    }
+
+    /// Runs the program to its end as a person does: at a terminal, and with no session above it.
+    pub(crate) fn at_terminal<I: IntoIterator<Item: AsRef<OsStr>>>(&self, arguments: I) -> Output {
+        self.detached(&self.command(arguments))
+    }
+
+    /// Runs this to its end, at a terminal and with no session above it. Several may run at once.
+    pub(crate) fn detached(&self, program: &Command) -> Output {
+        static RUNS: AtomicU64 = AtomicU64::new(0);
+        let run = RUNS.fetch_add(1, Ordering::Relaxed);
+        let result = self.path().join(format!("result-{}-{run}", std::process::id()));
+        let mut command = Command::new("/bin/sh");
+        // The shell ends at once, and what it leaves behind begins then: whatever runs these tests is no ancestor.
+        let script = "exec 3<&0; { read -r _ <&3; exec 3<&-; \"$@\" <\"$TERMINAL\" >\"$RESULT.out\" 2>\"$RESULT.err\"; \
+                      echo $? >\"$RESULT.status\"; } &";
+        command.args(["-c", script, "sh"]).arg(program.get_program()).args(program.get_args());
+        command.env_clear().envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let terminal = Terminal::open();
+        command.env("TERMINAL", &terminal.path).env("RESULT", &result).env("PATH", "/usr/bin:/bin");
+        let mut shell = command.stdin(Stdio::piped()).spawn().unwrap();
+        let gate = shell.stdin.take();
+        assert!(shell.wait().unwrap().success());
+        drop(gate);
+        let read = |part: &str| std::fs::read_to_string(result.with_extension(part)).unwrap_or_default();
+        let start = Instant::now();
+        while !read("status").ends_with('\n') {
+            assert!(start.elapsed() < PATIENCE, "the program does not end: {}", read("err"));
+            thread::sleep(Duration::from_millis(5));
+        }
+        let code: i32 = read("status").trim().parse().unwrap();
+        let output =
+            Output { status: ExitStatus::from_raw(code << 8), stdout: read("out"), stderr: read("err") };
+        for part in ["out", "err", "status"] {
+            let _ = std::fs::remove_file(result.with_extension(part));
+        }
+        output
+    }
+}
+
+/// A terminal with nobody at it.
+struct Terminal {
+    _master: OwnedFd,
+    path: String,
+}
+
+impl Terminal {
+    fn open() -> Self {
+        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let path = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+        Self { _master: master, path }
     }
 }
 
@@ -96,6 +162,8 @@ pub(crate) struct Server {
     /// Notifications that came while something else was waited for.
     events: Vec<Value>,
     last_id: u64,
+    /// Where the client works, as it tells: `file:///…`.
+    pub(crate) roots: Vec<String>,
 }
 
 impl Server {
@@ -105,7 +173,16 @@ impl Server {
         let stdin = child.stdin.take();
         let lines = reader(child.stdout.take().unwrap());
         let log = reader(child.stderr.take().unwrap());
-        Self { child, stdin, lines, log, logged: Vec::new(), events: Vec::new(), last_id: 0 }
+        Self {
+            child,
+            stdin,
+            lines,
+            log,
+            logged: Vec::new(),
+            events: Vec::new(),
+            last_id: 0,
+            roots: Vec::new(),
+        }
     }
 
     pub(crate) fn raw(&mut self, bytes: &[u8]) {
@@ -123,7 +200,39 @@ impl Server {
         let line = self.lines.recv_timeout(PATIENCE).expect("nothing came from the server");
         let message: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("on stdout: {line}"));
         assert_eq!(message["jsonrpc"], "2.0", "{line}");
+        if message["method"] == "roots/list" {
+            let roots: Vec<Value> = self.roots.iter().map(|uri| json!({"uri": uri})).collect();
+            self.send(&json!({"jsonrpc": "2.0", "id": message["id"], "result": {"roots": roots}}));
+            return self.next();
+        }
         message
+    }
+
+    /// The next message with this method that the server sends of itself.
+    pub(crate) fn wait(&mut self, method: &str) -> Value {
+        if let Some(at) = self.events.iter().position(|message| message["method"] == method) {
+            return self.events.remove(at);
+        }
+        loop {
+            let message = self.next();
+            if message["method"] == method {
+                return message;
+            }
+            self.events.push(message);
+        }
+    }
+
+    /// All that has arrived with this method: the answer to a request comes after it on the same stream.
+    pub(crate) fn arrived(&mut self, method: &str) -> Vec<Value> {
+        self.request("ping", &json!({}));
+        let (found, others) = self.events.drain(..).partition(|message| message["method"] == method);
+        self.events = others;
+        found
+    }
+
+    /// Answers a dialog that the server has asked for.
+    pub(crate) fn answer_dialog(&mut self, dialog: &Value, result: &Value) {
+        self.send(&json!({"jsonrpc": "2.0", "id": dialog["id"], "result": result}));
     }
 
     /// Sends a request and waits for the answer to it.
@@ -145,11 +254,16 @@ impl Server {
     }
 
     pub(crate) fn initialize(&mut self) -> Value {
+        self.initialize_as(&json!({"roots": {}, "elicitation": {}}))
+    }
+
+    /// Shakes hands as a client that can do these things.
+    pub(crate) fn initialize_as(&mut self, capabilities: &Value) -> Value {
         let answer = self.request(
             "initialize",
             &json!({
                 "protocolVersion": "2025-11-25",
-                "capabilities": {"roots": {}, "elicitation": {}},
+                "capabilities": capabilities,
                 "clientInfo": {"name": "claude-code", "version": "2.1.197"}
             }),
         );
@@ -214,6 +328,14 @@ impl Server {
 
     pub(crate) fn page(&mut self, channel: &str) -> Page {
         Page::open(self.port(channel))
+    }
+
+    /// The page as it is opened through the link with the key.
+    pub(crate) fn own_page(&mut self, channel: &str) -> Page {
+        let port = self.port(channel);
+        let line = self.log(&format!("{channel}: to answer permission prompts"));
+        let key = line.rsplit("#key=").next().unwrap().trim().to_owned();
+        Page::connect(port, &format!("/ws?key={key}"), &[]).unwrap()
     }
 
     pub(crate) fn close_stdin(&mut self) {
@@ -288,9 +410,13 @@ impl Page {
     }
 
     pub(crate) fn with_headers(port: u16, headers: &[(&str, &str)]) -> Result<Self, String> {
+        Self::connect(port, "/ws", headers)
+    }
+
+    pub(crate) fn connect(port: u16, path: &str, headers: &[(&str, &str)]) -> Result<Self, String> {
         let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let mut request = ClientRequestBuilder::new(format!("ws://127.0.0.1:{port}/ws").parse().unwrap());
+        let mut request = ClientRequestBuilder::new(format!("ws://127.0.0.1:{port}{path}").parse().unwrap());
         for (name, value) in headers {
             request = request.with_header(*name, *value);
         }
@@ -323,6 +449,39 @@ impl Page {
                 if frame["type"] == kind {
                     return frame;
                 }
+            }
+        }
+    }
+
+    /// Tells the bazaar what happens.
+    pub(crate) fn tell(&mut self, told: &Value) {
+        self.text(&told.to_string());
+    }
+
+    /// The bazaar's next frame that shows this call.
+    pub(crate) fn call(&mut self, name: &str) -> Value {
+        loop {
+            let frame = self.shown();
+            if frame["call"] == name {
+                return frame;
+            }
+        }
+    }
+
+    /// The calls that the bazaar has shown by the time that it has done all that it was told here.
+    pub(crate) fn calls(&mut self) -> Vec<Value> {
+        self.tell(&json!({"ping": "calls"}));
+        let frames = std::iter::from_fn(|| Some(self.shown()).filter(|frame| frame["pong"] != "calls"));
+        frames.filter(|frame| frame["call"].is_string()).collect()
+    }
+
+    /// The bazaar's next frame. What it did not understand is the test's mistake.
+    fn shown(&mut self) -> Value {
+        loop {
+            if let Message::Text(text) = self.next() {
+                let frame: Value = serde_json::from_str(&text).unwrap();
+                assert!(frame["error"].is_null(), "{frame}");
+                return frame;
             }
         }
     }
@@ -406,10 +565,20 @@ pub(crate) fn upload(port: u16, id: &str, text: &str, file_name: &str, bytes: &[
     http(port, "POST", "/upload", &[("Content-Type", "multipart/form-data; boundary=edge")], &body)
 }
 
-/// The guest that misbehaves in this way, as a file.
+/// The guest that misbehaves in this way, as a file; its one sender may write.
 pub(crate) fn chameleon(home: &Home, behaviour: &str) -> PathBuf {
-    let path = home.path().join(format!("{behaviour}.wasm"));
-    let mut bytes = fixture();
+    home.access("chameleon", &json!({"dmPolicy": "allowlist", "allowFrom": ["s"]}));
+    fixture(home, "chameleon", behaviour)
+}
+
+/// The guest whose page makes strangers, groups and presses happen, as a file.
+pub(crate) fn bazaar(home: &Home, behaviour: &str) -> PathBuf {
+    fixture(home, "bazaar", behaviour)
+}
+
+fn fixture(home: &Home, name: &str, behaviour: &str) -> PathBuf {
+    let path = home.path().join(format!("{name}-{behaviour}.wasm"));
+    let mut bytes = component(name);
     let marker: Vec<u8> = format!("BEHAVIOUR={behaviour}").into_bytes();
     let at = bytes.windows(10).position(|window| window == b"BEHAVIOUR=").unwrap();
     bytes[at..at + 32].fill(b'.');
@@ -418,10 +587,10 @@ pub(crate) fn chameleon(home: &Home, behaviour: &str) -> PathBuf {
     path
 }
 
-/// The same guest's bytes, as it was built.
-pub(crate) fn fixture() -> Vec<u8> {
+/// A guest's bytes, as it was built.
+pub(crate) fn component(name: &str) -> Vec<u8> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    let path = target.join("guests/chameleon.wasm");
+    let path = target.join(format!("guests/{name}.wasm"));
     std::fs::read(&path)
         .unwrap_or_else(|error| panic!("{}: {error}: run `cargo xtask guests --all`", path.display()))
 }

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use crate::harness::{Home, Page, Server, chameleon, fixture, http};
+use crate::harness::{Home, Page, Server, chameleon, component, http};
 
 /// Loads only this file: what does the program say?
 fn refused(home: &Home, file: &Path) -> String {
@@ -18,7 +18,7 @@ fn refused(home: &Home, file: &Path) -> String {
 fn files_that_are_no_channels_are_refused_with_a_reason() {
     let home = Home::new();
     let file = home.path().join("x.wasm");
-    let good = fixture();
+    let good = component("chameleon");
     for (bytes, expected) in [
         (b"hello".to_vec(), "not a valid WebAssembly component"),
         (Vec::new(), "not a valid WebAssembly component"),
@@ -38,7 +38,7 @@ fn files_that_are_no_channels_are_refused_with_a_reason() {
 fn another_version_of_the_contract_is_named() {
     let home = Home::new();
     let file = home.path().join("future.wasm");
-    let text: Vec<u8> = fixture();
+    let text: Vec<u8> = component("chameleon");
     let mut bytes = Vec::new();
     let mut rest = text.as_slice();
     // Every name in the component carries the version; the length stays the same.

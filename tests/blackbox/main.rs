@@ -9,11 +9,17 @@
     reason = "a test fails by panicking"
 )]
 
+mod access;
 mod cli;
 mod client;
+mod elicitation;
 mod harness;
 mod hostile;
 mod lifecycle;
+mod opt_in;
+mod outbound;
+mod pairing;
+mod permission;
 mod persistence;
 mod protocol;
 mod web;

@@ -1,0 +1,417 @@
+//! Strangers: what they are told, who lets them in, and how little a crowd of them achieves.
+
+mod groups;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+use crate::harness::{Home, Output, PATIENCE, Page, Server, bazaar};
+
+/// The bazaar, with a client that cannot ask its user anything.
+pub(crate) fn open(home: &Home) -> (Server, Page) {
+    open_with(home, &[])
+}
+
+fn open_with(home: &Home, arguments: &[&str]) -> (Server, Page) {
+    let file = bazaar(home, "good");
+    let development = ["--dangerously-load-development-channels", file.to_str().unwrap()];
+    let mut server = home.spawn(development.iter().chain(arguments));
+    server.initialize_as(&json!({}));
+    let page = server.page("bazaar");
+    (server, page)
+}
+
+/// Somebody writes directly, in the chat that has their id.
+pub(crate) fn write(page: &mut Page, sender: &str, text: &str) {
+    say(page, &json!({"chat": sender, "sender": sender, "text": text}));
+}
+
+pub(crate) fn say(page: &mut Page, message: &Value) {
+    page.tell(&json!({"message": message}));
+}
+
+/// What the host says next, and in which chat. An answer to a stranger may come in several pieces: the last one says
+/// where their messages go.
+pub(crate) fn answer(page: &mut Page) -> (String, String) {
+    let mut pieces = BTreeMap::<String, String>::new();
+    loop {
+        let sent = page.call("send");
+        let chat = sent["chat"].as_str().unwrap();
+        let whole = pieces.entry(chat.to_owned()).or_default();
+        whole.push_str(sent["text"].as_str().unwrap());
+        if whole.starts_with("Paired") || whole.contains("nowhere") {
+            return (chat.to_owned(), whole.clone());
+        }
+    }
+}
+
+/// The code in what a stranger is told.
+fn code_in(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once("Your pairing code is `")?;
+    let (code, _) = rest.split_once('`')?;
+    assert!(code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{text}");
+    Some(code.to_owned())
+}
+
+/// The code that this chat is told next.
+pub(crate) fn code(page: &mut Page, chat: &str) -> String {
+    let (told, text) = answer(page);
+    assert_eq!(told, chat, "{text}");
+    code_in(&text).unwrap_or_else(|| panic!("there is no code in {text:?}"))
+}
+
+/// A code that is not this one.
+pub(crate) fn other(code: &str) -> String {
+    let last = if code.ends_with('A') { "C" } else { "A" };
+    format!("{}{last}", &code[..5])
+}
+
+/// What a person does at a terminal.
+pub(crate) fn access(home: &Home, arguments: &[&str]) -> Output {
+    home.at_terminal(["access", "bazaar"].iter().chain(arguments))
+}
+
+/// The same, and it works.
+pub(crate) fn done(home: &Home, arguments: &[&str]) -> String {
+    let output = access(home, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", output.stderr);
+    output.stdout
+}
+
+/// The same, and it does not: why.
+pub(crate) fn refused(home: &Home, arguments: &[&str]) -> String {
+    let output = access(home, arguments);
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", output.stdout);
+    output.stderr
+}
+
+/// How the bazaar stands, as everybody may know.
+pub(crate) fn status(home: &Home) -> Value {
+    let output = home.run(["status", "bazaar", "--json"], "");
+    assert!(output.status.success(), "{}", output.stderr);
+    serde_json::from_str::<Value>(&output.stdout).unwrap()[0].take()
+}
+
+/// Who was turned away, where, why and how often: complete once the server has ended.
+fn dropped(home: &Home) -> BTreeMap<(String, String, String), u64> {
+    let refusals = status(home)["refusals"].take();
+    let refusals = refusals.as_array().unwrap().iter().map(|refusal| {
+        let text = |key: &str| refusal[key].as_str().unwrap().to_owned();
+        ((text("sender"), text("chat"), text("reason")), refusal["count"].as_u64().unwrap())
+    });
+    refusals.collect()
+}
+
+fn end(server: &mut Server) {
+    server.close_stdin();
+    server.end();
+}
+
+pub(crate) fn file(home: &Home) -> PathBuf {
+    home.path().join("bazaar/access.json")
+}
+
+pub(crate) fn document(home: &Home) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(file(home)).unwrap()).unwrap()
+}
+
+/// Waits for what happens beside everything else.
+pub(crate) fn eventually(what: &str, condition: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < PATIENCE, "{what} does not come");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_stranger_is_told_a_code_and_a_person_lets_them_in() {
+    let home = Home::new();
+    let (mut server, mut page) = open(&home);
+    let says = |page: &mut Page, text: &str| {
+        say(page, &json!({"chat": "dm-ada", "sender": "ada", "name": "Ada", "text": text}));
+    };
+    says(&mut page, "let me in");
+    let code = code(&mut page, "dm-ada");
+    says(&mut page, "are you there?");
+    let (chat, reminder) = answer(&mut page);
+    assert_eq!(chat, "dm-ada");
+    assert!(
+        reminder.contains("still waits") && !reminder.contains('`') && !reminder.contains(&code),
+        "{reminder}"
+    );
+    says(&mut page, "hello?");
+    assert_eq!(page.calls(), Vec::<Value>::new());
+
+    assert!(done(&home, &["pair", &code]).contains("Ada (ada) may write from now on"));
+    // The next thing that is said at all: the third message had no answer.
+    let paired = page.call("send");
+    assert!(paired["chat"] == "dm-ada" && paired["text"].as_str().unwrap().starts_with("Paired"), "{paired}");
+    says(&mut page, "now");
+    assert_eq!(server.content(), "now");
+    assert_eq!(server.reply("dm-ada", "welcome").1, false);
+    server.no_event();
+
+    assert!(refused(&home, &["pair", &code]).contains("not one that waits"));
+    assert_eq!(document(&home)["allowFrom"], json!(["ada"]));
+    end(&mut server);
+    let key = |reason: &str| ("ada".to_owned(), "dm-ada".to_owned(), reason.to_owned());
+    assert_eq!(dropped(&home), [(key("already-answered"), 1)].into());
+}
+
+#[test]
+fn a_stranger_of_whom_nothing_is_known_cannot_be_written_to() {
+    let home = Home::new();
+    let (mut server, mut page) = open(&home);
+    write(&mut page, "eve", "let me in");
+    code(&mut page, "eve");
+    let (text, is_error) = server.reply("eve", "hello");
+    assert!(is_error && text.contains("the chat eve is not one that may write"), "{text}");
+    assert_eq!(page.calls(), Vec::<Value>::new());
+}
+
+#[test]
+fn wrong_codes_lock_the_door_even_for_the_right_one() {
+    let home = Home::new();
+    let (mut server, mut page) = open(&home);
+    write(&mut page, "ada", "let me in");
+    let code = code(&mut page, "ada");
+    let wrong = other(&code);
+    for (guess, left) in [(wrong.as_str(), 4), ("nonsense!", 3), ("", 2), (wrong.as_str(), 1)] {
+        let complaint = refused(&home, &["pair", guess]);
+        assert!(complaint.contains(&format!("{left} more tries")), "{guess}: {complaint}");
+    }
+    for guess in [&wrong, &code, &code.to_lowercase()] {
+        let complaint = refused(&home, &["pair", guess]);
+        assert!(complaint.contains("none is taken for 15 minutes"), "{guess}: {complaint}");
+    }
+    assert!(done(&home, &[]).contains("too many wrong codes"));
+    assert!(!file(&home).exists());
+    // To turn somebody down takes no code.
+    assert!(done(&home, &["deny", "ada"]).contains("turned down"));
+    server.no_event();
+}
+
+#[test]
+fn the_right_code_in_between_forgives_the_wrong_ones() {
+    let home = Home::new();
+    let (_server, mut page) = open(&home);
+    for sender in ["ada", "bob"] {
+        write(&mut page, sender, "let me in");
+        let code = code(&mut page, sender);
+        for left in [4, 3] {
+            let complaint = refused(&home, &["pair", &other(&code)]);
+            assert!(complaint.contains(&format!("{left} more tries")), "{sender}: {complaint}");
+        }
+        done(&home, &["pair", &code]);
+        answer(&mut page);
+    }
+    assert_eq!(document(&home)["allowFrom"], json!(["ada", "bob"]));
+}
+
+#[test]
+fn a_fourth_stranger_gets_nothing_while_three_wait() {
+    let home = Home::new();
+    let (mut server, mut page) = open(&home);
+    let codes = ["s1", "s2", "s3"].map(|sender| {
+        write(&mut page, sender, "let me in");
+        code(&mut page, sender)
+    });
+    write(&mut page, "s4", "me too");
+    assert_eq!(page.calls(), Vec::<Value>::new());
+    assert_eq!(status(&home)["pairings"].as_array().unwrap().len(), 3);
+    done(&home, &["pair", &codes[1]]);
+    let (chat, paired) = answer(&mut page);
+    assert!(chat == "s2" && paired.starts_with("Paired"), "{chat}: {paired}");
+    // Now there is room.
+    write(&mut page, "s4", "and now?");
+    code(&mut page, "s4");
+    end(&mut server);
+    assert_eq!(dropped(&home), [(("s4".into(), "s4".into(), "pairing-full".into()), 1)].into());
+}
+
+#[test]
+fn a_flood_of_strangers_gets_three_codes_and_a_reminder_each() {
+    let home = Home::new();
+    let (mut server, mut page) = open(&home);
+    for round in 0..3 {
+        let crowd = (0..200).map(|number| format!("s{number}"));
+        let crowd = crowd.map(|id| json!({"chat": id, "sender": id, "text": format!("round {round}")}));
+        page.tell(&json!({"messages": crowd.collect::<Vec<_>>()}));
+    }
+    let mut answers = BTreeMap::<String, Vec<bool>>::new();
+    for _ in 0..6 {
+        let (chat, text) = answer(&mut page);
+        answers.entry(chat).or_default().push(code_in(&text).is_some());
+    }
+    for answers in answers.values_mut() {
+        answers.sort_unstable();
+    }
+    let expected = ["s0", "s1", "s2"].map(|id| (id.to_owned(), vec![false, true]));
+    assert_eq!(answers, expected.into());
+    // Those who have had both are told no more, however often they write.
+    write(&mut page, "s1", "still here");
+    assert_eq!(page.calls(), Vec::<Value>::new());
+    assert_eq!(status(&home)["pairings"].as_array().unwrap().len(), 3);
+    server.no_event();
+    end(&mut server);
+    let dropped = dropped(&home);
+    assert!(dropped.len() > 10, "{dropped:?}");
+    assert!(dropped.contains_key(&("s1".into(), "s1".into(), "already-answered".into())), "{dropped:?}");
+    for ((sender, chat, reason), count) in &dropped {
+        let number: u32 = sender.strip_prefix('s').unwrap().parse().unwrap();
+        let expected = if number < 3 { "already-answered" } else { "pairing-full" };
+        assert!(sender == chat && reason == expected && (1..=3).contains(count), "{dropped:?}");
+    }
+    assert!(!file(&home).exists());
+}
+
+#[test]
+fn whoever_was_turned_down_gets_nothing_more() {
+    let home = Home::new();
+    let (mut server, mut page) = open(&home);
+    let code = ["ada", "bob"].map(|sender| {
+        write(&mut page, sender, "let me in");
+        code(&mut page, sender)
+    });
+    // By the code, and by the id.
+    assert!(done(&home, &["deny", &code[0]]).contains("ada (ada) is turned down"));
+    assert!(done(&home, &["deny", "bob"]).contains("bob (bob) is turned down"));
+    assert!(refused(&home, &["deny", "nobody"]).contains("nobody waits"));
+    for (sender, code) in [("ada", &code[0]), ("bob", &code[1])] {
+        write(&mut page, sender, "please");
+        assert!(refused(&home, &["pair", code]).contains("not one that waits"));
+    }
+    assert_eq!(page.calls(), Vec::<Value>::new());
+    assert!(done(&home, &[]).contains("turned down"));
+    server.no_event();
+    end(&mut server);
+    let denied = ["ada", "bob"].map(|id| ((id.to_owned(), id.to_owned(), "denied".to_owned()), 1));
+    assert_eq!(dropped(&home), denied.into());
+}
+
+#[test]
+fn the_code_is_nowhere_on_disk() {
+    let home = Home::new();
+    let (mut server, mut page) = open_with(&home, &["--log", "trace"]);
+    write(&mut page, "ada.the.stranger", "let me in");
+    let code = code(&mut page, "ada.the.stranger");
+    let nowhere = |when: &str| {
+        for spelling in [code.clone(), code.to_lowercase()] {
+            assert_eq!(holding(home.path(), &spelling), Vec::<PathBuf>::new(), "{when}");
+        }
+    };
+    // What is there to be found is found, in the log and in the database or its write-ahead log.
+    let known = holding(home.path(), "ada.the.stranger");
+    let found = |part: &str| known.iter().any(|path| path.to_str().unwrap().contains(part));
+    assert!(found("tidegate.") && found("journal.db"), "{known:?}");
+    nowhere("while it waits");
+    write(&mut page, "ada.the.stranger", "hello?");
+    answer(&mut page);
+    refused(&home, &["pair", &other(&code)]);
+    nowhere("after a reminder and a wrong guess");
+    done(&home, &["pair", &code]);
+    answer(&mut page);
+    write(&mut page, "ada.the.stranger", "now");
+    server.content();
+    nowhere("after it was used");
+    end(&mut server);
+    nowhere("at the end");
+}
+
+/// The files below this folder that hold this.
+fn holding(folder: &Path, text: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let found = entries.flat_map(|path| {
+        if path.is_dir() {
+            return holding(&path, text);
+        }
+        // SQLite's files come and go.
+        let bytes = std::fs::read(&path).unwrap_or_default();
+        let holds = bytes.windows(text.len()).any(|window| window == text.as_bytes());
+        if holds { vec![path] } else { Vec::new() }
+    });
+    found.collect()
+}
+
+#[test]
+fn strangers_in_groups_and_bots_get_no_code() {
+    let home = Home::new();
+    let (mut server, mut page) = open(&home);
+    say(&mut page, &json!({"chat": "g", "kind": "group", "sender": "eve", "text": "hi", "addressed": true}));
+    say(&mut page, &json!({"chat": "t", "kind": "group", "group": "g", "sender": "eve", "text": "hi"}));
+    say(&mut page, &json!({"chat": "robot", "sender": "robot", "bot": true, "text": "hi"}));
+    assert_eq!(page.calls(), Vec::<Value>::new());
+    server.no_event();
+    end(&mut server);
+    assert_eq!(status(&home)["pairings"], json!([]));
+    let expected = [("eve", "g", "group"), ("eve", "t", "group"), ("robot", "robot", "bot")];
+    let expected = expected.map(|(sender, chat, reason)| ((sender.into(), chat.into(), reason.into()), 1));
+    assert_eq!(dropped(&home), expected.into());
+}
+
+#[test]
+fn the_policy_says_who_is_answered() {
+    let home = Home::new();
+    let rules =
+        json!({"dmPolicy": "allowlist", "allowFrom": ["ada"], "groups": {"g": {"requireMention": false}}});
+    home.access("bazaar", &rules);
+    let (mut server, mut page) = open(&home);
+    let group = |page: &mut Page, text: &str| {
+        say(page, &json!({"chat": "g", "kind": "group", "sender": "ada", "text": text, "addressed": true}));
+    };
+    write(&mut page, "eve", "let me in");
+    write(&mut page, "ada", "one");
+    group(&mut page, "two");
+    assert_eq!([server.content(), server.content()], ["one", "two"]);
+
+    done(&home, &["policy", "disabled"]);
+    for sender in ["eve", "ada"] {
+        write(&mut page, sender, "unheard");
+    }
+    group(&mut page, "unheard");
+    assert_eq!(page.calls(), Vec::<Value>::new());
+    let (text, is_error) = server.reply("ada", "hello");
+    assert!(is_error && text.contains("not one that may write"), "{text}");
+
+    done(&home, &["policy", "pairing"]);
+    write(&mut page, "ada", "three");
+    assert_eq!(server.content(), "three");
+    server.no_event();
+    assert_eq!(page.calls(), Vec::<Value>::new());
+    write(&mut page, "eve", "and now?");
+    code(&mut page, "eve");
+    end(&mut server);
+    let expected = [
+        ("eve", "eve", "stranger"),
+        ("eve", "eve", "disabled"),
+        ("ada", "ada", "disabled"),
+        ("ada", "g", "disabled"),
+    ];
+    let expected = expected.map(|(sender, chat, reason)| ((sender.into(), chat.into(), reason.into()), 1));
+    assert_eq!(dropped(&home), expected.into());
+}
+
+#[test]
+fn a_code_outlives_the_server_that_told_it() {
+    let home = Home::new();
+    let (server, mut page) = open(&home);
+    write(&mut page, "ada", "let me in");
+    let code = code(&mut page, "ada");
+    server.kill();
+    let (mut server, mut page) = open(&home);
+    // It counts what was said before.
+    write(&mut page, "ada", "are you there?");
+    let (_, reminder) = answer(&mut page);
+    assert!(reminder.contains("still waits"), "{reminder}");
+    done(&home, &["pair", &code]);
+    assert!(answer(&mut page).1.starts_with("Paired"));
+    write(&mut page, "ada", "now");
+    assert_eq!(server.content(), "now");
+    server.no_event();
+}

@@ -1,0 +1,94 @@
+//! Calls that are to fail. Each failure happens once; several of one call happen one after the other.
+
+use serde::{Deserialize, Serialize};
+use tidegate_guest::Fault;
+
+use crate::memory;
+
+const KEY: &str = "failures";
+
+/// A failure that has not happened yet.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Failure {
+    call: Failing,
+    /// So many calls succeed first.
+    #[serde(default)]
+    after: u32,
+    pub(crate) fault: Kind,
+    /// What the fault says. For `rate-limited` it is the milliseconds to wait; `unsupported` says nothing.
+    #[serde(default)]
+    text: String,
+}
+
+/// The calls that can be made to fail.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Failing {
+    /// Only after a restart: at the first start nobody could have asked for it.
+    Identify,
+    Send,
+    Edit,
+    React,
+    History,
+    Fetch,
+    Acknowledge,
+}
+
+/// The contract's faults.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Kind {
+    RateLimited,
+    Unauthorized,
+    Conflict,
+    NotFound,
+    Rejected,
+    Unavailable,
+    Unsupported,
+}
+
+impl Failure {
+    /// What the host is told.
+    pub(crate) fn fault(self) -> Fault {
+        match self.fault {
+            // `remember` has let numbers in only.
+            Kind::RateLimited => Fault::RateLimited(self.text.parse().unwrap_or_default()),
+            Kind::Unauthorized => Fault::Unauthorized(self.text),
+            Kind::Conflict => Fault::Conflict(self.text),
+            Kind::NotFound => Fault::NotFound(self.text),
+            Kind::Rejected => Fault::Rejected(self.text),
+            Kind::Unavailable => Fault::Unavailable(self.text),
+            Kind::Unsupported => Fault::Unsupported,
+        }
+    }
+}
+
+/// Lets a call fail later.
+pub(crate) fn remember(failure: Failure) -> Result<(), String> {
+    if let (Kind::RateLimited, Err(error)) = (failure.fault, failure.text.parse::<u64>()) {
+        return Err(format!(
+            "the text of a rate-limited fault is milliseconds, not {:?}: {error}",
+            failure.text
+        ));
+    }
+    let mut failures = memory::load::<Vec<Failure>>(KEY);
+    failures.push(failure);
+    memory::store(KEY, &failures)
+}
+
+/// The failure of the call that is going on, if it is to fail. It is then forgotten.
+pub(crate) fn due(call: Failing) -> Option<Failure> {
+    let mut failures = memory::load::<Vec<Failure>>(KEY);
+    let index = failures.iter().position(|failure| failure.call == call)?;
+    let next = failures.get_mut(index)?;
+    let due = match next.after.checked_sub(1) {
+        Some(left) => {
+            next.after = left;
+            None
+        }
+        None => Some(failures.remove(index)),
+    };
+    memory::keep(KEY, &failures);
+    due
+}

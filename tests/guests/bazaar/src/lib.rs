@@ -1,0 +1,178 @@
+//! A guest that is a puppet: a test, connected to `/ws`, is the whole platform.
+//!
+//! What the test says happens (somebody writes, presses a button, a group moves: [`told`]), and every call of
+//! the host's is shown to it ([`shown`]). A call can be made to fail ([`failure`]). What must outlive a call
+//! is in the channel's state.
+//!
+//! What the guest says of itself is chosen by the marker, which a test overwrites in the component's bytes
+//! (same length, padded with dots): `good`; `plain`, which has no buttons; `other`, which is called `bazaar2`.
+
+mod failure;
+mod history;
+mod memory;
+mod shown;
+mod told;
+
+use std::hint::black_box;
+
+use failure::{Failing, Failure};
+use shown::{ButtonShown, Shown, UploadShown};
+use tidegate_guest::{
+    Answer, Audience, Button, Channel, Descriptor, Event, Fault, Features, Format, Identity, Message,
+    Outgoing, Range, Request, Response, Saved, Sent, Signal, TextUnit, WebSource, page,
+};
+use told::Told;
+
+static MARKER: [u8; 32] = *b"BEHAVIOUR=good..................";
+
+/// Counts the messages that the bot has sent. The host takes turns within a chat only, but a call here never
+/// waits for anything, so that two of them do not overlap.
+const SENT: &str = "sent";
+
+struct Bazaar;
+
+tidegate_guest::web_channel!(Bazaar);
+
+fn behaviour() -> String {
+    let marker = String::from_utf8_lossy(black_box(&MARKER)).into_owned();
+    marker.trim_start_matches("BEHAVIOUR=").trim_end_matches('.').to_owned()
+}
+
+impl Channel for Bazaar {
+    fn describe() -> Descriptor {
+        let (mut name, mut buttons) = ("bazaar", Features::BUTTONS);
+        match behaviour().as_str() {
+            "plain" => buttons = Features::empty(),
+            "other" => name = "bazaar2",
+            _ => {}
+        }
+        Descriptor {
+            name: name.into(),
+            title: "Bazaar".into(),
+            version: "1".into(),
+            summary: "A platform of which a test pulls the strings".into(),
+            instructions: String::new(),
+            hosts: Vec::new(),
+            credentials: Vec::new(),
+            settings: Vec::new(),
+            features: Features::REPLY
+                | Features::EDIT
+                | Features::REACT
+                | Features::HISTORY
+                | Features::ATTACHMENTS
+                | Features::UPLOADS
+                | buttons
+                | Features::THREADS,
+            max_text: 200,
+            text_unit: TextUnit::Utf16,
+            max_upload: 1 << 20,
+            max_uploads: 2,
+            port: Some(0),
+        }
+    }
+
+    fn identify() -> Result<Identity, Fault> {
+        if let Some(failure) = failure::due(Failing::Identify) {
+            return Err(failure.fault());
+        }
+        Ok(Identity { id: "bot".into(), name: "Bazaar Bot".into(), link: None })
+    }
+
+    fn send(outgoing: Outgoing) -> Sent {
+        let failure = failure::due(Failing::Send);
+        let id = failure.is_none().then(next);
+        let call = Shown::Send {
+            id: id.as_deref(),
+            key: &outgoing.key,
+            chat: &outgoing.chat,
+            thread: outgoing.thread.as_deref(),
+            text: &outgoing.text,
+            format: outgoing.format,
+            reply_to: outgoing.reply_to.as_deref(),
+            uploads: outgoing.uploads.iter().map(UploadShown::from).collect(),
+            buttons: outgoing.buttons.iter().map(ButtonShown::from).collect(),
+        };
+        shown::push(&call, failure.as_ref());
+        Sent { ids: id.into_iter().collect(), fault: failure.map(Failure::fault) }
+    }
+
+    fn edit(
+        chat: String,
+        message: String,
+        text: String,
+        format: Format,
+        buttons: Vec<Button>,
+    ) -> Result<(), Fault> {
+        let buttons = buttons.iter().map(ButtonShown::from).collect();
+        let call = Shown::Edit { chat: &chat, message: &message, text: &text, format, buttons };
+        perform(Failing::Edit, &call)
+    }
+
+    fn react(chat: String, message: String, emoji: String) -> Result<(), Fault> {
+        perform(Failing::React, &Shown::React { chat: &chat, message: &message, emoji: &emoji })
+    }
+
+    fn history(chat: String, range: Range, limit: u32) -> Result<Vec<Message>, Fault> {
+        perform(Failing::History, &Shown::History { chat: &chat, limit })?;
+        Ok(history::of(&chat, &range, limit))
+    }
+
+    /// Without a network there is nothing to bring.
+    fn fetch(chat: String, message: String, attachment: Option<String>) -> Result<Vec<Saved>, Fault> {
+        let call = Shown::Fetch { chat: &chat, message: &message, attachment: attachment.as_deref() };
+        perform(Failing::Fetch, &call)?;
+        Ok(Vec::new())
+    }
+
+    fn acknowledge(press: String, notice: Option<String>) -> Result<(), Fault> {
+        perform(Failing::Acknowledge, &Shown::Acknowledge { press: &press, notice: notice.as_deref() })
+    }
+}
+
+impl WebSource for Bazaar {
+    fn handle(request: Request) -> Result<Answer, Fault> {
+        let (status, body) = match (request.method.as_str(), request.path.as_str()) {
+            ("GET", "/") => (200, "bazaar"),
+            _ => (404, "The bazaar has GET / and /ws only.\n"),
+        };
+        let response = Response { status, headers: Vec::new(), body: body.into() };
+        Ok(Answer { response, events: Vec::new() })
+    }
+
+    fn receive(connection: u64, signal: Signal) -> Result<Vec<Event>, Fault> {
+        let Signal::Frame(text) = signal else { return Ok(Vec::new()) };
+        Ok(obey(connection, &text).unwrap_or_else(|reason| {
+            page::push(Audience::One(connection), &shown::error(&reason));
+            Vec::new()
+        }))
+    }
+}
+
+/// Does what a frame says. The error says why it means nothing.
+fn obey(connection: u64, text: &str) -> Result<Vec<Event>, String> {
+    let told = serde_json::from_str(text).map_err(|error| format!("not a frame of the bazaar's: {error}"))?;
+    match told {
+        Told::Message(draft) => return Ok(vec![draft.event()]),
+        Told::Messages(drafts) => return Ok(drafts.into_iter().map(told::Draft::event).collect()),
+        Told::Press(pressed) => return Ok(vec![pressed.event()]),
+        Told::Moved(moved) => return Ok(vec![moved.event()]),
+        Told::History(drafts) => history::remember(drafts)?,
+        Told::Fail(failure) => failure::remember(failure)?,
+        Told::Ping(word) => page::push(Audience::One(connection), &shown::pong(&word)),
+    }
+    Ok(Vec::new())
+}
+
+/// Shows a call, and lets it fail if it is to.
+fn perform(name: Failing, call: &Shown) -> Result<(), Fault> {
+    let failure = failure::due(name);
+    shown::push(call, failure.as_ref());
+    failure.map(Failure::fault).map_or(Ok(()), Err)
+}
+
+/// The id of a new message.
+fn next() -> String {
+    let count = memory::load::<u64>(SENT) + 1;
+    memory::keep(SENT, &count);
+    format!("b{count}")
+}
