@@ -267,7 +267,7 @@ impl Admission {
                 let left = access.approvers.as_ref();
                 Change::Set(
                     Setting::Approvers,
-                    left.map(|list| list.iter().map(|id| id.to_string()).collect::<Vec<_>>().into()),
+                    left.map(|list| list.iter().map(ToString::to_string).collect::<Vec<_>>().into()),
                 )
             }
         };

@@ -1,6 +1,5 @@
 use std::fmt::Write as _;
 
-use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
@@ -125,7 +124,7 @@ impl Access {
         claude::at_terminal()?;
         let root = StateRoot::find()?;
         let name = Survey::named(&root, &self.channel)?;
-        let kept = survey::open(&name, root.channel(&name)?)?;
+        let kept = survey::open(&name, &root.channel(&name)?)?;
         let text = act(&kept, self.action.unwrap_or(Action::Status))?;
         Ok(output::print(&text)?)
     }
@@ -186,7 +185,8 @@ fn act(kept: &Kept, action: Action) -> anyhow::Result<String> {
             format!("The group {chat} is heard no more.\n")
         }
         Action::Set { key, value } => {
-            let value = interpret(key, &value).with_context(|| format!("\"{key}\" cannot be set"))?;
+            let value = interpret(key, &value)
+                .map_err(|problem| anyhow::anyhow!("\"{key}\" cannot be set: {problem}"))?;
             change(Change::Set(key, value))?;
             format!("{key} is set.\n")
         }
@@ -216,15 +216,15 @@ fn identifier(id: &str) -> anyhow::Result<&str> {
 }
 
 /// What a person has typed, as the file has it. None takes the key out.
-fn interpret(key: Setting, text: &str) -> anyhow::Result<Option<Value>> {
+fn interpret(key: Setting, text: &str) -> Result<Option<Value>, &'static str> {
     if text.is_empty() {
         return Ok(None);
     }
     Ok(Some(match key {
         Setting::AckReaction | Setting::ReplyToMode | Setting::ChunkMode => text.into(),
-        Setting::TextChunkLimit => text.parse::<u32>().context("it must be a whole number")?.into(),
+        Setting::TextChunkLimit => text.parse::<u32>().map_err(|_| "it must be a whole number")?.into(),
         Setting::MentionPatterns | Setting::Approvers if text.starts_with('[') => {
-            serde_json::from_str(text).context("it must be a list of texts in quotes")?
+            serde_json::from_str(text).map_err(|_| "it must be a list of texts in quotes")?
         }
         Setting::MentionPatterns => vec![text].into(),
         Setting::Approvers => text.split(',').map(str::trim).collect::<Vec<_>>().into(),

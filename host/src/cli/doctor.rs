@@ -1,6 +1,7 @@
 //! `tidegate doctor`: what a support thread would ask for, each with a cure.
 
 use std::{
+    fmt::Write as _,
     fs,
     io::{BufRead as _, BufReader},
     os::unix::fs::PermissionsExt as _,
@@ -196,16 +197,13 @@ async fn one(
 /// Would the session around this terminal take messages?
 fn session(name: &str, policy: &Policy) -> Finding {
     let client = claude::claude_code();
-    match &client {
-        Ok(None) => {
-            return notice(
-                "this terminal belongs to no Claude Code session, so whether yours takes messages cannot be seen from here",
-                format!(
-                    "a session takes them if it was started with --dangerously-load-development-channels server:{name}"
-                ),
-            );
-        }
-        Ok(Some(_)) | Err(_) => {}
+    if let Ok(None) = &client {
+        return notice(
+            "this terminal belongs to no Claude Code session, so whether yours takes messages cannot be seen from here",
+            format!(
+                "a session takes them if it was started with --dangerously-load-development-channels server:{name}"
+            ),
+        );
     }
     let arguments = client.as_ref().map(|client| client.as_ref().map(|client| client.arguments.as_slice()));
     match claude::judge(OptIn::Auto, arguments, name, policy) {
@@ -315,10 +313,13 @@ async fn accepted(channel: &Channel) -> Finding {
     }
 }
 
+/// What others may do with a file, of its mode.
+const PRIVATE: u32 = 0o077;
+
 /// May others read it?
 fn private(path: &Path) -> Finding {
     match fs::metadata(path) {
-        Ok(metadata) if metadata.permissions().mode() & 0o077 == 0 => {
+        Ok(metadata) if metadata.permissions().mode() & PRIVATE == 0 => {
             good(format!("{} is readable by you alone", path.display()))
         }
         Ok(metadata) => bad(
@@ -392,7 +393,7 @@ fn show(checks: &[Check], paint: Paint) -> String {
         if last != Some(&check.channel) {
             let title = check.channel.as_deref().map_or("tidegate", |name| name);
             let gap = if last.is_some() { "\n" } else { "" };
-            text.push_str(&format!("{gap}{}\n", paint.bold(title)));
+            let _ = writeln!(text, "{gap}{}", paint.bold(title));
             last = Some(&check.channel);
         }
         let mark = match check.state {
@@ -400,13 +401,9 @@ fn show(checks: &[Check], paint: Paint) -> String {
             State::Notice => paint.yellow("•"),
             State::Bad => paint.red("✗"),
         };
-        text.push_str(&format!("  {mark} {:<12} {}\n", check.what, output::harmless(&check.found)));
+        let _ = writeln!(text, "  {mark} {:<12} {}", check.what, output::harmless(&check.found));
         if let Some(cure) = &check.cure {
-            text.push_str(&format!(
-                "    {:<12} {}\n",
-                "",
-                paint.dim(&format!("→ {}", output::harmless(cure)))
-            ));
+            let _ = writeln!(text, "    {:<12} {}", "", paint.dim(&format!("→ {}", output::harmless(cure))));
         }
     }
     text

@@ -39,7 +39,7 @@ impl Survey {
         let owner = Self::owner(&folder);
         let path = folder.join("journal.db");
         let seen = path.is_file() || folder.join("access.json").exists();
-        let kept = if seen { Some(open(&name, folder.clone())?) } else { None };
+        let kept = if seen { Some(open(&name, &folder)?) } else { None };
         Ok(Self { name, folder, owner, kept })
     }
 
@@ -75,8 +75,8 @@ impl Survey {
 }
 
 /// Opens what a channel keeps; makes it where it is missing.
-pub(super) fn open(name: &ChannelName, folder: PathBuf) -> anyhow::Result<Kept> {
+pub(super) fn open(name: &ChannelName, folder: &Path) -> anyhow::Result<Kept> {
     let journal = Journal::open(&folder.join("journal.db"))?;
-    let admission = launch::admission(&folder, &journal, builtin::find(name), None);
+    let admission = launch::admission(folder, &journal, builtin::find(name), None);
     Ok(Kept { journal, admission })
 }

@@ -380,7 +380,9 @@ impl At<'_> {
             None => return Ok(std::collections::BTreeMap::new()),
             Some(Value::Object(groups)) => groups,
             Some(other) => {
-                return Err(self.wrong("groups", format!("must be an object in braces, not {}", brief(other))));
+                return Err(
+                    self.wrong("groups", format!("must be an object in braces, not {}", brief(other)))
+                );
             }
         };
         let group = |(id, rules): (&String, &Value)| {

@@ -13,6 +13,9 @@ use crate::{
     text,
 };
 
+/// The most further attributes of a message.
+const EXTRA: usize = 32;
+
 /// The files that a call was given, and the inbox where they are.
 #[derive(Clone, Copy)]
 pub(super) struct Given<'a> {
@@ -72,7 +75,12 @@ pub(super) fn message(message: wire::Message, given: Given<'_>) -> Message {
                 saved: attachment.local.and_then(|handle| given.path(handle)),
             })
             .collect(),
-        extra: message.extra,
+        extra: message
+            .extra
+            .into_iter()
+            .take(EXTRA)
+            .map(|(key, value)| (key, text::value(&value).into_owned()))
+            .collect(),
     }
 }
 

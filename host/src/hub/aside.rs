@@ -60,7 +60,7 @@ impl Aside {
     }
 
     /// What a dropped event leads to all the same: whoever presses a button waits for an answer.
-    pub(super) fn refused(event: EventId, what: Happening, reason: Reason) -> Option<Self> {
+    pub(super) fn refused(event: EventId, what: &Happening, reason: Reason) -> Option<Self> {
         let told = matches!(what, Happening::Press(_)) && matches!(reason, Reason::Approver | Reason::Button);
         told.then_some(Self::Unauthorized { press: event })
     }
@@ -168,7 +168,7 @@ impl Channel {
                 let result = self.guest.acknowledge(press, Some("Not authorized.".to_owned())).await;
                 self.finish("answering a press", result);
             }
-            Aside::Move(from, to) => self.move_group(from, to),
+            Aside::Move(from, to) => self.move_group(&from, &to),
             Aside::Exceeded(sender) => {
                 let text = format!(
                     "{} ({}) writes too much: what they write is left out and counted until a minute has passed.",
@@ -192,8 +192,8 @@ impl Channel {
         }
     }
 
-    fn move_group(&self, from: ChatId, to: ChatId) {
-        let heard = self.admission.rules().is_ok_and(|rules| rules.access.groups.contains_key(&from));
+    fn move_group(&self, from: &ChatId, to: &ChatId) {
+        let heard = self.admission.rules().is_ok_and(|rules| rules.access.groups.contains_key(from));
         if !heard {
             return;
         }

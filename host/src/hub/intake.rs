@@ -104,7 +104,7 @@ impl Intake<'_> {
             (Decision::Move, Happening::Moved { from, to }) => self.asides.push(Aside::Move(from, to)),
             (Decision::Drop(reason), what) => {
                 channel.refuse(&what, reason, now);
-                self.asides.extend(Aside::refused(event.id, what, reason));
+                self.asides.extend(Aside::refused(event.id, &what, reason));
             }
             // The gate answers each kind of event with what belongs to it.
             (decision, _) => tracing::error!("{}: {decision:?} makes no sense here", channel.name()),

@@ -64,8 +64,8 @@ impl Channel {
 
     fn prompt(&self, code: &Code) -> String {
         format!(
-            "Your pairing code is `{code}`. Tell it to whoever runs this session: they confirm it in the session or with \
-             `tidegate access {} pair {code}`. It holds for one hour; until then your messages go nowhere.",
+            "Your pairing code is `{code}`. Tell it to whoever runs this session; they confirm it there or by \
+             `tidegate access {} pair {code}`. It holds for an hour. Until then your messages go nowhere.",
             self.name()
         )
     }

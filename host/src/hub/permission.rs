@@ -50,7 +50,7 @@ struct Prompt {
 
 impl Hub {
     /// Passes on a session's question to whoever may decide.
-    pub fn ask(&self, request: Request, inbox: Arc<dyn Inbox>) {
+    pub fn ask(&self, request: &Request, inbox: Arc<dyn Inbox>) {
         let channels: Vec<_> = self
             .channels()
             .iter()
@@ -65,7 +65,7 @@ impl Hub {
         }
         let relay = Arc::clone(&self.relay);
         let id = request.id.clone();
-        if !relay.open(&request, inbox, channels.iter().map(|channel| channel.name().clone()).collect()) {
+        if !relay.open(request, inbox, channels.iter().map(|channel| channel.name().clone()).collect()) {
             return;
         }
         for channel in channels {
@@ -85,9 +85,8 @@ impl Relay {
         let board = self.lock();
         match board.open.get(id) {
             Some(open) if open.channels.contains(channel) => Standing::Open,
-            Some(_) => Standing::Unknown,
             None if board.settled.iter().any(|(settled, _)| settled == id) => Standing::Settled,
-            None => Standing::Unknown,
+            Some(_) | None => Standing::Unknown,
         }
     }
 

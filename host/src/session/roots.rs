@@ -23,7 +23,7 @@ impl Roots {
         if let Some(folders) = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone() {
             return folders;
         }
-        if !peer.peer_info().is_some_and(|client| client.capabilities.roots.is_some()) {
+        if peer.peer_info().is_none_or(|client| client.capabilities.roots.is_none()) {
             return Vec::new();
         }
         let listed = tokio::time::timeout(PATIENCE, peer.list_roots()).await;

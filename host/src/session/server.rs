@@ -88,7 +88,7 @@ impl ServerHandler for Server {
             return tracing::debug!("passed over {:?}", notification.method);
         }
         match serde_json::from_value::<Request>(notification.params.unwrap_or_default()) {
-            Ok(request) => self.hub.ask(request, self.inbox()),
+            Ok(request) => self.hub.ask(&request, self.inbox()),
             Err(error) => tracing::warn!("a permission request cannot be passed on: {error}"),
         }
     }

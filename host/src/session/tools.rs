@@ -170,8 +170,15 @@ async fn edit(hub: &Hub, arguments: &Arguments) -> Result<String, Refused> {
 async fn download(hub: &Hub, arguments: &Arguments) -> Result<String, Refused> {
     arguments.only(&["chat_id", "message_id", "file_id"])?;
     let (channel, chat) = target(hub, arguments.text("chat_id")?)?;
-    let message = MessageId::new(arguments.optional("message_id")?.unwrap_or_default());
-    let paths = channel.fetch(chat, message, arguments.optional("file_id")?.map(str::to_owned)).await?;
+    let (message, file) = (arguments.optional("message_id")?, arguments.optional("file_id")?);
+    if message.is_none() && file.is_none() {
+        return Err(Refused("say which: give \"message_id\" or \"file_id\"".to_owned()));
+    }
+    let message = MessageId::new(message.unwrap_or_default());
+    let paths = channel.fetch(chat, message, file.map(str::to_owned)).await?;
+    if paths.is_empty() {
+        return Ok("(no files)".to_owned());
+    }
     Ok(paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join("\n"))
 }
 

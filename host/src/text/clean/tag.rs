@@ -97,7 +97,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_clean_has_no_tag_and_stays_clean(
-            text in r#"([<＜/ \n\u{200b}]|c|C|channel|CHANNEL|ｃhannel|h|annel|x|é){0,20}"#
+            text in r"([<＜/ \n\u{200b}]|c|C|channel|CHANNEL|ｃhannel|h|annel|x|é){0,20}"
         ) {
             let clean = content(&text);
             let bare: String = clean

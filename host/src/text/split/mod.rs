@@ -204,10 +204,7 @@ fn word(window: &str) -> Option<usize> {
 /// Behind the spaces of this line and behind blank lines; the indent of the next line stays.
 fn skip(text: &str) -> &str {
     let line = text.trim_start_matches([' ', '\t']);
-    let mut rest = match line.strip_prefix("\r\n").or_else(|| line.strip_prefix('\n')) {
-        Some(rest) => rest,
-        None => return line,
-    };
+    let Some(mut rest) = line.strip_prefix("\r\n").or_else(|| line.strip_prefix('\n')) else { return line };
     while let Some((blank, next)) = rest.split_once('\n')
         && blank.trim().is_empty()
     {
