@@ -1,1 +1,134 @@
+use std::{fs, os::unix::fs::PermissionsExt as _, thread};
 
+use super::*;
+use crate::event::{MessageId, Sender};
+
+/// Two processes' views of one channel.
+fn both() -> (tempfile::TempDir, Admission, Admission) {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || {
+        let journal = Journal::open(&folder.path().join("journal.db")).unwrap();
+        Admission::new(folder.path(), journal, Document::default(), None)
+    };
+    let (one, other) = (open(), open());
+    (folder, one, other)
+}
+
+fn message(sender: &str, chat: &str) -> Message {
+    Message {
+        id: MessageId::new("m"),
+        chat: Chat { id: ChatId::new(chat), kind: ChatKind::Direct, group: None, thread: None, title: None },
+        sender: Sender { id: SenderId::new(sender), name: sender.into(), is_bot: false },
+        text: "hello".into(),
+        sent_at: 0,
+        addressed: true,
+        edited: false,
+        reply_to: None,
+        attachments: Vec::new(),
+        extra: Vec::new(),
+    }
+}
+
+fn decided(admission: &Admission, sender: &str) -> Decision {
+    let what = Happening::Message(message(sender, sender));
+    admission.decide(&what, Origin::Trusted, &|_| Standing::Unknown, 1).unwrap()
+}
+
+fn allow(admission: &Admission, sender: &str) {
+    admission.change(Change::Allow(SenderId::new(sender))).unwrap();
+}
+
+#[test]
+fn what_a_person_changes_in_one_process_holds_in_the_other() {
+    let (folder, one, other) = both();
+    assert_eq!(decided(&other, "ada"), Decision::Pair(pairing::Step::New));
+    allow(&one, "ada");
+    assert_eq!(decided(&other, "ada"), Decision::Deliver);
+    let mode = fs::metadata(folder.path().join("access.json")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    one.change(Change::Remove(SenderId::new("ada"))).unwrap();
+    assert_ne!(decided(&other, "ada"), Decision::Deliver);
+}
+
+#[test]
+fn another_hand_lets_nobody_in_and_anybody_out() {
+    let (folder, one, other) = both();
+    allow(&one, "ada");
+    allow(&one, "bob");
+    let path = folder.path().join("access.json");
+    fs::write(&path, r#"{"allowFrom": ["ada", "eve"], "dmPolicy": "pairing"}"#).unwrap();
+    assert_eq!(decided(&other, "ada"), Decision::Deliver);
+    assert_ne!(decided(&other, "bob"), Decision::Deliver);
+    assert_ne!(decided(&other, "eve"), Decision::Deliver);
+    assert_eq!(other.rules().unwrap().withheld, [Widening::Sender(SenderId::new("eve"))]);
+    // What is out stays out, though it was approved once.
+    fs::write(&path, r#"{"allowFrom": ["ada", "bob", "eve"]}"#).unwrap();
+    assert_ne!(decided(&other, "bob"), Decision::Deliver);
+    // A person's change approves nothing beside itself.
+    allow(&one, "carl");
+    assert_eq!(decided(&other, "carl"), Decision::Deliver);
+    assert_ne!(decided(&other, "eve"), Decision::Deliver);
+    assert_eq!(one.reject().unwrap().len(), 2);
+    assert!(!fs::read_to_string(&path).unwrap().contains("eve"));
+    fs::write(&path, r#"{"allowFrom": ["eve"]}"#).unwrap();
+    assert_ne!(decided(&other, "eve"), Decision::Deliver);
+    assert_eq!(one.accept().unwrap().len(), 1);
+    assert_eq!(decided(&other, "eve"), Decision::Deliver);
+    assert!(one.accept().unwrap().is_empty());
+}
+
+#[test]
+fn a_file_that_makes_no_sense_shuts_the_channel_and_stays_as_it_is() {
+    let (folder, one, other) = both();
+    allow(&one, "ada");
+    let path = folder.path().join("access.json");
+    for broken in ["{", "{\"allowFrom\": 1}", "\u{0}"] {
+        fs::write(&path, broken).unwrap();
+        assert!(other.rules().is_err() && other.welcome(&ChatId::new("ada")).is_err());
+        assert!(one.change(Change::Allow(SenderId::new("eve"))).is_err());
+        assert!(one.accept().is_err() && one.reject().is_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), broken);
+    }
+    fs::write(&path, r#"{"allowFrom": ["ada"]}"#).unwrap();
+    assert_eq!(decided(&other, "ada"), Decision::Deliver);
+}
+
+#[test]
+fn a_code_works_once_however_many_try_it() {
+    let (_folder, one, other) = both();
+    let pending = one.begin_pairing(&message("ada", "chat-ada"), 1).unwrap();
+    let code = one.set_code(pending, 1).unwrap().to_string();
+    let paired: Vec<bool> = thread::scope(|scope| {
+        let tries: Vec<_> =
+            [&one, &other, &one, &other].map(|admission| scope.spawn(|| admission.pair(&code, 2).is_ok())).into();
+        tries.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    assert_eq!(paired.iter().filter(|paired| **paired).count(), 1);
+    assert_eq!(decided(&one, "ada"), Decision::Deliver);
+}
+
+#[test]
+fn a_code_is_good_for_an_hour_and_a_denied_one_for_nothing() {
+    let (_folder, one, _) = both();
+    let hour = u64::try_from(pairing::LIFETIME.as_millis()).unwrap();
+    let pending = one.begin_pairing(&message("ada", "ada"), 1).unwrap();
+    let code = one.set_code(pending, 1).unwrap().to_string();
+    assert!(matches!(one.pair(&code, 1 + hour), Err(Unapproved::Wrong { left: 4 })));
+    assert!(one.deny("ada", 2).unwrap().is_some());
+    assert!(matches!(one.pair(&code, 3), Err(Unapproved::Wrong { left: 3 })));
+    assert_eq!(decided(&one, "ada"), Decision::Drop(Reason::Denied));
+}
+
+#[test]
+fn answers_go_to_chats_that_are_known_by_who_writes_there() {
+    let (_folder, one, other) = both();
+    allow(&one, "ada");
+    let chat = ChatId::new("chat-7");
+    assert!(other.welcome(&chat).is_err());
+    one.remember(&message("ada", "chat-7"), 1).unwrap();
+    one.journal.clone().commit().unwrap();
+    assert!(other.welcome(&chat).is_ok() && other.welcome(&ChatId::new("ada")).is_ok());
+    assert_eq!(other.approvers().unwrap(), [(SenderId::new("ada"), chat.clone())]);
+    one.change(Change::Remove(SenderId::new("ada"))).unwrap();
+    assert!(other.welcome(&chat).is_err());
+}
