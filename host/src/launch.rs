@@ -234,7 +234,7 @@ impl Launcher {
         };
         let surroundings = Surroundings {
             journal: Journal::open(&folder.join("journal.db"))?,
-            files: Files::open(self.root.path(), &folder, &settings.send_from).map_err(failed)?,
+            files: Files::open(&folder, &self.root.all(&name), &settings.send_from).map_err(failed)?,
             page: Page::new()?,
             secrets: Secrets::read(credentials, &folder.join(".env")).map_err(failed)?,
             settings: settings.values,

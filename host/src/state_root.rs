@@ -35,6 +35,9 @@ pub enum Error {
     },
 }
 
+/// What the official plugins take a folder of their own from.
+const ELSEWHERE: [&str; 2] = ["TELEGRAM_STATE_DIR", "DISCORD_STATE_DIR"];
+
 impl StateRoot {
     /// `$TIDEGATE_HOME`, else `$CLAUDE_CONFIG_DIR/channels`, else `~/.claude/channels`. Made where it is missing.
     pub fn find() -> Result<Self, Error> {
@@ -70,6 +73,13 @@ impl StateRoot {
             let customary = variable("HOME").map(|home| home.join(".claude/channels").join(&**name));
             customary.filter(|customary| !own.exists() && customary.is_dir()).unwrap_or(own)
         })
+    }
+
+    /// Every folder that may hold a channel's secrets, wherever it is.
+    pub fn all(&self, name: &ChannelName) -> Vec<PathBuf> {
+        let customary = variable("HOME").map(|home| home.join(".claude/channels"));
+        let elsewhere = ELSEWHERE.into_iter().filter_map(variable);
+        [self.0.clone(), self.folder(name)].into_iter().chain(customary).chain(elsewhere).collect()
     }
 
     /// A channel's folder, made where it is missing.

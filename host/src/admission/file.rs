@@ -5,14 +5,22 @@ use std::{
     io::{self, Read as _, Write as _},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::{
+    fs::{FlockOperation, Mode, OFlags, flock},
+    io::Errno,
+};
 
 use crate::gate::document::{Document, Invalid};
 
 /// The largest file that is read, in bytes.
 const SIZE: u64 = 4 << 20;
+
+/// How often, and how far apart, the lock is tried: a change takes some milliseconds.
+const TRIES: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Where it is.
 #[derive(Debug)]
@@ -79,7 +87,7 @@ impl AccessFile {
         }
     }
 
-    /// Waits until no other process is at it.
+    /// Waits a little until no other process is at it. Whoever holds it for longer must not hold up everything here.
     pub(super) fn lock(&self) -> Result<Guard, Broken> {
         let open = || {
             let file = OpenOptions::new()
@@ -89,19 +97,30 @@ impl AccessFile {
                 .truncate(false)
                 .mode(0o600)
                 .open(&self.lock)?;
-            flock(&file, FlockOperation::LockExclusive)?;
-            Ok(Guard { _file: file })
+            for _ in 0..TRIES {
+                match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                    Err(Errno::WOULDBLOCK) => std::thread::sleep(PAUSE),
+                    Err(errno) => return Err(errno.into()),
+                    Ok(()) => return Ok(Guard { _file: file }),
+                }
+            }
+            Err(io::Error::other("another process is at it"))
         };
         open().map_err(|source| Broken::Io { path: self.lock.clone(), what: "locked", source })
     }
 
     /// None where there is no file.
     pub(super) fn read(&self) -> Result<Option<Document>, Broken> {
-        let file = match File::open(&self.path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(self.io("read", source)),
+        // A pipe in its place must not make the host wait.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+        let file = match rustix::fs::open(&self.path, flags, Mode::empty()) {
+            Ok(file) => File::from(file),
+            Err(Errno::NOENT) => return Ok(None),
+            Err(errno) => return Err(self.io("read", errno.into())),
         };
+        if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+            return Err(self.io("read", io::Error::other("it is no regular file")));
+        }
         let mut text = String::new();
         file.take(SIZE + 1).read_to_string(&mut text).map_err(|source| self.io("read", source))?;
         if text.len() as u64 > SIZE {

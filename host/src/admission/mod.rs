@@ -18,7 +18,7 @@ use self::{file::AccessFile, tally::Tally};
 use crate::{
     event::{Chat, ChatId, ChatKind, Happening, Message, SenderId},
     gate::{
-        self, Access, Decision, DmPolicy, Origin, Reason, Situation,
+        self, Access, Decision, DmPolicy, Members, Origin, Reason, Situation,
         access::Widening,
         document::{Change, Document, Invalid, Manners, Setting},
         may_be_read,
@@ -57,7 +57,9 @@ pub struct Rules {
     pub access: Access,
     /// How is answered.
     pub manners: Manners,
-    /// In what the file would let in more.
+    /// What the file says.
+    pub wanted: Access,
+    /// In what that would let in more.
     pub withheld: Vec<Widening>,
 }
 
@@ -84,6 +86,9 @@ pub enum Error {
     /// There are no random bytes.
     #[error("the system has no random bytes: {0}")]
     Random(#[from] getrandom::Error),
+    /// What was approved is not what is there.
+    #[error("access.json was changed again in the meantime: look at it anew before you approve it")]
+    ChangedMeanwhile,
 }
 
 /// Why a code lets nobody in.
@@ -163,11 +168,14 @@ impl Admission {
         {
             return rules.clone();
         }
-        let rules = self.read().map(|(rules, _)| rules).map_err(|error| Shut(error.to_string()));
+        let read = self.read().map(|(rules, _)| rules);
+        // What the file says holds until it changes. What stood in the way of reading it may pass by itself.
+        let lasting = matches!(&read, Ok(_) | Err(Error::File(Broken::Invalid { .. })));
+        let rules = read.map_err(|error| Shut(error.to_string()));
         if let Err(shut) = &rules {
             tracing::error!("{shut}");
         }
-        state.read = Some((fingerprint, rules.clone()));
+        state.read = lasting.then(|| (fingerprint, rules.clone()));
         rules
     }
 
@@ -203,7 +211,8 @@ impl Admission {
                 self.path().display()
             );
         }
-        Ok((Arc::new(Rules { access, manners: document.manners.clone(), withheld }), document))
+        let (wanted, manners) = (document.access.clone(), document.manners.clone());
+        Ok((Arc::new(Rules { access, manners, wanted, withheld }), document))
     }
 
     fn approve(&self, access: &Access) -> Result<(), journal::Error> {
@@ -231,10 +240,13 @@ impl Admission {
         Ok(())
     }
 
-    /// Approves what another hand has widened. The answer is what that was.
-    pub fn accept(&self) -> Result<Vec<Widening>, Error> {
+    /// Approves what another hand has widened, as it was shown to the person who does. The answer is what that was.
+    pub fn accept(&self, shown: &Access) -> Result<Vec<Widening>, Error> {
         let guard = self.file.lock()?;
         let (rules, document) = self.read_locked()?;
+        if rules.wanted != *shown {
+            return Err(Error::ChangedMeanwhile);
+        }
         if !rules.withheld.is_empty() {
             self.approve(&document.access)?;
             // Written anew, so that every process notices.
@@ -252,7 +264,7 @@ impl Admission {
         let undo = |widening: &Widening| match widening {
             Widening::Policy(_) => Change::Policy(access.dm_policy),
             Widening::Sender(sender) => Change::Remove(sender.clone()),
-            Widening::Group(chat) | Widening::Members(chat) | Widening::Unaddressed(chat) => {
+            Widening::Group(chat, _) | Widening::Members(chat, _) | Widening::Unaddressed(chat) => {
                 match access.groups.get(chat) {
                     Some(group) => Change::Group(chat.clone(), group.clone()),
                     None => Change::RemoveGroup(chat.clone()),
@@ -263,7 +275,7 @@ impl Admission {
                     access.mention_patterns.iter().map(gate::access::Pattern::source).collect();
                 Change::Set(Setting::MentionPatterns, Some(left.into()))
             }
-            Widening::Approvers => {
+            Widening::Approvers(_) => {
                 let left = access.approvers.as_ref();
                 Change::Set(
                     Setting::Approvers,
@@ -278,16 +290,15 @@ impl Admission {
     /// What becomes of an event. A pure rule decides; this brings it what it needs.
     pub fn decide(
         &self,
+        access: &Access,
         what: &Happening,
         origin: Origin,
         requests: &dyn Fn(&RequestId) -> Standing,
         now: u64,
-    ) -> Result<Decision, Error> {
+    ) -> Result<Decision, journal::Error> {
         if !is_proper(what) {
             return Ok(Decision::Drop(Reason::Malformed));
         }
-        let rules = self.rules()?;
-        let access = &rules.access;
         let stranger = matches!(what, Happening::Message(message)
             if message.chat.kind == ChatKind::Direct && !access.allow_from.contains(&message.sender.id));
         let pending = if stranger && access.dm_policy == DmPolicy::Pairing {
@@ -299,20 +310,15 @@ impl Admission {
     }
 
     /// Has this sender said too much in the last minute?
-    pub fn rate(&self, message: &Message, now: u64) -> Result<Rate, Shut> {
+    pub fn rate(&self, access: &Access, message: &Message, now: u64) -> Rate {
+        let Chat { id, kind, group, .. } = &message.chat;
+        let open = || access.group(id, group.as_ref()).is_some_and(|group| group.members == Members::Any);
         let most = match self.rate {
-            Some(0) => return Ok(Rate::Within),
             Some(most) => most,
-            None if message.chat.kind == ChatKind::Direct => return Ok(Rate::Within),
-            None => {
-                let rules = self.rules()?;
-                match rules.access.group(&message.chat.id, message.chat.group.as_ref()) {
-                    Some(group) if group.members == gate::Members::Any => rate::OPEN_GROUP,
-                    _ => return Ok(Rate::Within),
-                }
-            }
+            None if *kind == ChatKind::Group && open() => rate::OPEN_GROUP,
+            None => 0,
         };
-        Ok(self.lock().rates.count(&message.sender.id, most, now))
+        if most == 0 { Rate::Within } else { self.lock().rates.count(&message.sender.id, most, now) }
     }
 
     /// Remembers, within the journal's open transaction, what will be needed to answer a delivered message.
@@ -352,7 +358,7 @@ impl Admission {
 
     /// May the session read what this message says?
     pub fn may_be_read(&self, message: &Message) -> Result<bool, Shut> {
-        Ok(may_be_read(&self.rules()?.access, &message.chat, &message.sender))
+        Ok(is_proper_message(message) && may_be_read(&self.rules()?.access, &message.chat, &message.sender))
     }
 
     /// Did a delivered message of this chat have such a file?
@@ -379,7 +385,8 @@ impl Admission {
         access.approvers().map(chat).collect()
     }
 
-    /// Notes that a stranger is told a code. It cannot be confirmed before [`Admission::set_code`].
+    /// Notes, within the journal's open transaction, that a stranger is told a code. It cannot be confirmed before
+    /// [`Admission::set_code`].
     pub fn begin_pairing(&self, message: &Message, now: u64) -> Result<Pending, journal::Error> {
         let lifetime = u64::try_from(pairing::LIFETIME.as_millis()).unwrap_or(u64::MAX);
         let pending = Pending {
@@ -392,27 +399,33 @@ impl Admission {
             answers: 1,
             denied: false,
         };
-        self.journal.put_pairing(&pending, now)?;
+        self.journal.begin_pairing(&pending, now)?;
         Ok(pending)
     }
 
-    /// Makes a code for a stranger. Takes some 100 ms of computing.
-    pub fn set_code(&self, mut pending: Pending, now: u64) -> Result<Code, Error> {
+    /// Makes a code for a stranger; None if they wait no more. Takes some 100 ms of computing.
+    pub fn set_code(&self, sender: &SenderId) -> Result<Option<Code>, Error> {
         let code = Code::generate()?;
-        pending.hash = Some(code.hash()?);
-        self.journal.put_pairing(&pending, now)?;
-        Ok(code)
+        let set = self.journal.set_code(sender, &code.hash()?)?;
+        Ok(set.then_some(code))
     }
 
-    /// Counts one more answer to a stranger; None if their code is gone.
+    /// Lets go of a stranger who could not be told their code.
+    pub fn abandon(&self, sender: &SenderId) -> Result<(), journal::Error> {
+        self.journal.remove_pairing(sender).map(drop)
+    }
+
+    /// Lets go of all whose codes were never made, because whoever should have made them has ended.
+    pub fn abandon_unfinished(&self) -> Result<(), journal::Error> {
+        self.journal.remove_unfinished_pairings()
+    }
+
+    /// Counts, within the journal's open transaction, one more answer to a stranger. None if there is nothing to remind
+    /// them of: their code is gone, or still on its way.
     pub fn count_answer(&self, sender: &SenderId, now: u64) -> Result<Option<Pending>, journal::Error> {
-        let Some(mut pending) =
-            self.journal.pairings(now)?.into_iter().find(|pending| pending.sender == *sender)
-        else {
-            return Ok(None);
-        };
-        pending.answers += 1;
-        self.journal.put_pairing(&pending, now)?;
+        let pending = self.journal.pairings(now)?.into_iter().find(|pending| pending.sender == *sender);
+        let Some(pending) = pending.filter(|pending| pending.hash.is_some()) else { return Ok(None) };
+        self.journal.count_answer(sender)?;
         Ok(Some(pending))
     }
 
@@ -429,41 +442,49 @@ impl Admission {
     /// Lets in the stranger who was told this code. Only a person's way may lead here. Takes some 100 ms of computing
     /// for each code that waits.
     pub fn pair(&self, code: &str, now: u64) -> Result<Pending, Unapproved> {
-        if let Some(rest) = self.journal.tries()?.locked(now) {
-            return Err(Unapproved::Locked(rest));
-        }
-        let Some(pending) = self.find(code, now)? else {
-            let tries = self.journal.tries()?.after_wrong(now);
-            self.journal.set_tries(tries)?;
-            return Err(match tries.locked(now) {
-                Some(rest) => Unapproved::Locked(rest),
-                None => Unapproved::Wrong { left: pairing::TRIES - tries.wrong },
-            });
+        let tries = self.spend_try(now)?;
+        let wrong = || match tries.locked(now) {
+            Some(rest) => Unapproved::Locked(rest),
+            None => Unapproved::Wrong { left: pairing::TRIES - tries.wrong },
         };
+        let pending = self.find(code, now)?.ok_or_else(wrong)?;
         // Whoever takes it out has used it: two at once cannot both.
         if !self.journal.remove_pairing(&pending.sender)? {
-            return Err(Unapproved::Wrong { left: pairing::TRIES });
+            return Err(wrong());
         }
         if let Err(error) = self.change(Change::Allow(pending.sender.clone())) {
             self.journal.put_pairing(&pending, now)?;
             return Err(error.into());
         }
+        if *pending.chat != *pending.sender {
+            self.journal.add_contact(&pending.chat, &Contact::Direct(pending.sender.clone()))?;
+        }
         self.journal.set_tries(pairing::Tries::default())?;
         Ok(pending)
     }
 
-    /// Turns down the stranger who was told this code, or who has this id. False if there is none.
+    /// Turns down the stranger who was told this code, or who has this id. None if there is none.
     pub fn deny(&self, code_or_sender: &str, now: u64) -> Result<Option<Pending>, Unapproved> {
-        let pending =
-            self.journal.pairings(now)?.into_iter().find(|pending| *pending.sender == *code_or_sender);
-        let pending = match pending {
-            Some(pending) => Some(pending),
-            None => self.find(code_or_sender, now)?,
+        let mut waiting = self.journal.pairings(now)?;
+        let named = waiting.iter().position(|pending| *pending.sender == *code_or_sender);
+        let pending = if let Some(index) = named {
+            Some(waiting.swap_remove(index))
+        } else {
+            self.spend_try(now)?;
+            self.find(code_or_sender, now)?
         };
         let Some(mut pending) = pending else { return Ok(None) };
         pending.denied = true;
         self.journal.put_pairing(&pending, now)?;
         Ok(Some(pending))
+    }
+
+    /// Counts a try as wrong before it is made: however many are made at once, there are no more than five.
+    fn spend_try(&self, now: u64) -> Result<pairing::Tries, Unapproved> {
+        match self.journal.spend_try(now)? {
+            Ok(tries) => Ok(tries),
+            Err(rest) => Err(Unapproved::Locked(rest)),
+        }
     }
 
     fn find(&self, code: &str, now: u64) -> Result<Option<Pending>, journal::Error> {
@@ -485,7 +506,8 @@ impl Admission {
         if !refusals.is_empty()
             && let Err(error) = self.journal.add_refusals(&refusals)
         {
-            tracing::warn!("what was turned away could not be counted: {error}");
+            tracing::warn!("what was turned away could not be counted yet: {error}");
+            self.tally.lock().unwrap_or_else(PoisonError::into_inner).put_back(refusals);
         }
     }
 
@@ -501,23 +523,29 @@ impl Admission {
 
 /// Are the ids that the guest gave ones that can be told to a session and handed back?
 fn is_proper(what: &Happening) -> bool {
-    let chat = |chat: &Chat| {
-        text::is_identifier(&chat.id)
-            && chat.group.as_deref().is_none_or(text::is_identifier)
-            && chat.thread.as_deref().is_none_or(text::is_identifier)
-    };
     match what {
-        Happening::Message(message) => {
-            chat(&message.chat)
-                && text::is_identifier(&message.sender.id)
-                && text::is_identifier(&message.id)
-                && message.reply_to.as_deref().is_none_or(text::is_identifier)
-        }
+        Happening::Message(message) => is_proper_message(message),
         Happening::Press(press) => {
-            chat(&press.chat) && text::is_identifier(&press.sender.id) && text::is_identifier(&press.message)
+            is_proper_chat(&press.chat)
+                && text::is_identifier(&press.sender.id)
+                && text::is_identifier(&press.message)
         }
         Happening::Moved { from, to } => text::is_identifier(from) && text::is_identifier(to),
     }
+}
+
+fn is_proper_message(message: &Message) -> bool {
+    is_proper_chat(&message.chat)
+        && text::is_identifier(&message.sender.id)
+        && text::is_identifier(&message.id)
+        && message.reply_to.as_deref().is_none_or(text::is_identifier)
+        && message.attachments.iter().all(|attachment| text::is_identifier(&attachment.id))
+}
+
+fn is_proper_chat(chat: &Chat) -> bool {
+    text::is_identifier(&chat.id)
+        && chat.group.as_deref().is_none_or(text::is_identifier)
+        && chat.thread.as_deref().is_none_or(text::is_identifier)
 }
 
 #[cfg(test)]

@@ -26,14 +26,21 @@ impl Tally {
         let id = |id: &str| if text::is_identifier(id) { id.to_owned() } else { text::name(id).into_owned() };
         let (chat_id, sender_id) = (id(&chat.id), id(&sender.id));
         let first = self.0.is_empty();
-        let full = self.0.len() >= MOST;
-        match self.0.entry((chat_id.clone(), sender_id.clone(), reason)) {
+        let key = (chat_id.clone(), sender_id.clone(), reason);
+        let full = self.0.len() >= MOST && !self.0.contains_key(&key);
+        // More than can be held are counted without a name.
+        let (key, chat_id, sender_id) = if full {
+            let others = || "others".to_owned();
+            ((others(), others(), reason), others(), others())
+        } else {
+            (key, chat_id, sender_id)
+        };
+        match self.0.entry(key) {
             Entry::Occupied(mut refusal) => {
                 let refusal = refusal.get_mut();
                 refusal.count += 1;
                 refusal.last = now;
             }
-            Entry::Vacant(_) if full => {}
             Entry::Vacant(place) => {
                 place.insert(Refusal {
                     chat: ChatId::new(chat_id),
@@ -51,6 +58,14 @@ impl Tally {
             }
         }
         first
+    }
+
+    /// For another time: what came since is counted by itself.
+    pub(super) fn put_back(&mut self, refusals: Vec<Refusal>) {
+        for refusal in refusals {
+            let key = (refusal.chat.to_string(), refusal.sender.to_string(), refusal.reason);
+            self.0.entry(key).and_modify(|later| later.count += refusal.count).or_insert(refusal);
+        }
     }
 
     pub(super) fn take(&mut self) -> Vec<Refusal> {

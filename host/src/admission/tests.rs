@@ -31,7 +31,14 @@ fn message(sender: &str, chat: &str) -> Message {
 
 fn decided(admission: &Admission, sender: &str) -> Decision {
     let what = Happening::Message(message(sender, sender));
-    admission.decide(&what, Origin::Trusted, &|_| Standing::Unknown, 1).unwrap()
+    let rules = admission.rules().unwrap();
+    admission.decide(&rules.access, &what, Origin::Trusted, &|_| Standing::Unknown, 1).unwrap()
+}
+
+fn code(admission: &Admission, sender: &str, chat: &str) -> String {
+    admission.begin_pairing(&message(sender, chat), 1).unwrap();
+    admission.journal.commit().unwrap();
+    admission.set_code(&SenderId::new(sender)).unwrap().unwrap().to_string()
 }
 
 fn allow(admission: &Admission, sender: &str) {
@@ -72,9 +79,15 @@ fn another_hand_lets_nobody_in_and_anybody_out() {
     assert!(!fs::read_to_string(&path).unwrap().contains("eve"));
     fs::write(&path, r#"{"allowFrom": ["eve"]}"#).unwrap();
     assert_ne!(decided(&other, "eve"), Decision::Deliver);
-    assert_eq!(one.accept().unwrap().len(), 1);
+    let shown = one.rules().unwrap();
+    // What was approved is what was seen, and nothing that came later.
+    fs::write(&path, r#"{"allowFrom": ["eve", "mallory"]}"#).unwrap();
+    assert!(matches!(one.accept(&shown.wanted), Err(Error::ChangedMeanwhile)));
+    assert_ne!(decided(&other, "eve"), Decision::Deliver);
+    fs::write(&path, r#"{"allowFrom": ["eve"]}"#).unwrap();
+    assert_eq!(one.accept(&shown.wanted).unwrap().len(), 1);
     assert_eq!(decided(&other, "eve"), Decision::Deliver);
-    assert!(one.accept().unwrap().is_empty());
+    assert!(one.accept(&shown.wanted).unwrap().is_empty());
 }
 
 #[test]
@@ -86,7 +99,7 @@ fn a_file_that_makes_no_sense_shuts_the_channel_and_stays_as_it_is() {
         fs::write(&path, broken).unwrap();
         assert!(other.rules().is_err() && other.welcome(&ChatId::new("ada")).is_err());
         assert!(one.change(Change::Allow(SenderId::new("eve"))).is_err());
-        assert!(one.accept().is_err() && one.reject().is_err());
+        assert!(one.accept(&Access::default()).is_err() && one.reject().is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), broken);
     }
     fs::write(&path, r#"{"allowFrom": ["ada"]}"#).unwrap();
@@ -96,11 +109,11 @@ fn a_file_that_makes_no_sense_shuts_the_channel_and_stays_as_it_is() {
 #[test]
 fn a_code_works_once_however_many_try_it() {
     let (_folder, one, other) = both();
-    let pending = one.begin_pairing(&message("ada", "chat-ada"), 1).unwrap();
-    let code = one.set_code(pending, 1).unwrap().to_string();
+    let code = code(&one, "ada", "chat-ada");
     let paired: Vec<bool> = thread::scope(|scope| {
-        let tries: Vec<_> =
-            [&one, &other, &one, &other].map(|admission| scope.spawn(|| admission.pair(&code, 2).is_ok())).into();
+        let tries: Vec<_> = [&one, &other, &one, &other]
+            .map(|admission| scope.spawn(|| admission.pair(&code, 2).is_ok()))
+            .into();
         tries.into_iter().map(|one| one.join().unwrap()).collect()
     });
     assert_eq!(paired.iter().filter(|paired| **paired).count(), 1);
@@ -111,12 +124,12 @@ fn a_code_works_once_however_many_try_it() {
 fn a_code_is_good_for_an_hour_and_a_denied_one_for_nothing() {
     let (_folder, one, _) = both();
     let hour = u64::try_from(pairing::LIFETIME.as_millis()).unwrap();
-    let pending = one.begin_pairing(&message("ada", "ada"), 1).unwrap();
-    let code = one.set_code(pending, 1).unwrap().to_string();
+    let code = code(&one, "ada", "ada");
     assert!(matches!(one.pair(&code, 1 + hour), Err(Unapproved::Wrong { left: 4 })));
     assert!(one.deny("ada", 2).unwrap().is_some());
     assert!(matches!(one.pair(&code, 3), Err(Unapproved::Wrong { left: 3 })));
     assert_eq!(decided(&one, "ada"), Decision::Drop(Reason::Denied));
+    assert!(one.set_code(&SenderId::new("ada")).unwrap().is_none(), "a code on its way comes too late");
 }
 
 #[test]
@@ -131,4 +144,21 @@ fn answers_go_to_chats_that_are_known_by_who_writes_there() {
     assert_eq!(other.approvers().unwrap(), [(SenderId::new("ada"), chat.clone())]);
     one.change(Change::Remove(SenderId::new("ada"))).unwrap();
     assert!(other.welcome(&chat).is_err());
+}
+
+#[test]
+fn guesses_that_are_made_at_once_are_counted_each() {
+    let (_folder, one, other) = both();
+    code(&one, "ada", "ada");
+    let guessed: Vec<_> = thread::scope(|scope| {
+        let guesses = (0..12).map(|number| {
+            let admission = if number % 2 == 0 { &one } else { &other };
+            scope.spawn(move || admission.pair("AAAAAA", 2))
+        });
+        let guesses: Vec<_> = guesses.collect();
+        guesses.into_iter().map(|guess| guess.join().unwrap()).collect()
+    });
+    let wrong = guessed.iter().filter(|guess| matches!(guess, Err(Unapproved::Wrong { .. }))).count();
+    assert_eq!(wrong, 4, "{guessed:?}");
+    assert!(one.locked(3).unwrap().is_some());
 }

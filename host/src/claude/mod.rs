@@ -20,4 +20,4 @@ mod person;
 pub use ancestors::{Process, Unreadable, Why, ancestors, claude_code, is_claude_code, nearest_claude_code};
 pub use managed::Policy;
 pub use opt_in::{InvalidOptIn, OptIn, Reason, Verdict, judge};
-pub use person::{Refused, at_terminal};
+pub use person::{Refused, at_terminal, in_models_shell};

@@ -51,10 +51,15 @@ struct Facts<'a> {
 /// Refuses unless a person can be taken to have started this, and to sit before its standard input.
 pub fn at_terminal() -> Result<(), Refused> {
     decide(&Facts {
-        child_session: std::env::var_os(CHILD_SESSION).is_some(),
+        child_session: in_models_shell(),
         ancestors: &ancestors(),
         terminal: stdin().is_terminal(),
     })
+}
+
+/// Was this started from a shell that a model uses? Claude Code marks those, and not the servers that it starts itself.
+pub fn in_models_shell() -> bool {
+    std::env::var_os(CHILD_SESSION).is_some()
 }
 
 fn decide(facts: &Facts<'_>) -> Result<(), Refused> {

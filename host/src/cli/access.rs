@@ -13,6 +13,7 @@ use crate::{
     event::{ChatId, SenderId},
     gate::{
         DmPolicy, Group, Members,
+        access::Widening,
         document::{Change, Setting},
         pairing::Pending,
     },
@@ -190,12 +191,27 @@ fn act(kept: &Kept, action: Action) -> anyhow::Result<String> {
             change(Change::Set(key, value))?;
             format!("{key} is set.\n")
         }
-        Action::Accept => settled(&admission.accept()?, "From now on"),
+        Action::Accept => {
+            let rules = admission.rules()?;
+            if !rules.withheld.is_empty() && !agrees(&rules.withheld)? {
+                return Ok("Nothing was approved.\n".to_owned());
+            }
+            settled(&admission.accept(&rules.wanted)?, "From now on")
+        }
         Action::Reject => settled(&admission.reject()?, "Taken back"),
     })
 }
 
-fn settled(widening: &[crate::gate::access::Widening], how: &str) -> String {
+/// Shows what is to be approved, and asks.
+fn agrees(withheld: &[Widening]) -> anyhow::Result<bool> {
+    let list = withheld.iter().map(|widening| format!("- {widening}")).collect::<Vec<_>>().join("\n");
+    output::print(&format!("{list}\nApprove only what you have written yourself. Approve? (yes/no) "))?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(answer.trim().eq_ignore_ascii_case("yes"))
+}
+
+fn settled(widening: &[Widening], how: &str) -> String {
     if widening.is_empty() {
         return "Nothing waits for approval.\n".to_owned();
     }
@@ -249,12 +265,8 @@ pub(super) fn status(admission: &Admission, paint: Paint) -> anyhow::Result<Stri
         row("groups", "none");
     }
     for (id, group) in &access.groups {
-        let members = match &group.members {
-            Members::Any => "any member".to_owned(),
-            Members::Only(members) => listed(members.iter().map(|id| &**id)),
-        };
         let mention = if group.require_mention { "when the bot is addressed" } else { "every message" };
-        row("group", &format!("{id}: {members}, {mention}"));
+        row("group", &format!("{id}: {}, {mention}", group.members));
     }
     for pattern in &access.mention_patterns {
         row("mention", pattern.source());

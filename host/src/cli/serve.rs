@@ -5,10 +5,12 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{logging, output};
 use crate::{
-    claude::OptIn,
+    claude::{self, OptIn},
     hub::Hub,
     launch::{Launcher, Order},
-    parent, session, stdio,
+    parent,
+    session::{self, Dialogs},
+    stdio,
 };
 
 /// Serve channels to a Claude Code session, over MCP on stdin and stdout
@@ -79,9 +81,11 @@ async fn session(launcher: &Launcher, order: &Order) -> anyhow::Result<()> {
     let hub = launcher.launch(order).await?;
     let _flush = FlushAtEnd(hub.clone());
     let (reader, writer) = stdio::take()?;
+    // Claude Code's own servers are not started from a model's shell.
+    let dialogs = if claude::in_models_shell() { Dialogs::Doubted } else { Dialogs::Believed };
     let upkeep = tokio::spawn(hub.clone().upkeep());
     tokio::select! {
-        () = session::serve(hub, reader, writer) => {}
+        () = session::serve(hub, dialogs, reader, writer) => {}
         () = parent::gone() => {}
     }
     upkeep.abort();

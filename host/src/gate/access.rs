@@ -7,7 +7,10 @@ use std::{
 
 use regex::{Regex, RegexBuilder};
 
-use crate::event::{ChatId, SenderId};
+use crate::{
+    event::{ChatId, SenderId},
+    text::{self, TextUnit},
+};
 
 /// Who may speak to a session through one channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,24 +52,32 @@ pub struct Group {
 pub enum Members {
     /// Everybody's, but no program's.
     Any,
-    /// These senders', of whom there is at least one.
+    /// These senders'; of nobody's, if there are none.
     Only(BTreeSet<SenderId>),
 }
+
+/// Stands in a group's list where it has nobody, because an empty list means anybody. It cannot be anybody's id.
+pub const NO_ONE: &str = "no one";
 
 impl Members {
     /// As the file has it: an empty list means anybody.
     pub fn of(listed: BTreeSet<SenderId>) -> Self {
-        if listed.is_empty() { Self::Any } else { Self::Only(listed) }
+        if listed.is_empty() {
+            return Self::Any;
+        }
+        Self::Only(listed.into_iter().filter(|id| **id != *NO_ONE).collect())
     }
 
-    /// Those that both let in; None if that is nobody.
-    fn meet(&self, other: &Self) -> Option<Self> {
+    /// Nobody's.
+    fn none() -> Self {
+        Self::Only(BTreeSet::new())
+    }
+
+    /// Those that both let in.
+    fn meet(&self, other: &Self) -> Self {
         match (self, other) {
-            (Self::Any, members) | (members, Self::Any) => Some(members.clone()),
-            (Self::Only(left), Self::Only(right)) => {
-                let both: BTreeSet<_> = left.intersection(right).cloned().collect();
-                (!both.is_empty()).then_some(Self::Only(both))
-            }
+            (Self::Any, members) | (members, Self::Any) => members.clone(),
+            (Self::Only(left), Self::Only(right)) => Self::Only(left & right),
         }
     }
 }
@@ -81,10 +92,16 @@ pub struct Pattern {
 impl Pattern {
     /// What a compiled pattern may take, in bytes.
     const SIZE: usize = 256 << 10;
+    /// How deep it may be nested: compiling it goes as deep.
+    const DEPTH: u32 = 32;
 
     /// Compiles the pattern. The error is for people.
     pub fn new(source: &str) -> Result<Self, String> {
-        let regex = RegexBuilder::new(source).case_insensitive(true).size_limit(Self::SIZE).build();
+        let regex = RegexBuilder::new(source)
+            .case_insensitive(true)
+            .size_limit(Self::SIZE)
+            .nest_limit(Self::DEPTH)
+            .build();
         match regex {
             Ok(regex) => Ok(Self { source: source.to_owned(), regex }),
             // The details have several lines, with a caret below the pattern: the last one says it.
@@ -160,10 +177,16 @@ impl Access {
     /// What lets in only those that both let in.
     #[must_use]
     pub fn meet(&self, other: &Self) -> Self {
-        let groups = self.groups.iter().filter_map(|(id, group)| {
-            let theirs = other.groups.get(id)?;
-            let require_mention = group.require_mention || theirs.require_mention;
-            Some((id.clone(), Group { require_mention, members: group.members.meet(&theirs.members)? }))
+        let groups = self.groups.keys().chain(other.groups.keys()).map(|id| {
+            let group = match (self.groups.get(id), other.groups.get(id)) {
+                (Some(left), Some(right)) => Group {
+                    require_mention: left.require_mention || right.require_mention,
+                    members: left.members.meet(&right.members),
+                },
+                // Left out, a thread would be heard by its parent's rules.
+                _ => Group { require_mention: true, members: Members::none() },
+            };
+            (id.clone(), group)
         });
         let approvers = match (&self.approvers, &other.approvers) {
             (None, None) => None,
@@ -188,16 +211,16 @@ impl Access {
         found.extend(self.allow_from.difference(&baseline.allow_from).cloned().map(Widening::Sender));
         for (id, group) in &self.groups {
             match baseline.groups.get(id) {
-                None => found.push(Widening::Group(id.clone())),
-                Some(before) => {
-                    let closed = |group: &Group| group.members.meet(&before.members);
-                    if closed(group).as_ref() != Some(&group.members) {
-                        found.push(Widening::Members(id.clone()));
+                _ if group.members == Members::none() => {}
+                Some(before) if before.members != Members::none() => {
+                    if group.members.meet(&before.members) != group.members {
+                        found.push(Widening::Members(id.clone(), group.members.clone()));
                     }
                     if before.require_mention && !group.require_mention {
                         found.push(Widening::Unaddressed(id.clone()));
                     }
                 }
+                _ => found.push(Widening::Group(id.clone(), group.clone())),
             }
         }
         let patterns = self.mention_patterns.difference(&baseline.mention_patterns);
@@ -208,7 +231,7 @@ impl Access {
             (Some(now), Some(before)) => !now.is_subset(before),
         };
         if wider {
-            found.push(Widening::Approvers);
+            found.push(Widening::Approvers(self.approvers.clone()));
         }
         found
     }
@@ -222,15 +245,15 @@ pub enum Widening {
     /// Somebody may write directly.
     Sender(SenderId),
     /// A group is heard.
-    Group(ChatId),
+    Group(ChatId, Group),
     /// More of a group's members are heard.
-    Members(ChatId),
+    Members(ChatId, Members),
     /// A group is heard without being addressed.
     Unaddressed(ChatId),
     /// More words address the bot.
     Pattern(String),
-    /// More people may answer permission prompts.
-    Approvers,
+    /// More people may answer permission prompts: these, or whoever may write directly.
+    Approvers(Option<BTreeSet<SenderId>>),
 }
 
 impl fmt::Display for Widening {
@@ -238,15 +261,42 @@ impl fmt::Display for Widening {
         match self {
             Self::Policy(policy) => write!(formatter, "dmPolicy becomes \"{policy}\""),
             Self::Sender(sender) => write!(formatter, "{sender} may write directly"),
-            Self::Group(chat) => write!(formatter, "the group {chat} is heard"),
-            Self::Members(chat) => write!(formatter, "more members of the group {chat} are heard"),
+            Self::Group(chat, group) => {
+                let how = if group.require_mention { "" } else { ", without a mention" };
+                write!(formatter, "the group {chat} is heard: {}{how}", group.members)
+            }
+            Self::Members(chat, members) => {
+                write!(formatter, "more members of the group {chat} are heard: {members}")
+            }
             Self::Unaddressed(chat) => {
                 write!(formatter, "the group {chat} is heard without a mention")
             }
-            Self::Pattern(pattern) => write!(formatter, "\"{pattern}\" counts as a mention"),
-            Self::Approvers => formatter.write_str("more people may answer permission prompts"),
+            Self::Pattern(pattern) => {
+                let shown = text::abridge(&text::visible(pattern), 100, TextUnit::Scalar).replace('\n', " ");
+                write!(formatter, "\"{shown}\" counts as a mention")
+            }
+            Self::Approvers(None) => {
+                formatter.write_str("whoever may write directly may answer permission prompts")
+            }
+            Self::Approvers(Some(ids)) => {
+                write!(formatter, "more people may answer permission prompts: {}", listed(ids))
+            }
         }
     }
+}
+
+impl fmt::Display for Members {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => formatter.write_str("any member"),
+            Self::Only(ids) => formatter.write_str(&listed(ids)),
+        }
+    }
+}
+
+fn listed(ids: &BTreeSet<SenderId>) -> String {
+    let list = ids.iter().map(|id| &**id).collect::<Vec<_>>().join(", ");
+    if list.is_empty() { "nobody".to_owned() } else { list }
 }
 
 impl DmPolicy {
@@ -317,7 +367,7 @@ mod tests {
                 |access| forget(access.mention_patterns.insert(Pattern::new(".").unwrap())),
                 "\".\" counts as a mention",
             ),
-            (|access| access.approvers = None, "more people may answer"),
+            (|access| access.approvers = None, "whoever may write directly may answer"),
             (|access| access.approvers = Some(ids(&["1", "2"])), "more people may answer"),
             (|access| access.approvers = Some(ids(&["2"])), "more people may answer"),
         ];
@@ -349,15 +399,20 @@ mod tests {
             let mut narrower = access();
             change(&mut narrower);
             assert!(narrower.beyond(&access()).is_empty(), "{:?}", narrower.beyond(&access()));
-            assert_eq!(narrower.meet(&access()), narrower);
+            assert!(narrower.beyond(&narrower.meet(&access())).is_empty(), "all of it holds");
         }
     }
 
     #[test]
-    fn a_group_whose_members_have_nothing_in_common_is_not_heard() {
+    fn a_group_that_only_one_of_two_files_hears_is_not_heard_by_its_parents_rules() {
+        let (thread, parent) = (ChatId::new("closed"), ChatId::new("open"));
         let mut other = access();
-        other.groups.insert(ChatId::new("closed"), group(true, &["3"]));
-        assert!(!other.meet(&access()).groups.contains_key(&ChatId::new("closed")));
+        other.groups.insert(thread.clone(), group(true, &["3"]));
+        for other in [other, Access { groups: [(parent.clone(), group(true, &[]))].into(), ..access() }] {
+            for both in [other.meet(&access()), access().meet(&other)] {
+                assert_eq!(both.group(&thread, Some(&parent)).unwrap().members, Members::none());
+            }
+        }
     }
 
     #[test]

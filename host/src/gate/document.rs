@@ -4,15 +4,21 @@ use std::{collections::BTreeSet, fmt};
 
 use serde_json::{Map, Value, json};
 
-use super::access::{Access, DmPolicy, Group, Members, Pattern};
+use super::access::{Access, DmPolicy, Group, Members, NO_ONE, Pattern};
 use crate::{
     event::{ChatId, SenderId},
-    text::ChunkMode,
+    text::{self, ChunkMode},
 };
 
 /// The longest list, and the longest text in one: more is no list that a person keeps.
 const LIST: usize = 10_000;
 const TEXT: usize = 1024;
+/// The most patterns: each is compiled, and tried on each message.
+const PATTERNS: usize = 100;
+
+/// Of an id that could be taken for something else where it is shown.
+const STRANGE: &str =
+    "cannot be an id: it has spaces, quotes, brackets or invisible characters, or is too long";
 
 /// The file, understood.
 #[derive(Clone, Debug)]
@@ -213,11 +219,16 @@ impl Document {
         groups(object, |groups| {
             for (id, group) in &self.access.groups {
                 let Members::Only(members) = &group.members else { continue };
-                if members.contains(sender) && members.len() == 1 {
-                    // An empty list would let in everybody.
-                    groups.shift_remove(&**id);
-                } else if let Some(Value::Object(rules)) = groups.get_mut(&**id) {
-                    list(rules, "allowFrom", |list| list.retain(other));
+                if members.contains(sender)
+                    && let Some(Value::Object(rules)) = groups.get_mut(&**id)
+                {
+                    list(rules, "allowFrom", |list| {
+                        list.retain(other);
+                        if list.is_empty() {
+                            // An empty list would let in everybody.
+                            list.push(NO_ONE.into());
+                        }
+                    });
                 }
             }
         });
@@ -252,6 +263,7 @@ fn write_group(rules: &mut Map<String, Value>, group: &Group) {
     rules.insert("requireMention".to_owned(), group.require_mention.into());
     let members: Vec<&str> = match &group.members {
         Members::Any => Vec::new(),
+        Members::Only(members) if members.is_empty() => vec![NO_ONE],
         Members::Only(members) => members.iter().map(|id| &**id).collect(),
     };
     rules.insert("allowFrom".to_owned(), json!(members));
@@ -361,11 +373,19 @@ impl At<'_> {
     }
 
     fn senders(&self, key: &str) -> Result<Option<BTreeSet<SenderId>>, Invalid> {
-        Ok(self.texts(key)?.map(|list| list.into_iter().map(SenderId::new).collect()))
+        let Some(list) = self.texts(key)? else { return Ok(None) };
+        match list.iter().position(|id| *id != NO_ONE && !text::is_identifier(id)) {
+            Some(index) => Err(self.wrong(&format!("{key}[{index}]"), STRANGE)),
+            None => Ok(Some(list.into_iter().map(SenderId::new).collect())),
+        }
     }
 
     fn patterns(&self) -> Result<BTreeSet<Pattern>, Invalid> {
         let list = self.texts("mentionPatterns")?.unwrap_or_default();
+        if list.len() > PATTERNS {
+            let problem = format!("has {} entries; {PATTERNS} are allowed", list.len());
+            return Err(self.wrong("mentionPatterns", problem));
+        }
         let compile = |(index, source): (usize, &str)| {
             Pattern::new(source).map_err(|problem| {
                 let key = format!("mentionPatterns[{index}]");
@@ -386,6 +406,9 @@ impl At<'_> {
             }
         };
         let group = |(id, rules): (&String, &Value)| {
+            if !text::is_identifier(id) {
+                return Err(self.wrong("groups", STRANGE));
+            }
             let Value::Object(rules) = rules else {
                 let key = format!("groups.{id}");
                 return Err(self.wrong(&key, format!("must be an object in braces, not {}", brief(rules))));

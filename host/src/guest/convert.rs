@@ -104,8 +104,8 @@ fn chat(chat: wire::Chat) -> Chat {
 /// What others call themselves and their files, made harmless.
 fn name(name: String) -> String {
     match text::name(&name) {
-        Cow::Borrowed(_) => name,
-        Cow::Owned(name) => name,
+        Cow::Borrowed(same) if same == name => name,
+        clean => clean.into_owned(),
     }
 }
 

@@ -4,17 +4,17 @@ use std::{sync::Arc, time::Duration};
 
 use super::{Approval, Channel, channel::lock};
 use crate::{
-    admission::{self, Rules, Shut},
+    admission::{Rules, Shut},
     clock,
     event::{ChatId, EventId, Format, Happening, Message, MessageId, Sender},
     gate::{
-        Decision, Origin, Reason,
+        Access, Decision, Origin, Reason,
         document::Change,
         pairing::{Pending, Step},
         permission::{Answer, RequestId},
     },
     guest::{Outgoing, Sent},
-    text,
+    journal, text,
 };
 
 /// How long refusals wait for company before they are written.
@@ -33,8 +33,6 @@ pub(super) enum Aside {
     Settled { id: RequestId, chat: ChatId, press: Option<(EventId, MessageId)> },
     /// Somebody pressed what they may not.
     Unauthorized { press: EventId },
-    /// A group has another id.
-    Move(ChatId, ChatId),
     /// Somebody says too much.
     Exceeded(Sender),
 }
@@ -69,13 +67,13 @@ impl Aside {
 impl Channel {
     /// What becomes of an event.
     pub(super) fn decide(
-        self: &Arc<Self>,
+        &self,
+        access: &Access,
         what: &Happening,
         origin: Origin,
         now: u64,
-    ) -> Result<Decision, admission::Error> {
-        self.rules()?;
-        self.admission.decide(what, origin, &|id| self.relay.standing(id, self.name()), now)
+    ) -> Result<Decision, journal::Error> {
+        self.admission.decide(access, what, origin, &|id| self.relay.standing(id, self.name()), now)
     }
 
     /// May anything be taken in at all? Asked before the guest is, so that nothing is lost that could come later.
@@ -98,10 +96,7 @@ impl Channel {
             drop(last);
             match &rules {
                 Ok(rules) if !rules.withheld.is_empty() => {
-                    self.approve(Approval::Widening {
-                        channel: Arc::clone(self),
-                        widening: rules.withheld.clone(),
-                    });
+                    self.approve(Approval::Widening { channel: Arc::clone(self), rules: Arc::clone(rules) });
                 }
                 Ok(_) => {}
                 Err(shut) => {
@@ -131,7 +126,7 @@ impl Channel {
         step: Step,
         message: &Message,
         now: u64,
-    ) -> Result<Option<Aside>, crate::journal::Error> {
+    ) -> Result<Option<Aside>, journal::Error> {
         Ok(match step {
             Step::New => Some(Aside::Code(self.admission.begin_pairing(message, now)?)),
             Step::Remind => self.admission.count_answer(&message.sender.id, now)?.map(Aside::Remind),
@@ -158,17 +153,16 @@ impl Channel {
                 let notice =
                     self.relay.outcome(&id).unwrap_or_else(|| "This is not open any more.".to_owned());
                 let (press, message) = press.unzip();
+                self.acknowledge(press, Some(notice.clone()), &chat).await;
                 if let Some(message) = message {
                     // One that was asked before this process began has its buttons still.
-                    self.revise(chat.clone(), message, notice.clone(), Vec::new()).await;
+                    self.revise(chat, message, notice, Vec::new()).await;
                 }
-                self.acknowledge(press, Some(notice), &chat).await;
             }
             Aside::Unauthorized { press } => {
                 let result = self.guest.acknowledge(press, Some("Not authorized.".to_owned())).await;
                 self.finish("answering a press", result);
             }
-            Aside::Move(from, to) => self.move_group(&from, &to),
             Aside::Exceeded(sender) => {
                 let text = format!(
                     "{} ({}) writes too much: what they write is left out and counted until a minute has passed.",
@@ -187,12 +181,13 @@ impl Channel {
                 let result = self.guest.acknowledge(press, notice).await;
                 self.finish("answering a press", result);
             }
-            (None, Some(notice)) => self.say(chat.clone(), None, notice).await,
+            (None, Some(notice)) => drop(self.say(chat.clone(), None, notice).await),
             (None, None) => {}
         }
     }
 
-    fn move_group(&self, from: &ChatId, to: &ChatId) {
+    /// At once: what comes behind it has the new id already. Seldom enough to wait for the disk.
+    pub(super) fn move_group(&self, from: &ChatId, to: &ChatId) {
         let heard = self.admission.rules().is_ok_and(|rules| rules.access.groups.contains_key(from));
         if !heard {
             return;
@@ -203,8 +198,8 @@ impl Channel {
         }
     }
 
-    /// Says something of the host's own to a chat.
-    pub(super) async fn say(&self, chat: ChatId, thread: Option<String>, text: String) {
+    /// Says something of the host's own to a chat. False if that failed.
+    pub(super) async fn say(&self, chat: ChatId, thread: Option<String>, text: String) -> bool {
         for piece in text::split(&text, self.shape(Format::Markdown, None)) {
             let outgoing = Outgoing::text(chat.clone(), thread.clone(), piece, Format::Markdown);
             let sent = match self.dispatch(outgoing).await {
@@ -213,9 +208,11 @@ impl Channel {
                 Err(error) => Err(error),
             };
             if let Err(error) = sent {
-                return tracing::warn!("{}: something could not be said: {error}", self.name());
+                tracing::warn!("{}: something could not be said: {error}", self.name());
+                return false;
             }
         }
+        true
     }
 
     /// Tells the session something of the host's own.

@@ -1,4 +1,7 @@
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::AtomicBool};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::AtomicBool},
+};
 
 use super::{
     Inbox, SETTLE,
@@ -12,7 +15,7 @@ use crate::{
     capability::{Effects, Surroundings},
     clock,
     contract::Source,
-    event::ChannelName,
+    event::{ChannelName, SenderId},
     guest::{Descriptor, Guest, Identity},
     journal::{Error, Journal, Keep},
 };
@@ -27,6 +30,8 @@ pub struct Channel {
     pub(super) relay: Arc<Relay>,
     grants: Grants,
     pub(super) identity: OnceLock<Identity>,
+    /// Strangers who will be told when they are in.
+    pub(super) following: Mutex<HashSet<SenderId>>,
     /// Somebody was let in here.
     pub(super) paired: tokio::sync::Notify,
     /// What held when it was last looked at.
@@ -94,6 +99,7 @@ impl Channel {
             relay,
             grants,
             identity: OnceLock::new(),
+            following: Mutex::default(),
             paired: tokio::sync::Notify::new(),
             rules: Mutex::default(),
             working: Working::default(),
@@ -153,7 +159,8 @@ impl Channel {
     pub fn set_condition(&self, condition: Condition) -> bool {
         let mut current = lock(&self.condition);
         let news = *current != condition;
-        if news && let Condition::Standby { reason } | Condition::Down { reason } = &condition {
+        // Where another process serves the channel, its troubles are what counts.
+        if news && let Condition::Down { reason } = &condition {
             self.trouble(reason);
         }
         *current = condition;
@@ -182,9 +189,9 @@ impl Channel {
     /// From here on this session gets what arrives, beginning with what has waited for it.
     pub(super) fn attach(self: &Arc<Self>, inbox: Arc<dyn Inbox>) {
         *lock(&self.inbox) = Some(inbox);
-        self.ask_about_what_waits();
-        // What waits in the journal is for whoever has taken the channel over.
+        // What waits is for whoever serves the channel.
         if matches!(self.condition(), Condition::Up { .. }) {
+            self.ask_about_what_waits();
             self.drain_soon();
         }
     }
@@ -197,6 +204,8 @@ impl Channel {
     /// Takes over the journal from whoever wrote it last.
     pub fn resume(self: &Arc<Self>) -> Result<(), Error> {
         self.journal().resume()?;
+        self.admission.abandon_unfinished()?;
+        self.ask_about_what_waits();
         let channel = Arc::clone(self);
         tokio::spawn(async move {
             channel.progress.lock().await.forget();

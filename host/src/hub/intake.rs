@@ -2,11 +2,11 @@ use std::sync::Arc;
 
 use super::{Channel, Delivery, aside::Aside};
 use crate::{
-    admission,
+    admission::Shut,
     capability::web::Push,
     clock,
     event::{Event, Happening},
-    gate::{Decision, Origin, Reason, rate::Rate},
+    gate::{Access, Decision, Origin, Reason, rate::Rate},
     guest::News,
     journal::{self, Journal},
 };
@@ -34,9 +34,9 @@ pub enum IntakeError {
     /// They cannot be stored.
     #[error(transparent)]
     Journal(#[from] journal::Error),
-    /// It cannot be decided who may speak.
+    /// Nobody knows who may speak.
     #[error(transparent)]
-    Admission(#[from] admission::Error),
+    Shut(#[from] Shut),
 }
 
 impl Channel {
@@ -58,30 +58,45 @@ impl Channel {
 impl Intake<'_> {
     /// Takes in what one call has brought. If that fails, all that was not yet stored is undone.
     pub fn take(&mut self, news: News) -> Result<(), IntakeError> {
+        // What it does itself is done before anything is written.
+        let rules = self.channel.rules()?;
         let journal = Arc::clone(self.channel.journal());
         self.rollbacks.get_or_insert_with(|| journal.rollbacks());
-        self.write(&journal, news).inspect_err(|_| journal.roll_back())
+        self.write(&journal, &rules.access, news).inspect_err(|_| journal.roll_back())
     }
 
-    fn write(&mut self, journal: &Journal, news: News) -> Result<(), IntakeError> {
+    fn write(&mut self, journal: &Journal, access: &Access, news: News) -> Result<(), IntakeError> {
+        let now = clock::now();
+        // Events before whatever says that they were dealt with: should another's commit come in between, they come
+        // again and are known.
+        for event in news.events {
+            self.admit(journal, access, event, now)?;
+        }
         for (key, value) in &news.effects.state {
             journal.set_state(key, value.as_deref())?;
             self.written = true;
-        }
-        let now = clock::now();
-        for event in news.events {
-            self.admit(journal, event, now)?;
         }
         self.pushes.extend(news.effects.pushes);
         Ok(())
     }
 
-    fn admit(&mut self, journal: &Journal, event: Event, now: u64) -> Result<(), IntakeError> {
+    fn admit(
+        &mut self,
+        journal: &Journal,
+        access: &Access,
+        event: Event,
+        now: u64,
+    ) -> Result<(), IntakeError> {
         let channel = self.channel;
-        let decision = channel.decide(&event.what, self.origin, now)?;
+        let decision = channel.decide(access, &event.what, self.origin, now)?;
         match (decision, event.what) {
             (Decision::Deliver, Happening::Message(message)) => {
-                match channel.admission.rate(&message, now).map_err(admission::Error::from)? {
+                let rate = channel.admission.rate(access, &message, now);
+                if rate != Rate::Within && journal.contains(&event.id)? {
+                    // It was heard before, and only comes again.
+                    return Ok(());
+                }
+                match rate {
                     Rate::Within => {
                         return self.append(
                             journal,
@@ -95,13 +110,14 @@ impl Intake<'_> {
                 channel.refuse(&Happening::Message(message), Reason::Rate, now);
             }
             (Decision::Pair(step), Happening::Message(message)) => {
+                self.written = true;
                 self.asides.extend(channel.begin_answer(step, &message, now)?);
             }
             (Decision::Permission(request, answer), what) => {
                 self.asides.extend(Aside::permission(event.id, what, request, answer));
             }
             (Decision::Settled(request), what) => self.asides.extend(Aside::settled(event.id, what, request)),
-            (Decision::Move, Happening::Moved { from, to }) => self.asides.push(Aside::Move(from, to)),
+            (Decision::Move, Happening::Moved { from, to }) => channel.move_group(&from, &to),
             (Decision::Drop(reason), what) => {
                 channel.refuse(&what, reason, now);
                 self.asides.extend(Aside::refused(event.id, &what, reason));

@@ -22,9 +22,9 @@ pub use self::{
     permission::Relay,
 };
 use crate::{
+    admission::Rules,
     event::ChannelName,
     gate::{
-        access::Widening,
         pairing::Pending,
         permission::{RequestId, Verdict},
     },
@@ -74,8 +74,8 @@ pub enum Approval {
     Widening {
         /// Of which channel.
         channel: Arc<Channel>,
-        /// What.
-        widening: Vec<Widening>,
+        /// What the file says, and what of it waits.
+        rules: Arc<Rules>,
     },
 }
 

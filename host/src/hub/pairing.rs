@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Approval, Channel};
+use super::{Approval, Channel, channel::lock};
 use crate::{
     admission::Unapproved,
     clock,
@@ -14,15 +14,16 @@ const LOOK: Duration = Duration::from_secs(2);
 
 impl Channel {
     pub(super) async fn tell_code(self: &Arc<Self>, pending: Pending) {
-        let admission = Arc::clone(&self.admission);
-        let waiting = pending.clone();
-        let made = tokio::task::spawn_blocking(move || admission.set_code(waiting, clock::now())).await;
+        let (admission, sender) = (Arc::clone(&self.admission), pending.sender.clone());
+        let made = tokio::task::spawn_blocking(move || admission.set_code(&sender)).await;
         let code = match made {
-            Ok(Ok(code)) => code,
+            Ok(Ok(Some(code))) => code,
+            // They were turned down meanwhile; or the process ends.
+            Ok(Ok(None)) | Err(_) => return,
             Ok(Err(error)) => {
-                return tracing::error!("{}: no pairing code could be made: {error}", self.name());
+                tracing::error!("{}: no pairing code could be made: {error}", self.name());
+                return self.abandon(&pending);
             }
-            Err(_) => return,
         };
         tracing::info!(
             "{name}: {who} ({id}) asks to write to this session. If you know them, ask for their code and run \
@@ -31,14 +32,26 @@ impl Channel {
             who = pending.name,
             id = pending.sender
         );
-        self.say(pending.chat.clone(), pending.thread.clone(), self.prompt(&code)).await;
+        if !self.say(pending.chat.clone(), pending.thread.clone(), self.prompt(&code)).await {
+            // Nobody has that code: they may ask again.
+            return self.abandon(&pending);
+        }
         self.follow(pending.clone());
         self.approve(Approval::Pairing { channel: Arc::clone(self), pending });
+    }
+
+    fn abandon(&self, pending: &Pending) {
+        if let Err(error) = self.admission.abandon(&pending.sender) {
+            tracing::error!("{}: {error}", self.name());
+        }
     }
 
     /// Tells a stranger when they are in. Their code may be confirmed here or by another process, in a terminal: so it is
     /// looked at now and then, as long as it waits.
     pub(super) fn follow(self: &Arc<Self>, pending: Pending) {
+        if !lock(&self.following).insert(pending.sender.clone()) {
+            return;
+        }
         let channel = Arc::clone(self);
         tokio::spawn(async move {
             while clock::now() < pending.expires_at {
@@ -48,6 +61,7 @@ impl Channel {
                     break;
                 }
             }
+            lock(&channel.following).remove(&pending.sender);
             let rules = channel.admission.rules();
             if rules.is_ok_and(|rules| rules.access.allow_from.contains(&pending.sender)) {
                 tracing::info!(

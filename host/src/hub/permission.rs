@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::{Channel, Condition, Failure, Hub, Inbox, outbound::Readers};
@@ -19,7 +19,7 @@ const LIFETIME: Duration = Duration::from_hours(1);
 /// Settled requests that are remembered, so that whoever is late is told so.
 const SETTLED: usize = 64;
 
-/// Requests that are open at a time. A session asks about one tool at a time; this is for one that has gone wild.
+/// Requests that are open at a time. Nothing tells that one was answered at the terminal, so the oldest makes room.
 const OPEN: usize = 32;
 
 /// Every request that was passed on.
@@ -38,6 +38,7 @@ struct Open {
     /// Whose approvers are asked: nobody else's word counts.
     channels: HashSet<ChannelName>,
     prompts: Vec<Prompt>,
+    since: Instant,
 }
 
 /// A message that asks.
@@ -65,16 +66,19 @@ impl Hub {
         }
         let relay = Arc::clone(&self.relay);
         let id = request.id.clone();
-        if !relay.open(request, inbox, channels.iter().map(|channel| channel.name().clone()).collect()) {
-            return;
+        let since = Instant::now();
+        let names = channels.iter().map(|channel| channel.name().clone()).collect();
+        match relay.open(request, inbox, names, since) {
+            Opened::Already => return tracing::warn!("permission {id} is open already"),
+            Opened::Yes => {}
+            Opened::InsteadOf(prompts, text) => drop(tokio::spawn(close(prompts, text))),
         }
         for channel in channels {
-            let (relay, request) = (Arc::clone(&relay), request.clone());
-            tokio::spawn(async move { relay.put(&channel, &request).await });
+            relay.put(&channel, request);
         }
         tokio::spawn(async move {
             tokio::time::sleep(LIFETIME).await;
-            relay.expire(&id).await;
+            relay.expire(&id, since).await;
         });
     }
 }
@@ -112,7 +116,7 @@ impl Relay {
                 let Some((open, text)) = self.settle(id, &outcome) else { return self.outcome(id) };
                 open.inbox.verdict(id, verdict);
                 tracing::info!("permission {id}: {verdict:?} by {} ({})", who.name, who.id);
-                close(open.prompts, &text).await;
+                close(open.prompts, text).await;
                 Some(match verdict {
                     Verdict::Allow => "Allowed.".to_owned(),
                     Verdict::Deny => "Denied.".to_owned(),
@@ -125,6 +129,10 @@ impl Relay {
                     (open.request.clone(), open.prompts.clone())
                 };
                 for prompt in prompts {
+                    // It may have been settled since.
+                    if !self.lock().open.contains_key(id) {
+                        break;
+                    }
                     let (text, buttons) = prompt.channel.compose(&request, true);
                     prompt.edit(text, buttons).await;
                 }
@@ -133,60 +141,63 @@ impl Relay {
         }
     }
 
-    async fn expire(&self, id: &RequestId) {
-        if let Some((open, text)) = self.settle(id, &Outcome::Expired) {
-            close(open.prompts, &text).await;
+    async fn expire(&self, id: &RequestId, since: Instant) {
+        // The same letters may stand for another request by now.
+        let same = self.lock().open.get(id).is_some_and(|open| open.since == since);
+        if same && let Some((open, text)) = self.settle(id, &Outcome::Expired) {
+            close(open.prompts, text).await;
         }
     }
 
-    fn open(&self, request: &Request, inbox: Arc<dyn Inbox>, channels: HashSet<ChannelName>) -> bool {
+    fn open(
+        &self,
+        request: &Request,
+        inbox: Arc<dyn Inbox>,
+        channels: HashSet<ChannelName>,
+        since: Instant,
+    ) -> Opened {
         let mut board = self.lock();
-        if board.open.contains_key(&request.id) || board.open.len() >= OPEN {
-            tracing::warn!("permission {} is not passed on: it is open already, or too many are", request.id);
-            return false;
+        if board.open.contains_key(&request.id) {
+            return Opened::Already;
         }
+        let full = board.open.len() >= OPEN;
+        let oldest = board.open.iter().filter(|_| full).min_by_key(|(_, open)| open.since);
+        let oldest = oldest.map(|(id, _)| id.clone());
+        let evicted = oldest.and_then(|id| board.settle(&id, &Outcome::Expired));
         board.settled.retain(|(settled, _)| *settled != request.id);
-        board.open.insert(
-            request.id.clone(),
-            Open { request: request.clone(), inbox, channels, prompts: Vec::new() },
-        );
-        true
+        let open = Open { request: request.clone(), inbox, channels, prompts: Vec::new(), since };
+        board.open.insert(request.id.clone(), open);
+        evicted.map_or(Opened::Yes, |(open, text)| Opened::InsteadOf(open.prompts, text))
     }
 
     /// Takes a request off the board: the first answer wins.
     fn settle(&self, id: &RequestId, outcome: &Outcome) -> Option<(Open, String)> {
-        let mut board = self.lock();
-        let open = board.open.remove(id)?;
-        let text = outcome.text(&open.request);
-        if board.settled.len() >= SETTLED {
-            board.settled.pop_front();
-        }
-        board.settled.push_back((id.clone(), text.clone()));
-        Some((open, text))
+        self.lock().settle(id, outcome)
     }
 
     /// Asks everybody on this channel who may decide.
-    async fn put(&self, channel: &Arc<Channel>, request: &Request) {
+    fn put(self: &Arc<Self>, channel: &Arc<Channel>, request: &Request) {
         let approvers = match channel.admission().approvers() {
             Ok(approvers) => approvers,
             Err(error) => return tracing::warn!("{}: nobody can be asked: {error}", channel.name()),
         };
         for (approver, chat) in approvers {
-            match channel.put(chat.clone(), request).await {
-                Ok(ids) => {
-                    let prompts = ids.into_iter().map(|message| Prompt {
-                        channel: Arc::clone(channel),
-                        chat: chat.clone(),
-                        message,
-                    });
-                    self.note(&request.id, prompts.collect()).await;
+            let (relay, channel, request) = (Arc::clone(self), Arc::clone(channel), request.clone());
+            // One who cannot be reached keeps nobody waiting.
+            tokio::spawn(async move {
+                match channel.put(chat.clone(), &request).await {
+                    Ok(ids) => {
+                        let prompt =
+                            |message| Prompt { channel: Arc::clone(&channel), chat: chat.clone(), message };
+                        relay.note(&request.id, ids.into_iter().map(prompt).collect()).await;
+                    }
+                    Err(error) => tracing::warn!(
+                        "{}: {approver} could not be asked about permission {}: {error}",
+                        channel.name(),
+                        request.id
+                    ),
                 }
-                Err(error) => tracing::warn!(
-                    "{}: {approver} could not be asked about permission {}: {error}",
-                    channel.name(),
-                    request.id
-                ),
-            }
+            });
         }
     }
 
@@ -200,7 +211,7 @@ impl Relay {
             }
         }
         if let Some(text) = self.outcome(id) {
-            close(prompts, &text).await;
+            close(prompts, text).await;
         }
     }
 
@@ -209,10 +220,31 @@ impl Relay {
     }
 }
 
+/// Is a request on the board?
+enum Opened {
+    Yes,
+    /// It was there before.
+    Already,
+    /// Yes, in place of another one, whose prompts now say this.
+    InsteadOf(Vec<Prompt>, String),
+}
+
+impl Board {
+    fn settle(&mut self, id: &RequestId, outcome: &Outcome) -> Option<(Open, String)> {
+        let open = self.open.remove(id)?;
+        let text = outcome.text(&open.request);
+        if self.settled.len() >= SETTLED {
+            self.settled.pop_front();
+        }
+        self.settled.push_back((id.clone(), text.clone()));
+        Some((open, text))
+    }
+}
+
 /// Nobody else is asked any more.
-async fn close(prompts: Vec<Prompt>, text: &str) {
+async fn close(prompts: Vec<Prompt>, text: String) {
     for prompt in prompts {
-        prompt.edit(text.to_owned(), Vec::new()).await;
+        prompt.edit(text.clone(), Vec::new()).await;
     }
 }
 

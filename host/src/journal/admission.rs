@@ -1,6 +1,8 @@
 //! What has to be remembered about people: whom a person has let in, whose codes wait, which chat is whose.
 
-use rusqlite::{OptionalExtension as _, Row, params};
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Serialize;
 
 use super::{Error, Journal};
@@ -96,6 +98,49 @@ impl Journal {
         .map(drop)
     }
 
+    /// Notes, within the open transaction, that a stranger is to be told a code.
+    pub fn begin_pairing(&self, pending: &Pending, now: u64) -> Result<(), Error> {
+        self.write(|database| {
+            database.execute("DELETE FROM pairing WHERE expires <= ?1", [now.cast_signed()])?;
+            database.execute(
+                "INSERT OR REPLACE INTO pairing VALUES (?1, ?2, ?3, ?4, NULL, NULL, ?5, ?6, 0)",
+                params![
+                    &*pending.sender,
+                    pending.name,
+                    &*pending.chat,
+                    pending.thread,
+                    pending.expires_at.cast_signed(),
+                    pending.answers
+                ],
+            )
+        })
+        .map(drop)
+    }
+
+    /// Keeps a stranger's code. False if they do not wait for one any more.
+    pub fn set_code(&self, sender: &SenderId, hash: &Hash) -> Result<bool, Error> {
+        self.store(|database| {
+            database.execute(
+                "UPDATE pairing SET salt = ?2, digest = ?3 WHERE sender = ?1 AND denied = 0 AND salt IS NULL",
+                params![&**sender, hash.salt.as_slice(), hash.digest.as_slice()],
+            )
+        })
+        .map(|updated| updated > 0)
+    }
+
+    /// Counts, within the open transaction, one more answer to a stranger.
+    pub fn count_answer(&self, sender: &SenderId) -> Result<(), Error> {
+        self.write(|database| {
+            database.execute("UPDATE pairing SET answers = answers + 1 WHERE sender = ?1", [&**sender])
+        })
+        .map(drop)
+    }
+
+    /// Takes out those who were never told a code.
+    pub fn remove_unfinished_pairings(&self) -> Result<(), Error> {
+        self.store(|database| database.execute("DELETE FROM pairing WHERE salt IS NULL", [])).map(drop)
+    }
+
     /// Takes a code out. False if it was not there (any more): then somebody else has used it.
     pub fn remove_pairing(&self, sender: &SenderId) -> Result<bool, Error> {
         self.store(|database| database.execute("DELETE FROM pairing WHERE sender = ?1", [&**sender]))
@@ -104,38 +149,35 @@ impl Journal {
 
     /// Wrong codes so far.
     pub fn tries(&self) -> Result<Tries, Error> {
-        self.read(|database| {
-            let row = |row: &Row<'_>| {
-                Ok(Tries { wrong: row.get(0)?, locked_until: row.get::<_, i64>(1)?.cast_unsigned() })
-            };
-            database.query_row("SELECT wrong, locked_until FROM tries", [], row).optional()
-        })
-        .map(Option::unwrap_or_default)
+        self.read(read_tries)
     }
 
     /// Keeps how many there were.
     pub fn set_tries(&self, tries: Tries) -> Result<(), Error> {
+        self.store(|database| write_tries(database, tries))
+    }
+
+    /// Counts one more, unless none is taken for so long.
+    pub fn spend_try(&self, now: u64) -> Result<Result<Tries, Duration>, Error> {
         self.store(|database| {
-            database.execute(
-                "INSERT OR REPLACE INTO tries VALUES (1, ?1, ?2)",
-                params![tries.wrong, tries.locked_until.cast_signed()],
-            )
+            let tries = read_tries(database)?;
+            if let Some(rest) = tries.locked(now) {
+                return Ok(Err(rest));
+            }
+            let tries = tries.after_wrong(now);
+            write_tries(database, tries)?;
+            Ok(Ok(tries))
         })
-        .map(drop)
     }
 
     /// Remembers, within the open transaction, what a chat is.
     pub fn remember_contact(&self, chat: &ChatId, contact: &Contact) -> Result<(), Error> {
-        let (kind, peer): (_, &str) = match contact {
-            Contact::Direct(sender) => ("direct", sender),
-            Contact::Part(group) => ("part", group),
-        };
-        self.write(|database| {
-            database
-                .prepare_cached("INSERT OR REPLACE INTO contact VALUES (?1, ?2, ?3)")?
-                .execute([&**chat, kind, peer])
-        })
-        .map(drop)
+        self.write(|database| write_contact(database, chat, contact))
+    }
+
+    /// Remembers what a chat is.
+    pub fn add_contact(&self, chat: &ChatId, contact: &Contact) -> Result<(), Error> {
+        self.store(|database| write_contact(database, chat, contact))
     }
 
     /// What this chat is, if it was remembered.
@@ -269,6 +311,29 @@ impl Journal {
             })
         })
     }
+}
+
+fn write_contact(database: &Connection, chat: &ChatId, contact: &Contact) -> rusqlite::Result<()> {
+    let (kind, peer): (_, &str) = match contact {
+        Contact::Direct(sender) => ("direct", sender),
+        Contact::Part(group) => ("part", group),
+    };
+    database
+        .prepare_cached("INSERT OR REPLACE INTO contact VALUES (?1, ?2, ?3)")?
+        .execute([&**chat, kind, peer])
+        .map(drop)
+}
+
+fn read_tries(database: &Connection) -> rusqlite::Result<Tries> {
+    let row =
+        |row: &Row<'_>| Ok(Tries { wrong: row.get(0)?, locked_until: row.get::<_, i64>(1)?.cast_unsigned() });
+    let tries = database.query_row("SELECT wrong, locked_until FROM tries", [], row).optional()?;
+    Ok(tries.unwrap_or_default())
+}
+
+fn write_tries(database: &Connection, tries: Tries) -> rusqlite::Result<()> {
+    let row = params![tries.wrong, tries.locked_until.cast_signed()];
+    database.execute("INSERT OR REPLACE INTO tries VALUES (1, ?1, ?2)", row).map(drop)
 }
 
 fn pending(row: &Row<'_>) -> rusqlite::Result<Pending> {

@@ -267,6 +267,11 @@ impl Journal {
             .collect())
     }
 
+    /// Was an event with this id stored before?
+    pub fn contains(&self, id: &EventId) -> Result<bool, Error> {
+        self.read(|database| database.prepare_cached("SELECT 1 FROM event WHERE id = ?1")?.exists([&**id]))
+    }
+
     /// The newest messages, oldest first; fewer of them, if they are large.
     pub fn recent(&self, limit: u32) -> Result<Vec<Message>, Error> {
         let inner = self.lock();
@@ -306,12 +311,19 @@ impl Journal {
     /// Writes something and makes it durable, together with what else was written since the last commit.
     fn store<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
         let mut inner = self.lock();
-        let stored = inner.begin().and_then(|()| work(&inner.database));
-        let stored = match stored {
-            Ok(value) => inner.commit().map(|()| value),
-            Err(error) => inner.roll_back().and(Err(error)),
+        let store = || {
+            inner.begin()?;
+            // What fails here must not take with it what others have written.
+            inner.database.execute_batch("SAVEPOINT own")?;
+            match work(&inner.database) {
+                Ok(value) => {
+                    inner.database.execute_batch("RELEASE own")?;
+                    inner.commit().map(|()| value)
+                }
+                Err(error) => inner.database.execute_batch("ROLLBACK TO own; RELEASE own").and(Err(error)),
+            }
         };
-        stored.map_err(|source| self.failed(source))
+        store().map_err(|source| self.failed(source))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -5,6 +5,9 @@ use rusqlite::params;
 use super::{Error, Journal};
 use crate::event::{ChatId, SenderId};
 
+/// Files of delivered messages that can still be fetched.
+const ATTACHMENTS: u32 = 20_000;
+
 /// How much of the past is kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Keep {
@@ -53,6 +56,10 @@ impl Journal {
             for table in ["attachment WHERE at", "refusal WHERE last"] {
                 database.execute(&format!("DELETE FROM {table} < ?1"), [cutoff.cast_signed()])?;
             }
+            database.execute(
+                "DELETE FROM attachment WHERE at < (SELECT at FROM attachment ORDER BY at DESC LIMIT 1 OFFSET ?1)",
+                [ATTACHMENTS],
+            )?;
             let mut dropped = 0;
             while used(database)? > keep.size {
                 // A tenth at a time: a file at its limit must not be trimmed again at every turn.
@@ -99,7 +106,7 @@ impl Journal {
             let values = if all {
                 // Who was let in stays; who was only met is forgotten.
                 database.execute_batch(
-                    "DELETE FROM contact; DELETE FROM attachment; DELETE FROM refusal; DELETE FROM pairing; DELETE FROM trouble",
+                    "DELETE FROM contact; DELETE FROM attachment; DELETE FROM refusal; DELETE FROM trouble",
                 )?;
                 database.execute("DELETE FROM state", [])?
             } else {

@@ -13,11 +13,14 @@ use rmcp::{
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::{
-    admission::Unapproved,
+    admission::{Rules, Unapproved},
     clock,
-    gate::{access::Widening, pairing::Pending},
+    gate::pairing::Pending,
     hub::{Approval, Channel},
 };
+
+/// How long it is asked about a changed file, in milliseconds: others wait to be asked about as well.
+const WIDENING: u64 = 60 * 60 * 1000;
 
 /// Asks about whatever comes, as long as the session lasts.
 pub(super) async fn ask(peer: Peer<RoleServer>, mut approvals: UnboundedReceiver<Approval>) {
@@ -25,10 +28,14 @@ pub(super) async fn ask(peer: Peer<RoleServer>, mut approvals: UnboundedReceiver
     while let Some(approval) = approvals.recv().await {
         let answered = match approval {
             Approval::Pairing { channel, pending } => pairing(&peer, &channel, &pending).await,
-            Approval::Widening { channel, widening } => {
+            Approval::Widening { channel, rules } => {
                 // Whoever was asked and has said no is not asked the same again.
-                let text = describe(&channel, &widening);
-                if asked.insert(text.clone()) { self::widening(&peer, &channel, text).await } else { Ok(()) }
+                let text = describe(&channel, &rules);
+                if asked.insert(text.clone()) {
+                    widening(&peer, &channel, &rules, text).await
+                } else {
+                    Ok(())
+                }
             }
         };
         if let Err(error) = answered {
@@ -96,8 +103,8 @@ async fn pairing(
     }
 }
 
-fn describe(channel: &Channel, widening: &[Widening]) -> String {
-    let list: Vec<String> = widening.iter().map(|widening| format!("- {widening}")).collect();
+fn describe(channel: &Channel, rules: &Rules) -> String {
+    let list: Vec<String> = rules.withheld.iter().map(|widening| format!("- {widening}")).collect();
     format!(
         "{}: {} was changed by something other than tidegate, and would let in more than you have approved:\n{}\n\
          Accept only if you have made this change yourself.",
@@ -110,16 +117,16 @@ fn describe(channel: &Channel, widening: &[Widening]) -> String {
 async fn widening(
     peer: &Peer<RoleServer>,
     channel: &Arc<Channel>,
+    rules: &Rules,
     message: String,
 ) -> Result<(), ServiceError> {
     let schema = BooleanSchema::new().title("I have made this change").with_default(false);
     let answer =
-        elicit(peer, message, "accept", PrimitiveSchemaDefinition::Boolean(schema), u64::from(u32::MAX))
-            .await?;
+        elicit(peer, message, "accept", PrimitiveSchemaDefinition::Boolean(schema), WIDENING).await?;
     let accepted = answer.action == ElicitationAction::Accept
         && answer.content.as_ref().and_then(|content| content.get("accept")?.as_bool()) == Some(true);
     if accepted {
-        match channel.admission().accept() {
+        match channel.admission().accept(&rules.wanted) {
             Ok(_) => tracing::info!("{}: the change of access.json was approved", channel.name()),
             Err(error) => tracing::error!("{}: {error}", channel.name()),
         }

@@ -25,8 +25,17 @@ use crate::hub::Hub;
 /// written all its lines and still reads the answers.
 const GRACE: Duration = Duration::from_millis(40);
 
+/// Is a person known to be at the client, so that its dialogs may be believed?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialogs {
+    /// What is answered there was answered by a person.
+    Believed,
+    /// It could be a script, or a model's.
+    Doubted,
+}
+
 /// Serves a client on these streams until it closes them.
-pub async fn serve<R, W>(hub: Hub, reader: R, writer: W)
+pub async fn serve<R, W>(hub: Hub, dialogs: Dialogs, reader: R, writer: W)
 where
     R: AsyncRead + Unpin + Send + 'static,
     W: AsyncWrite + Send + 'static,
@@ -34,7 +43,7 @@ where
     let wire = Wire::new(writer);
     let (transport, pending) = Transport::new(reader, Arc::clone(&wire));
     let driver = tokio::spawn(Arc::clone(&wire).drive());
-    let server = Server::new(hub, Arc::clone(&wire));
+    let server = Server::new(hub, dialogs, Arc::clone(&wire));
     // rmcp waits for its handlers at the end, up to five seconds: at nobody's cost here.
     let service = tokio::spawn(async move {
         match server.serve(transport).await {

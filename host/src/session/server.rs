@@ -12,7 +12,7 @@ use rmcp::{
 use serde_json::Value;
 
 use super::{
-    approval,
+    Dialogs, approval,
     contract::{CHANNEL_CAPABILITY, PERMISSION_CAPABILITY, PERMISSION_REQUEST, PROTOCOL_VERSION},
     instructions,
     roots::Roots,
@@ -30,6 +30,7 @@ pub(super) struct Server {
     wire: Arc<Wire>,
     tools: Vec<Tool>,
     roots: Roots,
+    dialogs: Dialogs,
 }
 
 impl Server {
@@ -37,10 +38,10 @@ impl Server {
         Arc::clone(&self.wire) as Arc<dyn Inbox>
     }
 
-    pub(super) fn new(hub: Hub, wire: Arc<Wire>) -> Self {
+    pub(super) fn new(hub: Hub, dialogs: Dialogs, wire: Arc<Wire>) -> Self {
         wire.set_several(hub.channels().len() > 1);
         let tools = tools::list(&hub);
-        Self { hub, wire, tools, roots: Roots::default() }
+        Self { hub, wire, tools, roots: Roots::default(), dialogs }
     }
 }
 
@@ -69,7 +70,8 @@ impl ServerHandler for Server {
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
         let client = context.peer.peer_info();
-        if client.is_some_and(|client| client.capabilities.elicitation.is_some()) {
+        let asks = client.is_some_and(|client| client.capabilities.elicitation.is_some());
+        if asks && self.dialogs == Dialogs::Believed {
             tokio::spawn(approval::ask(context.peer, self.wire.take_approvals()));
         }
         self.hub.attach(&self.inbox());

@@ -195,6 +195,9 @@ async fn fetch(hub: &Hub, arguments: &Arguments) -> Result<String, Refused> {
     Ok(transcript(&history))
 }
 
+/// Whatever could be taken for the beginning of another line.
+const LINE_ENDS: [char; 7] = ['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'];
+
 fn transcript(history: &History) -> String {
     let mut transcript = String::new();
     if history.left_out > 0 {
@@ -212,7 +215,7 @@ fn transcript(history: &History) -> String {
             message.sender.name,
             message.sender.id,
             // Further lines are indented, so that none of them looks like another message.
-            text::content(&message.text).replace('\n', "\n    "),
+            text::content(&message.text).replace(LINE_ENDS, "\n    "),
             message.id,
             if message.attachments.is_empty() { "" } else { ", with files" },
         );

@@ -6,7 +6,7 @@
 use unicode_segmentation::GraphemeCursor;
 
 /// May the text be cut at this byte? It is seen from its beginning, which must itself be such a place.
-fn is_boundary(text: &str, at: usize) -> bool {
+pub(super) fn is_boundary(text: &str, at: usize) -> bool {
     // An error would say that a part of the text is missing; all of it is there.
     text.is_char_boundary(at)
         && GraphemeCursor::new(at, text.len(), true).is_boundary(text, 0).unwrap_or(true)
@@ -15,6 +15,11 @@ fn is_boundary(text: &str, at: usize) -> bool {
 /// The last boundary that is not behind `at`: 0 where the first cluster reaches further.
 pub(super) fn floor(text: &str, at: usize) -> usize {
     (1..=at).rev().find(|&at| is_boundary(text, at)).unwrap_or(0)
+}
+
+/// The first boundary that is not before `at`.
+pub(super) fn ceil(text: &str, at: usize) -> usize {
+    (at..text.len()).find(|&at| is_boundary(text, at)).unwrap_or(text.len())
 }
 
 #[cfg(test)]
@@ -35,6 +40,7 @@ mod tests {
             let at = at.min(text.len());
             prop_assert_eq!(is_boundary(&text, at), boundaries.contains(&at));
             prop_assert_eq!(Some(floor(&text, at)), boundaries.iter().rev().copied().find(|&b| b <= at));
+            prop_assert_eq!(Some(ceil(&text, at)), boundaries.iter().copied().find(|&b| b >= at));
         }
     }
 }

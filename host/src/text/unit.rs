@@ -35,6 +35,13 @@ impl TextUnit {
         fitting.map(char::len_utf8).sum()
     }
 
+    /// Where the longest ending begins that has at most `limit` units, in bytes.
+    pub(super) fn suffix(self, text: &str, limit: usize) -> usize {
+        let mut left = limit;
+        let fitting = text.chars().rev().take_while(|&character| self.take(&mut left, character));
+        text.len() - fitting.map(char::len_utf8).sum::<usize>()
+    }
+
     /// Is there room for another character? Takes it.
     fn take(self, left: &mut usize, character: char) -> bool {
         let length = match self {
@@ -64,16 +71,17 @@ mod tests {
 
     #[test]
     fn a_character_fits_wholly_or_not_at_all() {
-        for (unit, limit, prefix) in [
-            (TextUnit::Utf16, 3, "aß"),
-            (TextUnit::Utf16, 4, "aß👋"),
-            (TextUnit::Scalar, 1, "a"),
-            (TextUnit::Byte, 2, "a"),
-            (TextUnit::Byte, 6, "aß"),
-            (TextUnit::Byte, 0, ""),
+        for (unit, limit, prefix, suffix) in [
+            (TextUnit::Utf16, 3, "aß", "ß👋"),
+            (TextUnit::Utf16, 4, "aß👋", "aß👋"),
+            (TextUnit::Scalar, 1, "a", "👋"),
+            (TextUnit::Byte, 2, "a", ""),
+            (TextUnit::Byte, 6, "aß", "ß👋"),
+            (TextUnit::Byte, 0, "", ""),
         ] {
             let text = "aß👋";
             assert_eq!(&text[..unit.prefix(text, limit)], prefix, "{unit:?} {limit}");
+            assert_eq!(&text[unit.suffix(text, limit)..], suffix, "{unit:?} {limit}");
         }
     }
 
@@ -81,10 +89,13 @@ mod tests {
         #[test]
         fn what_fits_is_as_long_as_it_can_be(text in "(\\PC|[a-z👋ß]){0,40}", limit in 0_usize..50) {
             for unit in UNITS {
-                let end = unit.prefix(&text, limit);
-                prop_assert!(unit.length(&text[..end]) <= limit);
+                let (start, end) = (unit.suffix(&text, limit), unit.prefix(&text, limit));
+                prop_assert!(unit.length(&text[..end]) <= limit && unit.length(&text[start..]) <= limit);
                 if let Some(next) = text[end..].chars().next() {
                     prop_assert!(unit.length(&text[..end + next.len_utf8()]) > limit);
+                }
+                if let Some(previous) = text[..start].chars().next_back() {
+                    prop_assert!(unit.length(&text[start - previous.len_utf8()..]) > limit);
                 }
             }
         }

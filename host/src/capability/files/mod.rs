@@ -30,10 +30,8 @@ pub use self::{
 /// A channel's two folders.
 #[derive(Debug)]
 pub struct Files {
-    /// Everything of tidegate's is below this.
-    root: PathBuf,
-    /// So is everything of this channel's, wherever that is.
-    folder: PathBuf,
+    /// Everything of tidegate's is below one of these.
+    own: Vec<PathBuf>,
     inbox: Dir,
     inbox_path: PathBuf,
     outbox: Dir,
@@ -107,9 +105,9 @@ pub enum Refusal {
 }
 
 impl Files {
-    /// Opens the folders of the channel with this folder, below this state root; makes them where they are missing.
-    /// `shared` is where the user lets sessions send files from.
-    pub fn open(root: &Path, folder: &Path, shared: &[PathBuf]) -> io::Result<Self> {
+    /// Opens the folders of the channel with this folder; makes them where they are missing. Nothing below `own` is
+    /// sent but the inbox. `shared` is where the user lets sessions send files from.
+    pub fn open(folder: &Path, own: &[PathBuf], shared: &[PathBuf]) -> io::Result<Self> {
         let open = |name: &str| {
             let path = folder.join(name);
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
@@ -118,8 +116,7 @@ impl Files {
         let (inbox, inbox_path) = open("inbox")?;
         let (outbox, _) = open("outbox")?;
         Ok(Self {
-            root: std::fs::canonicalize(root)?,
-            folder: std::fs::canonicalize(folder)?,
+            own: own.iter().map(|own| std::fs::canonicalize(own).unwrap_or_else(|_| own.clone())).collect(),
             inbox,
             inbox_path: std::fs::canonicalize(inbox_path)?,
             outbox,
@@ -154,7 +151,7 @@ impl Files {
         if (seen.dev(), seen.ino()) != (metadata.dev(), metadata.ino()) {
             return Err(failed(io::Error::other("it was exchanged while it was being opened")));
         }
-        let own = real.starts_with(&self.root) || real.starts_with(&self.folder);
+        let own = self.own.iter().any(|own| real.starts_with(own));
         if own && !real.starts_with(&self.inbox_path) {
             return Err(Refusal::Own(path.to_owned()));
         }
@@ -253,7 +250,7 @@ mod tests {
 
     fn files() -> (tempfile::TempDir, Files) {
         let root = tempfile::tempdir().unwrap();
-        let files = Files::open(root.path(), &root.path().join("chat"), &[]).unwrap();
+        let files = Files::open(&root.path().join("chat"), &[root.path().to_owned()], &[]).unwrap();
         (root, files)
     }
 

@@ -31,11 +31,11 @@ use super::{
     serve::{self, Channels},
 };
 use crate::{
-    claude::OptIn,
+    claude::{self, OptIn},
     clock,
     hub::{Condition, Hub},
     launch::{Launcher, Order},
-    session::{self, PERMISSION_REQUEST},
+    session::{self, Dialogs, PERMISSION_REQUEST},
 };
 
 /// Try channels here, without Claude Code: this terminal is the session
@@ -79,7 +79,9 @@ async fn converse(launcher: &Launcher, order: &Order, terminal: &mut Terminal) -
     let _flush = serve::FlushAtEnd(hub.clone());
     let (theirs, ours) = tokio::io::duplex(STREAM);
     let (reader, writer) = tokio::io::split(theirs);
-    let server = tokio::spawn(session::serve(hub.clone(), reader, writer));
+    // Whoever pipes lines into this could be anybody.
+    let dialogs = if claude::at_terminal().is_ok() { Dialogs::Believed } else { Dialogs::Doubted };
+    let server = tokio::spawn(session::serve(hub.clone(), dialogs, reader, writer));
     let (events, mut arrived) = mpsc::unbounded_channel();
     let client = Client(events).serve(tokio::io::split(ours)).await?;
     let mut conversation =

@@ -154,6 +154,7 @@ async fn signal(
                 if let Err(error) = intake.take(news) {
                     tracing::error!("{}: {error}", channel.name());
                     failed = Some(close(close_code::ERROR, "a frame could not be stored"));
+                    break;
                 }
             }
             Err(error) => {
@@ -167,6 +168,8 @@ async fn signal(
         Err(error) => {
             tracing::error!("{}: {error}", channel.name());
             failed = Some(close(close_code::ERROR, "a frame could not be stored"));
+            // Somebody else's commit may have stored a part of it.
+            channel.drain_soon();
         }
     }
     failed

@@ -1,87 +1,102 @@
 //! Texts that a person has to judge.
 
-use unicode_segmentation::UnicodeSegmentation as _;
-
-use super::super::{
+use crate::text::{
     character::{Class, MARKS},
+    grapheme,
     unit::TextUnit,
 };
 
-/// With nothing hidden: what is invisible, changes the direction, or looks like an ordinary space stands there by its
-/// number. Line feeds and tabs stay.
+/// A text in which nothing hides: what is invisible, turns the writing direction, or looks like an ordinary space
+/// without being one stands there by its number, as `\u{202e}`.
+///
+/// Line feeds and tabs stay, as do the letters of all scripts and emoji, though not what joins them. A combining mark
+/// without a letter before it, and the fifth on the same letter, are numbers too. The text may itself contain what
+/// looks like such a number.
 pub fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
-    let mut marks = 0;
+    // How many more marks the last letter may carry.
+    let mut room = 0_usize;
     for character in text.chars() {
         let class = Class::of(character);
-        marks = if class == Class::Mark { marks + 1 } else { 0 };
-        match class {
-            Class::Plain => shown.push(character),
-            Class::Space if matches!(character, ' ' | '\n' | '\t') => shown.push(character),
-            Class::Mark if marks <= MARKS => shown.push(character),
-            Class::Space | Class::Mark | Class::Hidden => shown.extend(character.escape_unicode()),
+        let stays = match class {
+            Class::Plain => true,
+            Class::Mark => room > 0,
+            Class::Space => matches!(character, ' ' | '\n' | '\t'),
+            Class::Hidden => false,
+        };
+        if stays {
+            shown.push(character);
+        } else {
+            shown.extend(character.escape_unicode());
         }
+        room = match class {
+            Class::Plain => MARKS,
+            Class::Mark => room.saturating_sub(1),
+            Class::Space | Class::Hidden => 0,
+        };
     }
     shown
 }
 
-/// At most so many units, both ends of it kept.
+/// The beginning and the end of a long text, with a line between them that counts the characters left out, and at most
+/// `limit` units in all. Where that line would take more than half of the limit, there is only `…`; where that does
+/// not fit either, only the beginning. No grapheme cluster is torn.
 pub fn abridge(text: &str, limit: usize, unit: TextUnit) -> String {
-    if unit.length(text) <= limit {
+    if unit.prefix(text, limit) == text.len() {
         return text.to_owned();
     }
-    let total = text.chars().count();
-    let marker = |left_out: usize| format!("\n… {left_out} characters left out …\n");
-    // No longer than with the largest number.
-    let room = limit.saturating_sub(unit.length(&marker(total)));
-    if room < 2 {
-        let ellipsis = "…";
-        let head = take(text.graphemes(true), limit.saturating_sub(unit.length(ellipsis)), unit);
-        let short = format!("{}{ellipsis}", text.get(..head).unwrap_or_default());
-        return if unit.length(&short) <= limit { short } else { String::new() };
+    let line = |count: usize| format!("\n… {count} characters left out …\n");
+    let longest = unit.length(&line(text.chars().count()));
+    let ellipsis = unit.length("…");
+    let (room, counted) = match limit.checked_sub(longest).filter(|room| *room >= longest) {
+        Some(room) => (room, true),
+        None => (limit.saturating_sub(ellipsis), false),
+    };
+    let head = grapheme::floor(text, unit.prefix(text, room.div_ceil(2)));
+    let tail = grapheme::ceil(text, unit.suffix(text, room / 2));
+    let between = |start: usize, end: usize| text.get(start..end).unwrap_or_default();
+    let (beginning, ending) = (between(0, head), between(tail, text.len()));
+    if counted {
+        format!("{beginning}{}{ending}", line(between(head, tail).chars().count()))
+    } else if ellipsis <= limit {
+        format!("{beginning}…{ending}")
+    } else {
+        between(0, grapheme::floor(text, unit.prefix(text, limit))).to_owned()
     }
-    let head = take(text.graphemes(true), room.div_ceil(2), unit);
-    let tail = text.len() - take(text.graphemes(true).rev(), room / 2, unit);
-    let (head, tail) = (text.get(..head).unwrap_or_default(), text.get(tail..).unwrap_or_default());
-    let left_out = total - head.chars().count() - tail.chars().count();
-    format!("{head}{}{tail}", marker(left_out))
 }
 
-/// How many bytes the clusters have that fit.
-fn take<'a>(clusters: impl Iterator<Item = &'a str>, limit: usize, unit: TextUnit) -> usize {
-    let (mut length, mut bytes) = (0, 0);
-    for cluster in clusters {
-        length += unit.length(cluster);
-        if length > limit {
-            break;
-        }
-        bytes += cluster.len();
-    }
-    bytes
-}
-
-/// As a block of code in Markdown, which nothing in it can end.
+/// A text as a code block in Markdown that nothing in it can end: its fence is longer than any run of backticks there.
 pub fn fenced(text: &str) -> String {
     let longest = text.split(|character| character != '`').map(str::len).max().unwrap_or_default();
     let fence = "`".repeat(longest.max(2) + 1);
-    format!("{fence}\n{text}\n{fence}")
+    let line_break = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+    format!("{fence}\n{text}{line_break}{fence}")
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use unicode_segmentation::UnicodeSegmentation as _;
 
     use super::*;
 
     #[test]
     fn nothing_hides() {
         for (text, shown) in [
-            ("rm -rf\n\tx", "rm -rf\n\tx"),
-            ("a\u{202e}b", "a\\u{202e}b"),
-            ("a\u{200b}\u{a0}b", "a\\u{200b}\\u{a0}b"),
-            ("a\r\nb\u{1b}", "a\\u{d}\nb\\u{1b}"),
-            ("Zoë 漢字 🙂", "Zoë 漢字 🙂"),
-            ("\u{e0041}", "\\u{e0041}"),
+            ("rm -rf\n\t/tmp", "rm -rf\n\t/tmp"),
+            ("Zoë, 漢字, नमस्ते, שָׁלוֹם, ﾀﾞ, 👍🏽, 🇩🇪, ❤", "Zoë, 漢字, नमस्ते, שָׁלוֹם, ﾀﾞ, 👍🏽, 🇩🇪, ❤"),
+            ("a\u{202e}b\u{2066}c\u{61c}", "a\\u{202e}b\\u{2066}c\\u{61c}"),
+            ("a\u{200b}b\u{ad}c\u{feff}", "a\\u{200b}b\\u{ad}c\\u{feff}"),
+            ("a\u{a0}b\u{3000}c\u{2028}", "a\\u{a0}b\\u{3000}c\\u{2028}"),
+            ("a\r\nb\u{1b}[2J\0", "a\\u{d}\nb\\u{1b}[2J\\u{0}"),
+            ("\u{e0041}\u{e000}\u{fdd0}\u{10ffff}", "\\u{e0041}\\u{e000}\\u{fdd0}\\u{10ffff}"),
+            ("\u{3164}\u{2800}\u{34f}", "\\u{3164}\\u{2800}\\u{34f}"),
+            ("👩\u{200d}🔬❤\u{fe0f}", "👩\\u{200d}🔬❤\\u{fe0f}"),
+            ("\u{301}a \u{301}", "\\u{301}a \\u{301}"),
+            (
+                "a\u{301}\u{301}\u{301}\u{301}\u{302}\u{303}b\u{301}",
+                "a\u{301}\u{301}\u{301}\u{301}\\u{302}\\u{303}b\u{301}",
+            ),
         ] {
             assert_eq!(visible(text), shown, "{text:?}");
         }
@@ -89,36 +104,89 @@ mod tests {
 
     #[test]
     fn both_ends_of_a_long_text_are_kept() {
-        let text = format!("begin {} end", "x".repeat(1000));
-        let short = abridge(&text, 100, TextUnit::Utf16);
-        assert!(
-            short.starts_with("begin") && short.ends_with("end") && short.contains("characters left out"),
-            "{short}"
-        );
-        assert_eq!(abridge("short", 100, TextUnit::Byte), "short");
-        assert_eq!(abridge("longer", 3, TextUnit::Scalar), "lo…");
-        assert_eq!(abridge("longer", 0, TextUnit::Scalar), "");
+        let long = format!("begin {} end", "x".repeat(990));
+        let family = "👨\u{200d}👩\u{200d}👧";
+        for (text, limit, unit, short) in [
+            ("short", 5, TextUnit::Byte, "short".to_owned()),
+            (
+                &long,
+                70,
+                TextUnit::Scalar,
+                format!("begin {}\n… 960 characters left out …\n{} end", "x".repeat(14), "x".repeat(16)),
+            ),
+            ("abcdefghij", 5, TextUnit::Scalar, "ab…ij".to_owned()),
+            ("abcdefghij", 6, TextUnit::Utf16, "abc…ij".to_owned()),
+            ("abcdefghij", 5, TextUnit::Byte, "a…j".to_owned()),
+            ("abcdefghij", 3, TextUnit::Byte, "…".to_owned()),
+            ("abcdefghij", 2, TextUnit::Byte, "ab".to_owned()),
+            ("abcdefghij", 0, TextUnit::Byte, String::new()),
+            (&format!("a{family}b{family}c"), 7, TextUnit::Scalar, "a…c".to_owned()),
+        ] {
+            assert_eq!(abridge(text, limit, unit), short, "{text:?} {limit}");
+        }
     }
 
     #[test]
     fn code_ends_where_its_fence_does() {
-        assert_eq!(fenced("a"), "```\na\n```");
-        assert_eq!(fenced("a ```` b"), "`````\na ```` b\n`````");
+        for (text, block) in [
+            ("a", "```\na\n```"),
+            ("a\n", "```\na\n```"),
+            ("", "```\n```"),
+            ("~~~\n```\n", "````\n~~~\n```\n````"),
+            ("a ````` b `", "``````\na ````` b `\n``````"),
+        ] {
+            assert_eq!(fenced(text), block, "{text:?}");
+        }
     }
 
     proptest! {
         #[test]
-        fn an_abridged_text_fits(text in any::<String>(), limit in 0..80_usize) {
+        fn what_is_visible_stays_as_it_is(text in "(\\PC|.|[\u{200b}-\u{202f}a\u{301}\u{fe0f}\n\t ]){0,40}") {
+            let shown = visible(&text);
+            prop_assert!(shown.chars().all(|it| "\n\t ".contains(it) || matches!(Class::of(it), Class::Plain | Class::Mark)));
+            prop_assert_eq!(visible(&shown), shown.clone());
+            // Nothing but numbers has come in, and they can be turned back.
+            let mut left = text.as_str();
+            let mut shown = shown.as_str();
+            while let Some(character) = left.chars().next() {
+                let number = character.escape_unicode().to_string();
+                let stands = shown.strip_prefix(character).or_else(|| shown.strip_prefix(&number));
+                prop_assert!(stands.is_some());
+                (left, shown) = (&left[character.len_utf8()..], stands.unwrap());
+            }
+            prop_assert!(shown.is_empty());
+        }
+
+        #[test]
+        fn an_abridged_text_fits_and_has_both_ends(text in "(\\PC|[a👍🏽\u{301}\u{200d}🇩\r\n]){0,300}", limit in 0_usize..300) {
             for unit in [TextUnit::Utf16, TextUnit::Scalar, TextUnit::Byte] {
-                prop_assert!(unit.length(&abridge(&text, limit, unit)) <= limit);
+                let short = abridge(&text, limit, unit);
+                prop_assert!(unit.length(&short) <= limit);
+                if unit.length(&text) <= limit {
+                    prop_assert_eq!(&short, &text);
+                    continue;
+                }
+                let boundaries: Vec<_> = text.grapheme_indices(true).map(|(index, _)| index).chain([text.len()]).collect();
+                let whole = boundaries.iter().flat_map(|&head| boundaries.iter().map(move |&tail| (head, tail)));
+                let mut cuts = whole.filter(|(head, tail)| head <= tail);
+                let is_cut = |(head, tail): (usize, usize)| {
+                    let count = text[head..tail].chars().count();
+                    [format!("\n… {count} characters left out …\n"), "…".to_owned(), String::new()]
+                        .iter()
+                        .any(|mark| short.strip_prefix(&text[..head]).and_then(|rest| rest.strip_suffix(&text[tail..])) == Some(mark))
+                };
+                prop_assert!(cuts.any(is_cut), "{:?}", short);
             }
         }
 
         #[test]
-        fn what_is_visible_stays_so(text in any::<String>()) {
-            let shown = visible(&text);
-            prop_assert_eq!(visible(&shown), shown.clone());
-            prop_assert!(!shown.chars().any(|character| character.is_control() && !matches!(character, '\n' | '\t')));
+        fn nothing_ends_its_own_fence(text in "[a`~ \n]{0,60}") {
+            let block = fenced(&text);
+            let (fence, rest) = block.split_once('\n').unwrap();
+            let body = rest.strip_suffix(fence).unwrap();
+            prop_assert!(fence.len() >= 3 && !body.contains(fence));
+            prop_assert_eq!(body.trim_end_matches('\n'), text.trim_end_matches('\n'));
+            prop_assert!(body.is_empty() || body.ends_with('\n'));
         }
     }
 }

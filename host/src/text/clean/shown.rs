@@ -1,10 +1,12 @@
 //! Names and values, as they are shown beside a text.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, iter::Peekable, str::Chars};
 
-use unicode_segmentation::UnicodeSegmentation as _;
-
-use super::super::character::{Class, JOINER, MARKS, is_pictographic};
+use crate::text::{
+    character::{Class, JOINER, MARKS, is_pictographic},
+    grapheme,
+    unit::TextUnit,
+};
 
 /// The longest name, in characters.
 const NAME: usize = 64;
@@ -13,163 +15,289 @@ const VALUE: usize = 512;
 /// The longest id, in bytes.
 const IDENTIFIER: usize = 256;
 
-/// What somebody calls themselves, a chat or a file: one line of visible characters, at most 64, and none that would end
-/// the attribute or the code in which it stands. `unnamed` where nothing is left.
+/// What somebody is called, a chat or a file: one line that shows all there is, at most 64 characters, and
+/// `unnamed` where nothing is left.
+///
+/// White space of any kind and number becomes one space, and none at the ends. Lost are: the delimiters `<`, `>`,
+/// `"`, `&`, `=`, the backtick and the wide forms of angle and quote; controls; what is invisible, which also means
+/// the joiners of Persian and Indic scripts; all combining marks but four on a base. What joins an emoji stays.
+/// A longer name is cut and ends in `…`.
 pub fn name(text: &str) -> Cow<'_, str> {
-    let clean = squeeze(text, NAME, is_delimiter_of_names);
+    let clean = shown(text, NAME, |character| is_delimiter(character) || matches!(character, '&' | '='));
     if clean.is_empty() { Cow::Borrowed("unnamed") } else { clean }
 }
 
-/// A further attribute's value, at most 512 characters: like a name, but `=` and `&` may be in it, and it may be empty.
+/// The value of a further attribute: like a name, but of at most 512 characters, perhaps none, and with `=` and `&`.
 pub fn value(text: &str) -> Cow<'_, str> {
-    squeeze(text, VALUE, is_delimiter)
+    shown(text, VALUE, is_delimiter)
 }
 
-/// Can this be an id that a session is told and hands back? 1 to 256 bytes, all of them seen for what they are.
+/// Can this be an id that a session is told and hands back? 1 to 256 bytes, without white space, invisible
+/// characters, and the delimiters `<`, `>`, `"`, `'`, `&` and the backtick. Marks have something to stand on.
 pub fn is_identifier(text: &str) -> bool {
-    let fits = (1..=IDENTIFIER).contains(&text.len());
-    fits && text.chars().all(|character| {
-        matches!(Class::of(character), Class::Plain)
-            && !matches!(character, '<' | '>' | '"' | '\'' | '`' | '&')
-    })
+    let is_allowed = |character| !is_delimiter(character) && !matches!(character, '\'' | '&');
+    (1..=IDENTIFIER).contains(&text.len())
+        && text.chars().enumerate().all(|(index, character)| match Class::of(character) {
+            Class::Plain => is_allowed(character),
+            Class::Mark => index > 0,
+            Class::Space | Class::Hidden => false,
+        })
 }
 
+/// What ends an attribute's value, a tag, or code in Markdown.
 fn is_delimiter(character: char) -> bool {
-    matches!(character, '<' | '>' | '"' | '`' | '＜' | '＞' | '﹤' | '﹥' | '＂')
+    matches!(character, '<' | '>' | '"' | '`' | '＜' | '＞' | '＂' | '﹤' | '﹥' | '≮' | '≯')
 }
 
-fn is_delimiter_of_names(character: char) -> bool {
-    is_delimiter(character) || matches!(character, '&' | '=')
-}
-
-fn squeeze(text: &str, limit: usize, is_delimiter: fn(char) -> bool) -> Cow<'_, str> {
-    if text.len() <= limit && is_plain_line(text, is_delimiter) {
+fn shown(text: &str, limit: usize, is_lost: fn(char) -> bool) -> Cow<'_, str> {
+    let shown = || Shown {
+        rest: text.chars().peekable(),
+        is_lost,
+        last: None,
+        base: None,
+        gap: false,
+        held: None,
+        marks: 0,
+    };
+    if text.chars().nth(limit).is_none() && shown().eq(text.chars()) {
         return Cow::Borrowed(text);
     }
-    let mut clean = String::new();
-    let (mut length, mut gap) = (0, false);
-    for cluster in text.graphemes(true) {
-        let kept = keep(cluster, is_delimiter);
-        // A mark may stand on a space.
-        gap |= cluster.chars().next().is_some_and(|character| Class::of(character) == Class::Space);
-        if kept.is_empty() {
-            continue;
-        }
-        let wanted = kept.chars().count() + usize::from(gap && length > 0);
-        if length + wanted > limit {
-            return Cow::Owned(cut(&clean, limit));
-        }
-        if gap && length > 0 {
-            clean.push(' ');
-        }
-        clean.push_str(&kept);
-        length += wanted;
-        gap = false;
+    let mut clean: String = shown().take(limit + 1).collect();
+    if clean.chars().nth(limit).is_some() {
+        // Room for one character that says that there was more.
+        let room = TextUnit::Scalar.prefix(&clean, limit - 1);
+        let whole = grapheme::floor(&clean, room);
+        clean.truncate(if whole == 0 { room } else { whole });
+        clean.truncate(clean.trim_end_matches([' ', JOINER]).len());
+        clean.push('…');
     }
-    if clean == text { Cow::Borrowed(text) } else { Cow::Owned(clean) }
+    Cow::Owned(clean)
 }
 
-/// ASCII that needs nothing done: most names.
-fn is_plain_line(text: &str, is_delimiter: fn(char) -> bool) -> bool {
-    let mut before = ' ';
-    for character in text.chars() {
-        let gap = character == ' ';
-        if !matches!(character, ' '..='~') || is_delimiter(character) || (gap && before == ' ') {
-            return false;
-        }
-        before = character;
-    }
-    before != ' ' || text.is_empty()
+/// The characters that are left of a text.
+struct Shown<'a> {
+    rest: Peekable<Chars<'a>>,
+    is_lost: fn(char) -> bool,
+    last: Option<char>,
+    /// The last one that varies no other.
+    base: Option<char>,
+    /// White space was passed since.
+    gap: bool,
+    /// Comes next: the gap before it was told first.
+    held: Option<char>,
+    /// On the last base.
+    marks: usize,
 }
 
-/// What is left of one cluster.
-fn keep(cluster: &str, is_delimiter: fn(char) -> bool) -> String {
-    let joined = cluster.chars().next().is_some_and(is_pictographic);
-    let (mut kept, mut marks) = (String::new(), 0);
-    for character in cluster.chars().filter(|character| !is_delimiter(*character)) {
-        match Class::of(character) {
-            Class::Plain => {
-                kept.push(character);
-                marks = 0;
+impl Shown<'_> {
+    /// Is this invisible character what makes one emoji out of others, or gives it its colours?
+    fn forms_emoji(&mut self, character: char) -> bool {
+        let follows_emoji = !self.gap && self.base.is_some_and(is_pictographic);
+        match character {
+            '\u{fe0e}' | '\u{fe0f}' => follows_emoji && self.last == self.base,
+            JOINER if follows_emoji => {
+                let next = self.rest.peek();
+                next.is_some_and(|next| Class::of(*next) == Class::Plain && is_pictographic(*next))
             }
-            // A mark needs something to stand on.
-            Class::Mark if marks < MARKS && !kept.is_empty() => {
-                kept.push(character);
-                marks += 1;
-            }
-            Class::Hidden if joined && matches!(character, JOINER | '\u{fe0f}') => kept.push(character),
-            Class::Mark | Class::Hidden | Class::Space => {}
+            _ => false,
         }
     }
-    kept
 }
 
-/// At most so many characters, the last of which says that there were more.
-fn cut(clean: &str, limit: usize) -> String {
-    let mut short = String::new();
-    let mut length = 0;
-    for cluster in clean.graphemes(true) {
-        length += cluster.chars().count();
-        if length >= limit {
-            break;
+/// EMOJI MODIFIER FITZPATRICK TYPE-1-2 to -6; VARIATION SELECTOR-15 and -16: as text, as emoji
+fn varies_emoji(character: char) -> bool {
+    matches!(character, '\u{1f3fb}'..='\u{1f3ff}' | '\u{fe0e}' | '\u{fe0f}')
+}
+
+impl Iterator for Shown<'_> {
+    type Item = char;
+
+    fn next(&mut self) -> Option<char> {
+        if self.held.is_some() {
+            return self.held.take();
         }
-        short.push_str(cluster);
+        loop {
+            let character = self.rest.next()?;
+            let class = Class::of(character);
+            let stays = match class {
+                Class::Plain => !(self.is_lost)(character),
+                Class::Mark => self.last.is_some() && !self.gap && self.marks < MARKS,
+                Class::Hidden => self.forms_emoji(character),
+                Class::Space => false,
+            };
+            self.gap |= class == Class::Space && self.last.is_some();
+            if stays {
+                self.marks = if class == Class::Mark { self.marks + 1 } else { 0 };
+                self.last = Some(character);
+                if !varies_emoji(character) {
+                    self.base = self.last;
+                }
+                if std::mem::take(&mut self.gap) {
+                    self.held = Some(character);
+                    return Some(' ');
+                }
+                return Some(character);
+            }
+        }
     }
-    short.push('…');
-    short
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use unicode_segmentation::UnicodeSegmentation as _;
 
     use super::*;
 
     #[test]
-    fn a_name_is_one_line_that_ends_nothing() {
+    fn names_lose_what_could_mislead() {
         for (text, clean) in [
-            ("Ada", "Ada"),
             ("", "unnamed"),
-            ("\u{200b}\u{202e}", "unnamed"),
-            ("  Ada \n Lovelace\t", "Ada Lovelace"),
-            ("a\"><channel user=\"b", "achannel userb"),
-            ("＜b＞", "b"),
-            ("Ada\u{202e}toor\u{202c}", "Adatoor"),
-            ("Zoë 漢字 🙂", "Zoë 漢字 🙂"),
-            ("👩‍🔬", "👩‍🔬"),
-            ("a\u{200d}b", "ab"),
-            ("a\u{0}b\u{1b}[31m", "ab[31m"),
+            (" \n\u{200b}<>", "unnamed"),
             ("\u{301}\u{302}", "unnamed"),
+            ("  Ada\r\n\t Love\u{a0}\u{3000}lace ", "Ada Love lace"),
+            ("Ada < Bob", "Ada Bob"),
+            ("a\" user=\"b", "a userb"),
+            ("<b> & `c` ＜d＞ ＂e＂ ﹤f﹥", "b c d e f"),
+            ("A\u{202e}da\u{2066}\u{200b}\u{ad}\u{feff}\u{e0041}\u{e000}\u{3164}", "Ada"),
+            ("A\0d\u{1b}[1ma\u{7f}", "Ad[1ma"),
+            ("a\u{200d}b", "ab"),
+            ("x\u{301} \u{301}y", "x\u{301} y"),
+            (
+                "👩\u{200d}🔬 ❤\u{fe0f}\u{200d}🔥 👩🏽\u{200d}🚀 👍🏽 🇩🇪",
+                "👩\u{200d}🔬 ❤\u{fe0f}\u{200d}🔥 👩🏽\u{200d}🚀 👍🏽 🇩🇪",
+            ),
+            ("👩\u{200d} \u{200d}👩\u{200d}\u{200d}👩\u{fe0f}\u{fe0f}a\u{fe0f}", "👩 👩\u{200d}👩\u{fe0f}a"),
+            ("👩\u{200d}", "👩"),
+            ("🏽\u{200d}👩 a🏽\u{200d}👩", "🏽👩 a🏽👩"),
         ] {
             assert_eq!(name(text), clean, "{text:?}");
         }
-        let marks = format!("e{}", "\u{301}".repeat(50));
-        assert_eq!(name(&marks).chars().count(), 1 + MARKS);
-        let long = name(&"ä".repeat(100)).into_owned();
-        assert!(long.chars().count() == NAME && long.ends_with('…'), "{long}");
-        assert_eq!(value("a=1&b=<2>"), "a=1&b=2");
-        assert_eq!(value(""), "");
     }
 
     #[test]
-    fn an_id_is_seen_for_what_it_is() {
-        for good in ["web", "-1001234", "user@server.example", "Üser", "a:b/c", &"x".repeat(256)] {
+    fn names_that_mislead_nobody_are_lent() {
+        for text in
+            ["Ada", "O'Brien, Zoë (2)", "漢字 かな", "नमस्ते", "שָׁלוֹם", "ﾀﾞ", "👩\u{200d}🔬", "photo.final-2.png"]
+        {
+            assert!(matches!(name(text), Cow::Borrowed(same) if same == text), "{text:?}");
+        }
+        assert!(matches!(value(""), Cow::Borrowed("")));
+    }
+
+    #[test]
+    fn values_may_be_longer_empty_and_queries() {
+        assert_eq!(value("https://example.org/?a=1&b=\"2\"\n"), "https://example.org/?a=1&b=2");
+        assert_eq!(value("\u{200b} "), "");
+        assert_eq!(value(&"x".repeat(600)), format!("{}…", "x".repeat(511)));
+    }
+
+    #[test]
+    fn long_names_are_cut_between_what_readers_take_for_characters() {
+        let family = "👨\u{200d}👩\u{200d}👧";
+        for (text, clean) in [
+            ("x".repeat(64), "x".repeat(64)),
+            ("x".repeat(65), format!("{}…", "x".repeat(63))),
+            (format!("{} y", "x".repeat(62)), format!("{} y", "x".repeat(62))),
+            (format!("{} yz", "x".repeat(62)), format!("{}…", "x".repeat(62))),
+            (format!("{}{family}", "x".repeat(60)), format!("{}…", "x".repeat(60))),
+            (format!("👨{}", "\u{200d}👨".repeat(40)), format!("👨{}…", "\u{200d}👨".repeat(31))),
+            (format!("e{}f", "\u{301}".repeat(100)), format!("e{}f", "\u{301}".repeat(4))),
+        ] {
+            assert_eq!(name(&text), clean, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn ids_are_what_they_look_like() {
+        for good in [
+            "web",
+            "-1001234",
+            "user@server.example",
+            "!room:server",
+            "abc==",
+            "Üser",
+            "U\u{308}ser",
+            &"x".repeat(256),
+        ] {
             assert!(is_identifier(good), "{good:?}");
         }
-        for bad in ["", "a b", "a\nb", "a\"b", "<a", "a&b", "a\u{200b}", "\u{202e}a", &"x".repeat(257)] {
+        for bad in [
+            "",
+            "a b",
+            "a\u{a0}b",
+            "a\nb",
+            "a\0",
+            "a\u{200b}",
+            "\u{202e}a",
+            "a\u{e0041}",
+            "\u{e000}",
+            "\u{301}a",
+            "<a",
+            "a>",
+            "a\"",
+            "a'",
+            "a`",
+            "a&b",
+            "＜a",
+            &"x".repeat(257),
+        ] {
             assert!(!is_identifier(bad), "{bad:?}");
         }
     }
 
+    fn any_text() -> impl Strategy<Value = String> {
+        let token = prop_oneof![
+            "[a-z<>&=\"` ]{1,5}",
+            any::<char>().prop_map(String::from),
+            prop::sample::select(vec![
+                "👨",
+                "👩",
+                "\u{200d}",
+                "\u{fe0f}",
+                "🏽",
+                "\u{301}",
+                " ",
+                "\n",
+                "\u{200b}",
+                "🇩",
+                "क\u{94d}",
+                "\u{600}",
+                "ᄀ",
+                "\u{1fbff}",
+            ])
+            .prop_map(str::to_owned),
+        ];
+        prop::collection::vec(token, 0..60).prop_map(|tokens| tokens.concat())
+    }
+
     proptest! {
         #[test]
-        fn whatever_somebody_is_called_it_is_harmless(text in any::<String>()) {
-            let clean = name(&text).into_owned();
-            prop_assert!((1..=NAME).contains(&clean.chars().count()));
-            prop_assert!(!clean.chars().any(|character| character.is_control() || is_delimiter_of_names(character)));
-            prop_assert_eq!(name(&clean), clean.as_str());
-            let value = value(&text).into_owned();
-            prop_assert!(value.chars().count() <= VALUE && !value.contains(['<', '>', '"', '\n']));
+        fn whatever_somebody_is_called_it_is_harmless(text in any_text()) {
+            let name = name(&text);
+            let value = value(&text);
+            prop_assert!((1..=64).contains(&name.chars().count()) && value.chars().count() <= 512);
+            prop_assert!(!name.contains(['<', '>', '"', '&', '=', '`', '＜', '＞', '＂']), "{name}");
+            prop_assert!(!value.contains(['<', '>', '"', '`', '＜', '＞', '＂']), "{value}");
+            for clean in [&name, &value] {
+                prop_assert!(!clean.contains(char::is_control) && clean.trim() == *clean && !clean.contains("  "));
+                prop_assert!(clean.chars().all(|character| character == ' ' || !character.is_whitespace()));
+                for cluster in clean.graphemes(true) {
+                    let marks = cluster.chars().filter(|character| Class::of(*character) == Class::Mark);
+                    // Letters of one cluster may each have some.
+                    prop_assert!(marks.count() <= 4 * cluster.chars().count().div_ceil(5), "{cluster:?}");
+                    let mut hidden = cluster.chars().filter(|character| Class::of(*character) == Class::Hidden);
+                    prop_assert!(hidden.all(|it| "\u{200d}\u{fe0e}\u{fe0f}".contains(it)), "{cluster:?}");
+                    prop_assert!(!cluster.ends_with('\u{200d}'), "{cluster:?}");
+                }
+            }
+        }
+
+        #[test]
+        fn what_is_clean_is_lent(text in any_text()) {
+            let (name_once, value_once) = (name(&text).into_owned(), value(&text).into_owned());
+            prop_assert!(matches!(name(&name_once), Cow::Borrowed(same) if same == name_once), "{:?}", name_once);
+            prop_assert!(matches!(value(&value_once), Cow::Borrowed(same) if same == value_once), "{:?}", value_once);
         }
     }
 }

@@ -1,64 +1,118 @@
-//! Tags that only the client may write.
+//! The tag in which a session's model sees a message.
 
 use std::borrow::Cow;
 
-use super::super::character::Class;
+use crate::text::character::Class;
 
-/// What a tag of the channel's is called.
-const NAME: &str = "channel";
+/// LESS-THAN SIGN, its full-width, small and tag form, and NOT LESS-THAN, which is one with a mark.
+const BRACKETS: [char; 5] = ['<', '＜', '﹤', '\u{e003c}', '≮'];
 
-/// What a sender wrote, with nothing in it that opens or closes the tag in which the session's model sees it: a `<`
-/// before `channel` or `/channel` becomes `&lt;`, in any case, in full-width letters, and with white space or invisible
-/// characters in between. All else stays as it is.
+/// What nobody but the host may write: `<channel …>` or `</channel>`.
+const NAME: [u8; 7] = *b"channel";
+
+/// A text with no such tag in it, and nothing that a reader could take for one: there, the `<` is `&lt;`.
+///
+/// The name is recognised in either case, in the styles that Unicode has of the Latin letters, in Cyrillic and Greek
+/// letters of the same look, and with any slashes, white space, marks and invisible characters before or within it.
+/// What follows it does not matter. All else stays as it is, byte by byte; most texts are lent.
 pub fn content(text: &str) -> Cow<'_, str> {
-    // The first byte of the other two characters that look like it, and of nothing that is frequent.
-    if !text.as_bytes().contains(&b'<') && !text.as_bytes().contains(&0xef) {
-        return Cow::Borrowed(text);
-    }
     let mut clean = String::new();
-    let mut copied = 0;
-    for (at, bracket) in text.match_indices(['<', '＜', '﹤']) {
-        let behind = at + bracket.len();
-        if text.get(behind..).is_some_and(opens) {
-            clean.push_str(text.get(copied..at).unwrap_or_default());
+    let mut kept = 0;
+    let mut from = 0;
+    while let Some((at, bracket)) = next_bracket(text, from) {
+        from = at + bracket.len_utf8();
+        if text.get(from..).is_some_and(begins_with_name) {
+            clean.push_str(text.get(kept..at).unwrap_or_default());
             clean.push_str("&lt;");
-            copied = behind;
+            kept = from;
         }
     }
-    if copied == 0 {
+    if kept == 0 {
         return Cow::Borrowed(text);
     }
-    clean.push_str(text.get(copied..).unwrap_or_default());
+    clean.push_str(text.get(kept..).unwrap_or_default());
     Cow::Owned(clean)
 }
 
-/// Could this be read as the rest of a tag? Looks no further than the next bracket.
-fn opens(rest: &str) -> bool {
-    let mut expected = NAME.chars();
-    let mut next = expected.next();
-    for character in rest.chars() {
-        let Some(letter) = next else { return true };
-        if plain(character) == letter {
-            next = expected.next();
-        } else if !is_passed_over(character) {
+/// The first bracket from a place on. Nearly all of every text is passed here: 64 bytes in a few instructions.
+fn next_bracket(text: &str, from: usize) -> Option<(usize, char)> {
+    let bytes = text.as_bytes().get(from..)?;
+    let mut start = from;
+    for block in bytes.chunks(64) {
+        if block.iter().fold(false, |found, &byte| found | may_begin_bracket(byte)) {
+            let mut places = block.iter().enumerate().filter(|(_, byte)| may_begin_bracket(**byte));
+            let bracket = places.find_map(|(index, _)| {
+                let at = start + index;
+                let character = text.get(at..)?.chars().next()?;
+                BRACKETS.contains(&character).then_some((at, character))
+            });
+            if bracket.is_some() {
+                return bracket;
+            }
+        }
+        start += block.len();
+    }
+    None
+}
+
+/// The first byte of each.
+fn may_begin_bracket(byte: u8) -> bool {
+    matches!(byte, b'<' | 0xe2 | 0xef | 0xf3)
+}
+
+/// Reads on until the name is complete or cannot be any more, and never past the next bracket.
+fn begins_with_name(text: &str) -> bool {
+    // Bit n: the first n letters have been read. A tag letter can be one of them, or be overlooked.
+    let mut read = 1_u8;
+    for character in text.chars() {
+        if BRACKETS.contains(&character) {
             return false;
         }
+        let letter = plain_letter(character);
+        let fits = (0..).zip(NAME).filter(|(_, wanted)| Some(*wanted) == letter);
+        let next = (read & fits.fold(0, |bits, (index, _)| bits | 1 << index)) << 1;
+        read = if is_overlooked(character) { read | next } else { next };
+        if read == 0 || read & 1 << NAME.len() != 0 {
+            return read != 0;
+        }
     }
-    next.is_none()
+    false
 }
 
-/// A letter without its case and width.
-fn plain(character: char) -> char {
-    let narrow = match character {
-        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(character) - 0xfee0).unwrap_or(character),
-        other => other,
-    };
-    narrow.to_ascii_lowercase()
+fn is_overlooked(character: char) -> bool {
+    // SOLIDUS, REVERSE SOLIDUS, FRACTION SLASH, DIVISION SLASH, both in full width
+    matches!(character, '/' | '\\' | '⁄' | '∕' | '／' | '＼') || Class::of(character) != Class::Plain
 }
 
-/// What stands between a bracket and a name, or between letters, without being seen as something else.
-fn is_passed_over(character: char) -> bool {
-    matches!(plain(character), '/' | '\\') || !matches!(Class::of(character), Class::Plain)
+/// The lower-case ASCII letter that a reader sees, as far as one of [`NAME`] can be meant.
+fn plain_letter(character: char) -> Option<u8> {
+    let nth = |first: u32| u8::try_from((u32::from(character) - first) % 26).ok().map(|index| b'a' + index);
+    match character {
+        // FULLWIDTH LATIN LETTERS
+        '\u{ff21}'..='\u{ff3a}' => nth(0xff21),
+        '\u{ff41}'..='\u{ff5a}' => nth(0xff41),
+        // TAG LATIN LETTERS
+        '\u{e0041}'..='\u{e005a}' => nth(0xe0041),
+        '\u{e0061}'..='\u{e007a}' => nth(0xe0061),
+        // MATHEMATICAL LETTERS: thirteen styles, in each the capitals before the small letters
+        '\u{1d400}'..='\u{1d6a3}' => nth(0x1d400),
+        // CIRCLED LATIN LETTERS
+        '\u{24b6}'..='\u{24e9}' => nth(0x24b6),
+        // SQUARED, NEGATIVE CIRCLED and NEGATIVE SQUARED LATIN CAPITAL LETTERS
+        '\u{1f130}'..='\u{1f149}' => nth(0x1f130),
+        '\u{1f150}'..='\u{1f169}' => nth(0x1f150),
+        '\u{1f170}'..='\u{1f189}' => nth(0x1f170),
+        // REGIONAL INDICATOR SYMBOL LETTERS
+        '\u{1f1e6}'..='\u{1f1ff}' => nth(0x1f1e6),
+        // LETTERLIKE SYMBOLS, which fill gaps among the mathematical ones; Cyrillic; Greek
+        'ℂ' | 'ℭ' | 'С' | 'с' | 'Ϲ' | 'ϲ' => Some(b'c'),
+        'ℋ'..='ℎ' | 'Н' | 'Һ' | 'һ' | 'Η' => Some(b'h'),
+        'А' | 'а' | 'Α' | 'α' => Some(b'a'),
+        'ℕ' | 'Ν' => Some(b'n'),
+        'ℯ' | 'ℰ' | 'Е' | 'е' | 'Ε' => Some(b'e'),
+        'ℒ' | 'ℓ' | 'Ӏ' | 'ӏ' | 'Ι' | 'I' => Some(b'l'),
+        _ => u8::try_from(character).ok().map(|byte| byte.to_ascii_lowercase()),
+    }
 }
 
 #[cfg(test)]
@@ -68,46 +122,143 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_text_opens_or_closes_the_channels_tag() {
+    fn nobody_but_the_host_writes_the_tag() {
         for (text, clean) in [
-            ("</channel>", "&lt;/channel>"),
-            ("a <channel source=\"x\">", "a &lt;channel source=\"x\">"),
-            ("<CHANNEL>", "&lt;CHANNEL>"),
-            ("< / Channel >", "&lt; / Channel >"),
-            ("<\u{200b}chan\u{200d}nel>", "&lt;\u{200b}chan\u{200d}nel>"),
-            ("<\n/channel", "&lt;\n/channel"),
-            ("＜channel>", "&lt;channel>"),
-            ("<ｃｈａｎｎｅｌ>", "&lt;ｃｈａｎｎｅｌ>"),
-            ("<channel><channel>", "&lt;channel>&lt;channel>"),
-            ("<<channel", "<&lt;channel"),
+            ("<channel>", "&lt;channel>"),
+            ("a </channel> b", "a &lt;/channel> b"),
+            ("<CHANNEL source=\"x\"", "&lt;CHANNEL source=\"x\""),
+            ("<cHaNnEls>", "&lt;cHaNnEls>"),
+            ("< / channel", "&lt; / channel"),
+            ("<//\\\n\t\u{3000}channel", "&lt;//\\\n\t\u{3000}channel"),
+            (
+                "<\u{200b}c\u{200d}h\u{ad}a\u{202e}n\0n\u{fe0f}e\u{2066}l",
+                "&lt;\u{200b}c\u{200d}h\u{ad}a\u{202e}n\0n\u{fe0f}e\u{2066}l",
+            ),
+            ("<c h a n n\r\nel", "&lt;c h a n n\r\nel"),
+            ("<\u{338}c\u{332}hannel", "&lt;\u{338}c\u{332}hannel"),
+            ("＜channel ﹤channel ≮channel", "&lt;channel &lt;channel &lt;channel"),
+            ("＜／ｃｈａｎｎｅＬ＞", "&lt;／ｃｈａｎｎｅＬ＞"),
+            ("<𝐜𝒽𝔞𝕟𝖓𝚎𝑙 <ℭℎ𝒶ℕ𝑛ℯℓ", "&lt;𝐜𝒽𝔞𝕟𝖓𝚎𝑙 &lt;ℭℎ𝒶ℕ𝑛ℯℓ"),
+            ("<ⓒⒽⓐⓃⓝⓔⓛ <🄲🅗🅰🄽🅝🅴🄻 <🇨🇭🇦🇳🇳🇪🇱", "&lt;ⓒⒽⓐⓃⓝⓔⓛ &lt;🄲🅗🅰🄽🅝🅴🄻 &lt;🇨🇭🇦🇳🇳🇪🇱"),
+            ("<сһаnnеӏ <СНАΝΝЕΙ <channeI", "&lt;сһаnnеӏ &lt;СНАΝΝЕΙ &lt;channeI"),
+            ("<<channel <c<channel", "<&lt;channel <c&lt;channel"),
+            // In tag characters, and with some of them in between.
+            (
+                "\u{e003c}\u{e0063}\u{e0068}\u{e0061}\u{e006e}\u{e006e}\u{e0065}\u{e006c}",
+                "&lt;\u{e0063}\u{e0068}\u{e0061}\u{e006e}\u{e006e}\u{e0065}\u{e006c}",
+            ),
+            (
+                "<c\u{e0068}\u{e0063}hannel <c\u{e0068}annel",
+                "&lt;c\u{e0068}\u{e0063}hannel &lt;c\u{e0068}annel",
+            ),
         ] {
             assert_eq!(content(text), clean, "{text:?}");
         }
     }
 
     #[test]
-    fn all_else_stays_as_it_is() {
-        for text in
-            ["", "a < b", "<b>", "</chan>", "channel>", "<a channel>", "1 <2", "<", "＜b＞", "&lt;channel"]
-        {
+    fn what_is_no_tag_is_lent() {
+        for text in [
+            "",
+            "plain",
+            "<",
+            "a < b",
+            "<chanel>",
+            "<chan",
+            "<xchannel",
+            "<-channel",
+            "<chan.nel",
+            "< the channel",
+            "&lt;channel",
+            "channel>",
+            "＜頻道＞ “quoted” … 1 ≮ 2 \u{e003c}",
+            "<<<<<<",
+        ] {
             assert!(matches!(content(text), Cow::Borrowed(same) if same == text), "{text:?}");
         }
     }
 
+    #[test]
+    fn brackets_begin_with_the_bytes_that_are_looked_for() {
+        for bracket in BRACKETS {
+            for before in 0..130 {
+                let text = format!("{}{bracket}channel", "x".repeat(before));
+                assert_eq!(content(&text), format!("{}&lt;channel", "x".repeat(before)));
+            }
+        }
+    }
+
+    /// Something that can be written, and what it is to a reader: a bracket, a letter, nothing, or something else.
+    fn part() -> impl Strategy<Value = (&'static str, char)> {
+        const LETTERS: [&[&str]; 6] = [
+            &["c", "C", "ｃ", "Ⓒ", "𝐂"],
+            &["h", "H", "Ｈ", "ℎ", "һ"],
+            &["a", "A", "ａ", "𝒶", "А"],
+            &["n", "N", "ｎ", "🅽", "ℕ"],
+            &["e", "E", "Ｅ", "ⓔ", "е"],
+            &["l", "L", "ｌ", "ℓ", "I"],
+        ];
+        const NOTHING: [&str; 14] = [
+            "/",
+            "\\",
+            " ",
+            "\n",
+            "\u{a0}",
+            "\0",
+            "\u{200b}",
+            "\u{200d}",
+            "\u{202e}",
+            "\u{fe0f}",
+            "\u{301}",
+            "\u{e0020}",
+            "\u{3164}",
+            "\u{e000}",
+        ];
+        let letter = (0_usize..7, 0_usize..5).prop_map(|(nth, style)| {
+            let letters = [0, 1, 2, 3, 3, 4, 5].map(|kind: usize| LETTERS[kind]);
+            (letters[nth][style], char::from(NAME[nth]))
+        });
+        prop_oneof![
+            8 => letter,
+            2 => prop::sample::select(&["<", "＜", "﹤", "≮", "\u{e003c}"][..]).prop_map(|part| (part, '<')),
+            2 => prop::sample::select(&NOTHING[..]).prop_map(|part| (part, ' ')),
+            1 => prop::sample::select(&["&", "t;", "x", "漢", "“", "👋", ">", "="][..]).prop_map(|part| (part, '?')),
+        ]
+    }
+
+    /// The name's letters in order more often than chance would have it, with other things among them.
+    fn parts() -> impl Strategy<Value = Vec<(&'static str, char)>> {
+        let name = (prop::collection::vec(part(), 8), prop::collection::vec(any::<bool>(), 8), 0_usize..12);
+        let name = name.prop_map(|(noise, noisy, broken)| {
+            let letters = ["<", "c", "h", "a", "N", "ｎ", "e", "L"].into_iter().zip("<channel".chars());
+            let parts = letters.zip(noise).zip(noisy).enumerate();
+            let parts = parts.flat_map(|(index, ((letter, noise), noisy))| {
+                let quiet = noise.1 == ' ' || index == broken;
+                [Some(letter), (noisy && quiet).then_some(noise)]
+            });
+            parts.flatten().collect::<Vec<_>>()
+        });
+        prop::collection::vec(prop_oneof![name, prop::collection::vec(part(), 0..5)], 0..5)
+            .prop_map(|parts| parts.concat())
+    }
+
     proptest! {
         #[test]
-        fn what_is_clean_has_no_tag_and_stays_clean(
-            text in r"([<＜/ \n\u{200b}]|c|C|channel|CHANNEL|ｃhannel|h|annel|x|é){0,20}"
-        ) {
-            let clean = content(&text);
-            let bare: String = clean
-                .chars()
-                .filter(|character| Class::of(*character) == Class::Plain && !matches!(character, '/' | '\\'))
-                .map(plain)
-                .collect();
-            prop_assert!(!bare.contains("<channel"), "{bare}");
-            prop_assert_eq!(content(&clean), clean.as_ref());
-            prop_assert_eq!(clean.replace("&lt;", "<").replace('＜', "<"), text.replace('＜', "<"));
+        fn the_brackets_of_tags_are_replaced_and_nothing_else(parts in parts()) {
+            let mut wanted = String::new();
+            for (index, (part, meaning)) in parts.iter().enumerate() {
+                let mut read = parts[index + 1..].iter().map(|part| part.1).filter(|meaning| *meaning != ' ');
+                let is_tag = *meaning == '<' && "channel".chars().all(|letter| read.next() == Some(letter));
+                wanted.push_str(if is_tag { "&lt;" } else { part });
+            }
+            let text: String = parts.iter().map(|part| part.0).collect();
+            prop_assert_eq!(content(&text), wanted.as_str());
+            prop_assert!(matches!(content(&wanted), Cow::Borrowed(same) if same == wanted));
+        }
+
+        #[test]
+        fn any_text_is_read(text in any::<String>()) {
+            prop_assert!(matches!(content(&text), Cow::Borrowed(same) if same == text));
         }
     }
 }

@@ -1,84 +1,119 @@
 //! Fenced code blocks, as far as cutting a text needs to know them.
+//!
+//! Follows `CommonMark` 0.31, section 4.5: three or more backticks or tildes, indented by at most three spaces,
+//! until a line with at least as many of the same. Fences deeper inside lists and quotes are plain text here.
 
 use crate::text::unit::TextUnit;
 
-/// A fenced code block. All positions are byte offsets in the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A line that begins as a fence does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Fence<'a> {
+    mark: char,
+    /// How many marks.
+    run: usize,
+    /// Indent and marks: the bytes before `info`.
+    length: usize,
+    /// What follows on the line.
+    info: &'a str,
+}
+
+impl<'a> Fence<'a> {
+    pub(super) fn new(line: &'a str) -> Option<Self> {
+        let marks = line.trim_start_matches(' ');
+        let indent = line.len() - marks.len();
+        let mark = marks.chars().next().filter(|mark| ['`', '~'].contains(mark))?;
+        let info = marks.trim_start_matches(mark);
+        let run = marks.len() - info.len();
+        (indent <= 3 && run >= 3).then_some(Self { mark, run, length: indent + run, info })
+    }
+
+    /// Can it begin a block? Behind backticks no others may follow.
+    fn opens(&self) -> bool {
+        self.mark == '~' || !self.info.contains('`')
+    }
+
+    /// Does it end the block that `opening` began?
+    fn closes(&self, opening: &Self) -> bool {
+        self.mark == opening.mark && self.run >= opening.run && self.info.trim_ascii().is_empty()
+    }
+
+    /// How much of its line is needed to see that it is none: outside of blocks, or inside of one.
+    pub(super) fn refuted_at(&self, inside: bool) -> Option<usize> {
+        let is_proof = |character: char| match (inside, self.mark) {
+            (true, mark) => !character.is_ascii_whitespace() && character != mark,
+            (false, mark) => mark == '`' && character == mark,
+        };
+        let (index, proof) = self.info.char_indices().find(|&(_, character)| is_proof(character))?;
+        Some(self.length + index + proof.len_utf8())
+    }
+}
+
+/// Would this be taken for a fence at the beginning of a line, whatever follows?
+pub(super) fn looks_like_one(text: &str) -> bool {
+    let marks = (0..3).fold(text, |text, _| text.strip_prefix(' ').unwrap_or(text));
+    marks.starts_with("```") || marks.starts_with("~~~")
+}
+
+/// A code block, by byte offsets in its text.
+#[derive(Clone, Debug)]
 pub(super) struct Block<'a> {
-    /// Its first line, without the line break.
-    pub(super) opening: &'a str,
-    /// What closes it.
-    pub(super) closing: &'a str,
     /// Where its first line begins.
     pub(super) start: usize,
-    /// Where its code begins.
+    /// Where the code begins.
     pub(super) body: usize,
-    /// Where the line begins that closes it; the text's end if none does.
-    pub(super) close: usize,
-    /// Behind that line.
+    /// Behind the last mark of the closing fence, or behind the text.
     pub(super) end: usize,
+    /// The first line, which opens it once more.
+    pub(super) opening: &'a str,
+    /// Closes it early.
+    pub(super) closing: &'a str,
+    /// The text's own last line of it.
+    closed_by: &'a str,
 }
 
 impl<'a> Block<'a> {
-    /// All of a text's, in order.
+    /// All blocks, in order. One that the text leaves open reaches to its end.
     pub(super) fn all(text: &'a str) -> Vec<Self> {
         let mut blocks = Vec::new();
-        let mut open: Option<Self> = None;
-        let mut at = 0;
+        let mut open: Option<(Fence<'a>, Self)> = None;
+        let mut next = 0;
         for line in text.split_inclusive('\n') {
-            let (start, end) = (at, at + line.len());
-            at = end;
-            let line = line.trim_end();
-            match &mut open {
-                None => {
-                    open = fence(line).map(|closing| Block {
-                        opening: line,
-                        closing,
+            let start = next;
+            next += line.len();
+            let Some(fence) = Fence::new(line) else { continue };
+            let marks = line.get(..fence.length).unwrap_or_default();
+            match open.take() {
+                None if fence.opens() => {
+                    let block = Self {
                         start,
-                        body: end,
-                        close: text.len(),
+                        body: next,
                         end: text.len(),
-                    });
+                        opening: line.trim_ascii_end(),
+                        closing: marks,
+                        closed_by: "",
+                    };
+                    open = Some((fence, block));
                 }
-                Some(block) if closes(line, block.closing) => {
-                    block.close = start;
-                    block.end = end;
-                    blocks.extend(open.take());
+                Some((opening, block)) if fence.closes(&opening) => {
+                    blocks.push(Self { end: start + marks.len(), closed_by: marks, ..block });
                 }
-                Some(_) => {}
+                other => open = other,
             }
         }
-        blocks.extend(open);
-        // A block without a line of code cannot be cut.
-        blocks.retain(|block| block.close > block.body);
+        blocks.extend(open.map(|(_, block)| block));
         blocks
     }
 
-    /// What closing and opening it again takes.
-    pub(super) fn overhead(&self, unit: TextUnit) -> usize {
-        unit.length(self.opening) + unit.length(self.closing) + 2
+    /// What a piece must keep free for closing this block, with the line break before it: the host's way or
+    /// the text's own.
+    pub(super) fn reserve(&self, unit: TextUnit) -> usize {
+        1 + unit.length(self.closing).max(unit.length(self.closed_by))
     }
-}
 
-/// The fence with which a line opens a block: three or more backticks or tildes, at most three spaces before. The words
-/// behind backticks have no backtick.
-fn fence(line: &str) -> Option<&str> {
-    let bare = line.trim_start_matches(' ');
-    if line.len() - bare.len() > 3 {
-        return None;
+    /// What a piece of this block loses to its fences. The first line counts with what is cut off behind it.
+    pub(super) fn overhead(&self, text: &str, unit: TextUnit) -> usize {
+        unit.length(text.get(self.start..self.body).unwrap_or_default()) + 1 + self.reserve(unit)
     }
-    let mark = bare.chars().next().filter(|mark| matches!(mark, '`' | '~'))?;
-    let info = bare.trim_start_matches(mark);
-    let fence = bare.get(..bare.len() - info.len())?;
-    (fence.len() >= 3 && !(mark == '`' && info.contains('`'))).then_some(fence)
-}
-
-/// The same marks, as many or more, and nothing else.
-fn closes(line: &str, fence: &str) -> bool {
-    let bare = line.trim_start_matches(' ');
-    line.len() - bare.len() <= 3
-        && bare.starts_with(fence)
-        && fence.chars().next().is_some_and(|mark| bare.trim_start_matches(mark).is_empty())
 }
 
 #[cfg(test)]
@@ -86,23 +121,44 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_are_found_as_commonmark_has_them() {
-        let text = "a\n```rust\nfn a() {}\n~~~\n````\nb\n  ~~~~ x\n```\n~~~\n~~~~\n``` `\nc\n```\nopen";
+    fn blocks_end_at_a_fence_like_their_own() {
+        for (text, blocks) in [
+            ("a\n```\nb\n```\nc", vec!["```\nb\n```"]),
+            ("```rust ignore  \nb\n```  \nc", vec!["```rust ignore  \nb\n```"]),
+            ("````\n```\nb\n```\n`````\n", vec!["````\n```\nb\n```\n`````"]),
+            ("~~~ `a`\n```\n~~\n~~~\n```\nb", vec!["~~~ `a`\n```\n~~\n~~~", "```\nb"]),
+            ("   ```\n    ```\n ``` x\n  ```\n", vec!["   ```\n    ```\n ``` x\n  ```"]),
+            ("    ```\na", vec![]),
+            ("``` a`b ```\nc", vec![]),
+            ("a ```\n``\n> ```", vec![]),
+            ("```\r\na\r\n```\r\n", vec!["```\r\na\r\n```"]),
+            ("```", vec!["```"]),
+        ] {
+            let found: Vec<_> = Block::all(text).iter().map(|block| &text[block.start..block.end]).collect();
+            assert_eq!(found, blocks, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_block_knows_how_to_be_closed_and_opened_again() {
+        let text = "  ~~~~ rust\t\r\ncode\n~~~~~~";
         let blocks = Block::all(text);
-        let shown: Vec<_> = blocks
-            .iter()
-            .map(|block| {
-                (block.opening, block.closing, &text[block.body..block.close], &text[block.close..block.end])
-            })
-            .collect();
-        assert_eq!(
-            shown,
-            [
-                ("```rust", "```", "fn a() {}\n~~~\n", "````\n"),
-                ("  ~~~~ x", "~~~~", "```\n~~~\n", "~~~~\n"),
-                ("```", "```", "open", "")
-            ]
-        );
-        assert!(Block::all("    ```\ncode\n").is_empty());
+        assert_eq!((blocks[0].opening, blocks[0].closing), ("  ~~~~ rust", "  ~~~~"));
+        assert_eq!(&text[blocks[0].body..], "code\n~~~~~~");
+        assert_eq!(blocks[0].reserve(TextUnit::Byte), 7);
+    }
+
+    #[test]
+    fn a_line_that_is_no_fence_shows_it_at_some_place() {
+        for (line, inside, place) in [
+            ("```a`b", false, Some("```a`")),
+            ("```a", false, None),
+            ("~~~a`b", false, None),
+            ("``` abc", true, Some("``` a")),
+            ("````` ", true, None),
+        ] {
+            let refuted = Fence::new(line).unwrap().refuted_at(inside);
+            assert_eq!(refuted.map(|at| &line[..at]), place, "{line}");
+        }
     }
 }

@@ -1,9 +1,10 @@
 //! One long text as several messages.
 
+mod cut;
 mod fence;
 
-use self::fence::Block;
-use super::{grapheme, unit::TextUnit};
+use self::{cut::Cutter, fence::Block};
+use super::unit::TextUnit;
 
 /// What the pieces are to be like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,204 +15,409 @@ pub struct Shape {
     pub unit: TextUnit,
     /// Where cuts are preferred.
     pub mode: ChunkMode,
-    /// The text is Markdown: a code block that is cut is closed, and opened again in the next piece.
+    /// The text is Markdown: code blocks are kept whole or closed and opened again.
     pub markdown: bool,
 }
 
 /// Where cuts are preferred: the official plugins' `chunkMode`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ChunkMode {
-    /// Late: behind the last paragraph, line, sentence or word that ends in the second half of a piece.
+    /// As late as possible: at the best place in the last quarter of a piece. That is the end of a paragraph,
+    /// else of a line, else of a sentence; else the last space in the second half. In a code block it is the
+    /// last end of a line in the second half, behind a blank line if there is one in the last quarter.
     #[default]
     Length,
-    /// Behind the last paragraph, else the last line, however early it ends; else as `Length`.
+    /// At the last end of a paragraph, else of a line, however early; else as `Length`.
     Newline,
 }
 
-/// Cuts a text into pieces that are not longer than the limit. One that fits is its only piece, as it is; a blank one has
-/// none.
+/// Cuts a text into pieces that are not longer than the limit. A text that fits is its only piece, as it is.
 ///
-/// What is dropped at a cut is the white space before it and the spaces and blank lines behind it; in a code block only
-/// the line break. A grapheme cluster is cut only where it is longer than a piece by itself, and then between characters.
-/// A character that alone is longer than the limit is a piece all the same.
+/// What is dropped at a cut is the white space around it, except for no-break spaces and for the indent of the
+/// line that follows. In a code block it is only the line break at the cut, if there is one there. A piece of
+/// nothing but white space is left out, so that a blank text has no pieces at all.
 ///
-/// With `markdown`, a piece that ends in a fenced code block is closed by the block's own fence, and the next one begins
-/// with the block's first line; unless those two lines would take more than half of a piece.
+/// A grapheme cluster is cut only where it does not fit into a piece of its own, and then between characters;
+/// a character that alone is longer than the limit is a piece all the same: the only one that is too long.
+///
+/// With `markdown`, a piece that ends in a fenced code block ends with a closing fence of the block's own kind,
+/// and the next one begins with the block's first line. A block whose fences would take more than half of the
+/// limit is cut as other text is. A block that the text itself does not close stays open in the last piece.
+/// Inside a line, no cut makes a fence of something that was none, unless the line leaves no other choice.
 pub fn split(text: &str, shape: Shape) -> Vec<String> {
     if shape.unit.prefix(text, shape.limit) == text.len() {
         return if text.trim().is_empty() { Vec::new() } else { vec![text.to_owned()] };
     }
     let mut blocks = if shape.markdown { Block::all(text) } else { Vec::new() };
-    blocks.retain(|block| block.overhead(shape.unit) <= shape.limit / 2);
-    let cutter = Cutter { text, blocks, shape };
-    let (mut pieces, mut start) = (Vec::new(), 0);
+    blocks.retain(|block| block.overhead(text, shape.unit) <= shape.limit / 2);
+    let cutter = Cutter { text, blocks: &blocks, shape };
+
+    let mut pieces = Vec::new();
+    let mut start = 0;
     while start < text.len() {
-        let cut = cutter.cut(start);
+        let reopened = cutter.block_around(start).map(|block| block.opening);
+        let room = shape.limit - reopened.map_or(0, |opening| shape.unit.length(opening) + 1);
+        let cut = cutter.cut(start, room);
         let body = text.get(start..cut.end).unwrap_or_default();
-        if !body.trim().is_empty() {
-            let lines = cutter.reopened(start).into_iter().chain([body]).chain(cut.closing);
-            pieces.push(lines.collect::<Vec<_>>().join("\n"));
+        let closed = cutter.block_around(cut.next).map(|block| block.closing);
+        start = cut.next;
+        if reopened.is_none() && closed.is_none() && body.trim().is_empty() {
+            continue;
         }
-        // Never on the spot.
-        start = cut.next.max(start + text.get(start..).map_or(1, first_length));
+        let lines = reopened.into_iter().chain([body]).chain(closed);
+        pieces.push(lines.collect::<Vec<_>>().join("\n"));
     }
     pieces
 }
 
-struct Cutter<'a> {
-    text: &'a str,
-    /// Those that can be closed and opened again.
-    blocks: Vec<Block<'a>>,
-    shape: Shape,
-}
-
-/// Where a piece ends, what closes it, and where the next one begins.
-struct Cut<'a> {
-    end: usize,
-    closing: Option<&'a str>,
-    next: usize,
-}
-
-impl<'a> Cutter<'a> {
-    /// The block that has begun before `at` and ends behind it.
-    fn around(&self, at: usize) -> Option<&Block<'a>> {
-        let before = self.blocks.partition_point(|block| block.start < at);
-        self.blocks.get(before.checked_sub(1)?).filter(|block| at < block.end)
-    }
-
-    /// The first line of the block in which a piece begins.
-    fn reopened(&self, start: usize) -> Option<&'a str> {
-        self.around(start).filter(|block| start >= block.body).map(|block| block.opening)
-    }
-
-    fn cut(&self, start: usize) -> Cut<'a> {
-        let unit = self.shape.unit;
-        let room =
-            self.shape.limit.saturating_sub(self.reopened(start).map_or(0, |line| unit.length(line) + 1));
-        let end = self.reach(start, room);
-        if end == self.text.len() {
-            return Cut { end, closing: None, next: end };
-        }
-        match self.around(end) {
-            // A block whose first line is the last in reach belongs to the next piece.
-            Some(block) if end <= block.body && block.start > start => self.outside(start, block.start),
-            Some(block) => {
-                let room = room.saturating_sub(unit.length(block.closing) + 1);
-                self.inside(start, self.reach(start, room), block)
-            }
-            None => self.outside(start, end),
-        }
-    }
-
-    /// How far a piece from `start` can reach: at least one character, and no cluster is torn that would fit.
-    fn reach(&self, start: usize, room: usize) -> usize {
-        let rest = self.text.get(start..).unwrap_or_default();
-        let fits = self.shape.unit.prefix(rest, room).max(first_length(rest));
-        let whole = if fits == rest.len() { fits } else { grapheme::floor(rest, fits) };
-        start + if whole == 0 { fits } else { whole }
-    }
-
-    /// Cuts a block of code, behind a line if possible.
-    fn inside(&self, start: usize, reach: usize, block: &Block<'a>) -> Cut<'a> {
-        if reach <= block.body {
-            return if block.start > start {
-                self.outside(start, block.start)
-            } else {
-                // Nothing but the first line has room: a piece of it would be no block.
-                Cut { end: reach, closing: None, next: reach }
-            };
-        }
-        if reach > block.close {
-            // Only the closing line is left, and this piece gets one anyway.
-            return Cut { end: block.close - 1, closing: Some(block.closing), next: block.end };
-        }
-        let low = start.max(block.body).max(half(start, reach));
-        let window = self.text.get(self.ceil(low)..reach).unwrap_or_default();
-        let (end, next) = match window.rfind('\n').or_else(|| window.rfind(' ')) {
-            Some(index) if self.ceil(low) + index > start => {
-                let at = self.ceil(low) + index;
-                (at, at + 1)
-            }
-            _ => (reach, reach),
-        };
-        Cut { end, closing: Some(block.closing), next }
-    }
-
-    /// Cuts ordinary text, at the best place that is not beyond `reach`.
-    fn outside(&self, start: usize, reach: usize) -> Cut<'a> {
-        // A line that ends right at the limit ends well.
-        let behind = self.text.get(reach..).and_then(|rest| rest.chars().next());
-        let window = self.text.get(start..reach).unwrap_or_default();
-        // A block that ends before is not cut again.
-        let block = self.blocks.iter().rev().find(|block| block.end <= reach && block.end > start);
-        let floor = block.map_or(1, |block| block.end - 1 - start);
-        let low = (self.ceil(half(start, reach)) - start).max(floor);
-        let early = match self.shape.mode {
-            ChunkMode::Length => low,
-            ChunkMode::Newline => floor,
-        };
-        let at_end = behind.is_none_or(char::is_whitespace).then_some(window.len());
-        let place = last(window, early, paragraph)
-            .or_else(|| last(window, early, line))
-            .or_else(|| last(window, low, sentence))
-            .or(at_end)
-            .or_else(|| last(window, low, word))
-            .unwrap_or(window.len());
-        let at =
-            if self.shape.mode == ChunkMode::Length && behind == Some('\n') { window.len() } else { place };
-        let end = start + window.get(..at).unwrap_or(window).trim_end().len();
-        let rest = self.text.get(start + at..).unwrap_or_default();
-        Cut { end, closing: None, next: self.text.len() - skip(rest).len() }
-    }
-
-    fn ceil(&self, at: usize) -> usize {
-        self.text.ceil_char_boundary(at)
-    }
-}
-
-fn half(start: usize, end: usize) -> usize {
-    start + (end - start) / 2
-}
-
-fn first_length(text: &str) -> usize {
-    text.chars().next().map_or(1, char::len_utf8)
-}
-
-/// Where the last thing ends that this finds, if that is not before `low`.
-fn last(window: &str, low: usize, find: fn(&str) -> Option<usize>) -> Option<usize> {
-    find(window).filter(|at| *at >= low.max(1))
-}
-
-fn paragraph(window: &str) -> Option<usize> {
-    window.rfind("\n\n")
-}
-
-fn line(window: &str) -> Option<usize> {
-    window.rfind('\n')
-}
-
-fn sentence(window: &str) -> Option<usize> {
-    [". ", "! ", "? ", "。", "！", "？"]
-        .iter()
-        .filter_map(|mark| Some(window.rfind(mark)? + mark.trim_end().len()))
-        .max()
-}
-
-fn word(window: &str) -> Option<usize> {
-    window.rfind(char::is_whitespace)
-}
-
-/// Behind the spaces of this line and behind blank lines; the indent of the next line stays.
-fn skip(text: &str) -> &str {
-    let line = text.trim_start_matches([' ', '\t']);
-    let Some(mut rest) = line.strip_prefix("\r\n").or_else(|| line.strip_prefix('\n')) else { return line };
-    while let Some((blank, next)) = rest.split_once('\n')
-        && blank.trim().is_empty()
-    {
-        rest = next;
-    }
-    rest
-}
-
 #[cfg(test)]
-mod tests;
+mod tests {
+    use proptest::prelude::*;
+    use unicode_segmentation::UnicodeSegmentation as _;
+
+    use super::*;
+
+    const PLAIN: Shape =
+        Shape { limit: 20, unit: TextUnit::Scalar, mode: ChunkMode::Length, markdown: false };
+    const MARKDOWN: Shape = Shape { limit: 40, markdown: true, ..PLAIN };
+
+    #[test]
+    fn a_text_that_fits_is_left_alone_and_a_blank_one_is_none() {
+        for (text, pieces) in [
+            (" short \n", vec![" short \n"]),
+            ("```\nopen", vec!["```\nopen"]),
+            ("", vec![]),
+            (" \n\t\u{3000}\u{a0}", vec![]),
+            ("                              \n          ", vec![]),
+        ] {
+            assert_eq!(split(text, Shape { markdown: true, ..PLAIN }), pieces, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_piece_ends_at_the_best_place_near_its_end() {
+        for (text, pieces) in [
+            ("Above, two lines\n\nb\nc d below", vec!["Above, two lines", "b\nc d below"]),
+            ("Above, a line b\nc d below", vec!["Above, a line b", "c d below"]),
+            ("Early\n\nand late enough words", vec!["Early\n\nand late", "enough words"]),
+            ("It is a full stop. And more of it", vec!["It is a full stop.", "And more of it"]),
+            ("It is (a full stop.) And more", vec!["It is (a full stop.)", "And more"]),
+            ("v1.2 is out of everything", vec!["v1.2 is out of", "everything"]),
+            (
+                "一二三四五六七八九十一二三四五。一二三四五六",
+                vec!["一二三四五六七八九十一二三四五。", "一二三四五六"],
+            ),
+            ("a_word_that_is_longer_than_any", vec!["a_word_that_is_longe", "r_than_any"]),
+            ("two words_that_are_longer_than_any", vec!["two words_that_are_l", "onger_than_any"]),
+            ("Eleven char\nand words go on", vec!["Eleven char\nand", "words go on"]),
+            ("Eleven end. And words go on", vec!["Eleven end. And", "words go on"]),
+            ("exactly to the limit", vec!["exactly to the limit"]),
+            ("exactly to the limit and on", vec!["exactly to the limit", "and on"]),
+            ("exactly to the line,\nand on", vec!["exactly to the line,", "and on"]),
+        ] {
+            assert_eq!(split(text, PLAIN), pieces, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn by_newline_the_last_paragraph_or_line_ends_a_piece_however_early() {
+        for (text, pieces) in [
+            ("One\n\ntwo\nthree four five six", vec!["One", "two", "three four five six"]),
+            ("One\ntwo\nthree four five six", vec!["One\ntwo", "three four five six"]),
+            ("One\n \n\ntwo three four five six", vec!["One", "two three four five", "six"]),
+            ("\n\nOne two three four five six", vec!["One two three four", "five six"]),
+        ] {
+            assert_eq!(split(text, Shape { mode: ChunkMode::Newline, ..PLAIN }), pieces, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn white_space_is_dropped_where_a_cut_is_and_nowhere_else() {
+        for (text, pieces) in [
+            ("- the first item  \r\n\r\n  - an item below", vec!["- the first item", "  - an item below"]),
+            ("  indented line\n    and a next one", vec!["  indented line", "    and a next one"]),
+            ("trailing space, long               \n", vec!["trailing space, long"]),
+            ("                              late", vec!["late"]),
+            ("breaks a word, but\u{a0}not\u{a0}here", vec!["breaks a word,", "but\u{a0}not\u{a0}here"]),
+        ] {
+            assert_eq!(split(text, PLAIN), pieces, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_reader_takes_for_one_character_is_not_torn() {
+        let family = "👨\u{200d}👩\u{200d}👧\u{200d}👦";
+        let accents = format!("a{}", "\u{301}".repeat(9));
+        for (limit, unit, text, pieces) in [
+            (12, TextUnit::Utf16, format!("ab{family}"), vec!["ab".to_owned(), family.to_owned()]),
+            (7, TextUnit::Utf16, "🇩🇪🇫🇷🇮🇹".into(), vec!["🇩🇪".into(), "🇫🇷".into(), "🇮🇹".into()]),
+            (
+                4,
+                TextUnit::Scalar,
+                format!("a{accents}"),
+                vec!["a".into(), accents[..7].into(), "\u{301}".repeat(4), "\u{301}\u{301}".into()],
+            ),
+            (3, TextUnit::Scalar, "a\r\nb\r\nc".into(), vec!["a".into(), "b".into(), "c".into()]),
+            (3, TextUnit::Scalar, "ab \u{301}cd".into(), vec!["ab".into(), " \u{301}c".into(), "d".into()]),
+            (2, TextUnit::Byte, "aé漢b".into(), vec!["a".into(), "é".into(), "漢".into(), "b".into()]),
+            (1, TextUnit::Utf16, "👋a".into(), vec!["👋".into(), "a".into()]),
+            (0, TextUnit::Byte, "a b".into(), vec!["a".into(), "b".into()]),
+        ] {
+            assert_eq!(split(&text, Shape { limit, unit, ..PLAIN }), pieces, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_code_block_that_is_cut_is_closed_and_opened_again() {
+        for (text, pieces) in [
+            (
+                "```rust\nlet first = 1;\nlet second = 2;\nlet third = 3;\n```\nDone.",
+                vec![
+                    "```rust\nlet first = 1;\n```",
+                    "```rust\nlet second = 2;\n```",
+                    "```rust\nlet third = 3;\n```\nDone.",
+                ],
+            ),
+            (
+                "  ~~~~ sh\n  a first command\n~~~\n\n  a second command\n~~~~",
+                vec!["  ~~~~ sh\n  a first command\n~~~\n\n  ~~~~", "  ~~~~ sh\n  a second command\n~~~~"],
+            ),
+            (
+                "Some words before the code:\n```\nit begins in the next piece\n```",
+                vec!["Some words before the code:", "```\nit begins in the next piece\n```"],
+            ),
+            (
+                "```\na_line_without_any_space_that_is_too_long\n```",
+                vec!["```\na_line_without_any_space_that_is\n```", "```\n_too_long\n```"],
+            ),
+            (
+                "```\na line of code with    spaces that is too long\n```",
+                vec!["```\na line of code with    spaces \n```", "```\nthat is too long\n```"],
+            ),
+            (
+                "```\r\nthe first line of code\r\nthe second line of code\r\n```",
+                vec!["```\r\nthe first line of code\n```", "```\nthe second line of code\r\n```"],
+            ),
+            (
+                "```\nthe text leaves this open\nin its last piece",
+                vec!["```\nthe text leaves this open\n```", "```\nin its last piece"],
+            ),
+            (
+                "```\nand the words in this line, fits\nand these\n```",
+                vec!["```\nand the words in this line, fits\n```", "```\nand these\n```"],
+            ),
+            (
+                "```\nwords and words and words words\n``````",
+                vec!["```\nwords and words and words \n```", "```\nwords\n``````"],
+            ),
+            (
+                "```\nsome lines of code, it fits\n```          \nand more",
+                vec!["```\nsome lines of code, it fits\n```", "and more"],
+            ),
+            (
+                "Words that come before it:\n```abcdefghijk\nlet it = 1;\n```",
+                vec!["Words that come before it:", "```abcdefghijk\nlet it = 1;\n```"],
+            ),
+            (
+                "Words that come before it, very exactly     \n```\nlet it = 1;\n```",
+                vec!["Words that come before it, very exactly", "```\nlet it = 1;\n```"],
+            ),
+            (
+                "```a very long description of the code\na line of code\n```",
+                vec!["```a very long description of the code", "a line of code\n```"],
+            ),
+        ] {
+            assert_eq!(split(text, MARKDOWN), pieces, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_cut_makes_no_fence_of_what_was_none() {
+        for (text, pieces) in [
+            (
+                "Words and words and words, a word, ~~~~~~~ x",
+                vec!["Words and words and words, a", "word, ~~~~~~~ x"],
+            ),
+            (
+                "```\nwords and words and some words ````\n```",
+                vec!["```\nwords and words and some \n```", "```\nwords ````\n```"],
+            ),
+            (
+                "```\nand_not_the_end_of_the_code_here````\n```",
+                vec!["```\nand_not_the_end_of_the_code_her\n```", "```\ne````\n```"],
+            ),
+            (
+                "````\n```\n```\n```\n```\n```\n```\n```\n```\n````",
+                vec!["````\n```\n```\n```\n```\n```\n```\n```\n````", "````\n```\n````"],
+            ),
+            (
+                "The first line.\n```words and words and words ` words",
+                vec!["The first line.", "```words and words and words ` words"],
+            ),
+            (
+                "Some words:\n````\n``` ``` ``` ``` ``` ``` ```\n````",
+                vec!["Some words:", "````\n``` ``` ``` ``` ``` ``` ```\n````"],
+            ),
+            (
+                "````\nsome code\n``` ``` ``` ``` ``` ``` ```\n````",
+                vec!["````\nsome code\n````", "````\n``` ``` ``` ``` ``` ``` ```\n````"],
+            ),
+        ] {
+            assert_eq!(split(text, MARKDOWN), pieces, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn no_code_block_is_opened_for_nothing() {
+        let newline = Shape { mode: ChunkMode::Newline, ..MARKDOWN };
+        let text = "```\n\na_line_that_is_so_long_that_it_has_to_be_cut\n```";
+        let pieces = ["```\n\na_line_that_is_so_long_that_it_\n```", "```\nhas_to_be_cut\n```"];
+        assert_eq!(split(text, newline), pieces);
+    }
+
+    /// Is a code block open at the end? Reads lines as a renderer would.
+    fn ends_open(text: &str) -> bool {
+        let mut open: Option<(char, usize)> = None;
+        for line in text.lines() {
+            let indent = line.chars().take_while(|&c| c == ' ').count();
+            let line = &line[indent..];
+            let mark = line.chars().next().unwrap_or_default();
+            let run = line.chars().take_while(|&c| c == mark).count();
+            if indent > 3 || run < 3 || !"`~".contains(mark) {
+                continue;
+            }
+            let info = &line[run..];
+            match open {
+                None if mark == '~' || !info.contains('`') => open = Some((mark, run)),
+                Some(fence) if fence.0 == mark && run >= fence.1 && info.trim().is_empty() => open = None,
+                _ => {}
+            }
+        }
+        open.is_some()
+    }
+
+    /// Do the pieces give the text again, from this byte on, without the fences that were put in between?
+    fn is_whole(text: &str, at: usize, pieces: &[String], opened: Option<&str>) -> bool {
+        let rest = &text[at..];
+        let Some((piece, pieces)) = pieces.split_first() else { return rest.trim().is_empty() };
+        let piece = match opened {
+            None => piece,
+            Some(fence) => match piece.strip_prefix(fence).and_then(|piece| piece.strip_prefix('\n')) {
+                Some(piece) => piece,
+                None => return false,
+            },
+        };
+        let gap = rest.len() - rest.trim_start().len();
+        let starts = (0..=gap).filter(|&skipped| rest.is_char_boundary(skipped));
+        let mut starts =
+            starts.filter(|&skipped| opened.is_none() || ["", "\n", "\r\n"].contains(&&rest[..skipped]));
+        starts.any(|skipped| {
+            let matches = |body: &str| rest[skipped..].starts_with(body);
+            let next = |body: &str| at + skipped + body.len();
+            if matches(piece) && is_whole(text, next(piece), pieces, None) {
+                return true;
+            }
+            let Some((body, closing)) = piece.rsplit_once('\n') else { return false };
+            let mut openings = text.lines().map(str::trim_ascii_end).filter(|line| line.starts_with(closing));
+            matches(body) && openings.any(|opening| is_whole(text, next(body), pieces, Some(opening)))
+        })
+    }
+
+    /// The clusters that a cut goes through.
+    fn torn<'a>(text: &'a str, pieces: &[String]) -> Option<&'a str> {
+        let mut at = 0;
+        for piece in pieces {
+            at += text[at..].find(piece.as_str())? + piece.len();
+            let mut before = 0;
+            for cluster in text.graphemes(true) {
+                if before < at && at < before + cluster.len() {
+                    return Some(cluster);
+                }
+                before += cluster.len();
+            }
+        }
+        None
+    }
+
+    fn shape(limit: std::ops::Range<usize>) -> impl Strategy<Value = Shape> {
+        let unit = prop::sample::select(vec![TextUnit::Utf16, TextUnit::Scalar, TextUnit::Byte]);
+        let mode = prop::sample::select(vec![ChunkMode::Length, ChunkMode::Newline]);
+        (limit, unit, mode, any::<bool>()).prop_map(|(limit, unit, mode, markdown)| Shape {
+            limit,
+            unit,
+            mode,
+            markdown,
+        })
+    }
+
+    fn any_text() -> impl Strategy<Value = String> {
+        let token = prop_oneof![
+            4 => "[a-z]{1,9}",
+            4 => "[ \n]",
+            1 => "\\PC{1,3}",
+            1 => any::<char>().prop_map(String::from),
+            2 => prop::sample::select(vec![
+                "\n\n", "\r\n", " \n ", "     ", "```", "~~~", "`", "~~~~\n", "\n```rust\n", "\n```\n", "\n   ```", ". ", "。",
+                "\u{301}", "\u{200d}", "🇩", "👨\u{200d}👩\u{200d}👧", "👍🏽", "क\u{94d}त", "\u{600}", "\u{a0}", "\u{3000}",
+            ]).prop_map(str::to_owned),
+        ];
+        prop::collection::vec(token, 0..80).prop_map(|tokens| tokens.concat())
+    }
+
+    /// Lines of prose and of code, and fences between them, matching or not.
+    fn markdown() -> impl Strategy<Value = String> {
+        let word = prop_oneof![
+            12 => "[a-z]{1,12}[.!,]? ",
+            1 => prop::sample::select(vec![
+                "``` ", "~~~ ", "```x``` ", "`", "a```", "  ", "    ", "👍🏽 ", "é漢字", "e\u{301}", "🇩🇪",
+            ]).prop_map(str::to_owned),
+        ];
+        let words = prop::collection::vec(word, 1..20).prop_map(|words| words.concat());
+        let fence = ("[ ]{0,3}", "`{3,4}|~{3,4}", "|sh|c ?")
+            .prop_map(|(indent, marks, info)| indent + &marks + &info);
+        let line = prop_oneof![
+            4 => words.clone().prop_map(|words| format!("x{words}")),
+            1 => words.clone().prop_map(|words| format!("```y`{words}")),
+            1 => words.prop_map(|words| format!("    ``` {words}")),
+            1 => Just(String::new()),
+            3 => fence,
+        ];
+        prop::collection::vec(line, 0..40).prop_map(|lines| lines.join("\n"))
+    }
+
+    proptest! {
+        #[test]
+        fn no_piece_is_too_long_or_blank(text in any_text(), shape in shape(1..60)) {
+            for piece in split(&text, shape) {
+                let fits = shape.unit.length(&piece) <= shape.limit;
+                prop_assert!(fits || piece.chars().count() == 1, "{:?}", piece);
+                prop_assert!(!piece.trim().is_empty());
+            }
+        }
+
+        #[test]
+        fn nothing_but_white_space_is_lost(text in any_text(), shape in shape(1..60)) {
+            let pieces = split(&text, shape);
+            prop_assert!(is_whole(&text, 0, &pieces, None), "{:?}", pieces);
+        }
+
+        #[test]
+        fn no_cluster_is_torn_that_could_be_whole(text in any_text(), shape in shape(1..60)) {
+            let pieces = split(&text, Shape { markdown: false, ..shape });
+            if let Some(cluster) = torn(&text, &pieces) {
+                prop_assert!(shape.unit.length(cluster) > shape.limit, "{:?} {:?}", cluster, pieces);
+            }
+        }
+
+        #[test]
+        fn every_piece_closes_its_code_blocks(text in markdown(), shape in shape(48..200)) {
+            let pieces = split(&text, Shape { markdown: true, ..shape });
+            for (index, piece) in pieces.iter().enumerate() {
+                let open = index + 1 == pieces.len() && ends_open(text.trim_end());
+                prop_assert_eq!(ends_open(piece), open, "{:?} {:?}", piece, pieces);
+                prop_assert!(shape.unit.length(piece) <= shape.limit);
+            }
+            prop_assert!(is_whole(&text, 0, &pieces, None), "{:?}", pieces);
+        }
+    }
+}
