@@ -209,6 +209,23 @@ fn a_client_that_cannot_ask_is_not_asked() {
 }
 
 #[test]
+fn a_client_that_a_model_could_have_started_is_not_asked() {
+    let home = Home::new();
+    let file = bazaar(&home, "good");
+    let mut command = home.command(["serve", "--port", "0", "--opt-in", "always"]);
+    command.arg("--dangerously-load-development-channels").arg(&file).env("CLAUDE_CODE_CHILD_SESSION", "1");
+    let mut server = Server::start(command);
+    server.initialize();
+    let mut page = server.page("bazaar");
+    write(&mut page, "ada", "let me in");
+    let code = code(&mut page, "ada");
+    quiet(&mut server, &mut page);
+    done(&home, &["pair", &code]);
+    paired(&mut page, "ada");
+    server.no_event();
+}
+
+#[test]
 fn a_client_that_never_answers_holds_up_nobody() {
     let home = Home::new();
     home.access("bazaar", &json!({"dmPolicy": "pairing", "allowFrom": ["friend"]}));
@@ -220,7 +237,7 @@ fn a_client_that_never_answers_holds_up_nobody() {
         write(&mut page, "friend", &number.to_string());
         assert_eq!(server.content(), number.to_string());
     }
-    assert_eq!(server.reply("friend", "hello").1, false);
+    assert!(!server.reply("friend", "hello").1);
     page.call("send");
     // The next stranger gets a code, and both can be let in at the terminal.
     write(&mut page, "bob", "let me in");

@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     fmt::Write as _,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _},
     net::TcpStream,
     os::{fd::OwnedFd, unix::process::ExitStatusExt as _},
     path::{Path, PathBuf},
@@ -97,6 +97,19 @@ impl Home {
 
     /// Runs this to its end, at a terminal and with no session above it. Several may run at once.
     pub(crate) fn detached(&self, program: &Command) -> Output {
+        self.detached_saying(program, "yes\n")
+    }
+
+    /// The same, where whoever sits there says something else than yes.
+    pub(crate) fn at_terminal_saying<I: IntoIterator<Item: AsRef<OsStr>>>(
+        &self,
+        arguments: I,
+        answer: &str,
+    ) -> Output {
+        self.detached_saying(&self.command(arguments), answer)
+    }
+
+    fn detached_saying(&self, program: &Command, answer: &str) -> Output {
         static RUNS: AtomicU64 = AtomicU64::new(0);
         let run = RUNS.fetch_add(1, Ordering::Relaxed);
         let result = self.path().join(format!("result-{}-{run}", std::process::id()));
@@ -107,6 +120,8 @@ impl Home {
         command.args(["-c", script, "sh"]).arg(program.get_program()).args(program.get_args());
         command.env_clear().envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
         let terminal = Terminal::open();
+        // To whatever it asks.
+        rustix::io::write(&terminal.master, answer.as_bytes()).unwrap();
         command.env("TERMINAL", &terminal.path).env("RESULT", &result).env("PATH", "/usr/bin:/bin");
         let mut shell = command.stdin(Stdio::piped()).spawn().unwrap();
         let gate = shell.stdin.take();
@@ -128,9 +143,9 @@ impl Home {
     }
 }
 
-/// A terminal with nobody at it.
+/// A terminal at which somebody has said something.
 struct Terminal {
-    _master: OwnedFd,
+    master: OwnedFd,
     path: String,
 }
 
@@ -141,7 +156,7 @@ impl Terminal {
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
         let path = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
-        Self { _master: master, path }
+        Self { master, path }
     }
 }
 
@@ -420,8 +435,12 @@ impl Page {
         for (name, value) in headers {
             request = request.with_header(*name, *value);
         }
-        let (socket, _) = tungstenite::client(request, stream).map_err(|error| error.to_string())?;
-        Ok(Self(socket))
+        match tungstenite::client(request, stream) {
+            Ok((socket, _)) => Ok(Self(socket)),
+            // A machine that was paused says this.
+            Err(error) if error.to_string().contains("Interrupted") => Self::connect(port, path, headers),
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     pub(crate) fn frame(&mut self, message: Message) {
@@ -438,7 +457,17 @@ impl Page {
     }
 
     pub(crate) fn next(&mut self) -> Message {
-        self.0.read().expect("nothing came from the page")
+        self.read().expect("nothing came from the page")
+    }
+
+    /// A process that ends somewhere can interrupt a read that has a timeout, even where nobody handles the signal.
+    fn read(&mut self) -> tungstenite::Result<Message> {
+        loop {
+            match self.0.read() {
+                Err(tungstenite::Error::Io(error)) if error.kind() == ErrorKind::Interrupted => {}
+                other => return other,
+            }
+        }
     }
 
     /// The next frame of this type.
@@ -489,7 +518,7 @@ impl Page {
     /// The code and reason of the close that comes next.
     pub(crate) fn closed(&mut self) -> (u16, String) {
         loop {
-            match self.0.read() {
+            match self.read() {
                 Ok(Message::Close(Some(frame))) => return (frame.code.into(), frame.reason.to_string()),
                 Ok(_) => {}
                 Err(error) => panic!("closed without a reason: {error}"),

@@ -258,7 +258,7 @@ fn a_channel_has_one_owner_who_is_never_killed_for_it() {
     let file = bazaar(&home, "good");
     home.access("bazaar", &json!({"dmPolicy": "allowlist", "allowFrom": ["ada"]}));
     // What an owner has left who is long gone names a process that has nothing to do with it.
-    let mut innocent = Command::new("sleep").arg("600").spawn().unwrap();
+    let mut innocent = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
     std::fs::write(home.path().join("bazaar/lock"), format!("pid {}, since long ago", innocent.id()))
         .unwrap();
     let mut first = home.serve([DEVELOPMENT, file.to_str().unwrap()]);
@@ -289,6 +289,6 @@ fn a_channel_has_one_owner_who_is_never_killed_for_it() {
     while second.content() != "to the second" {}
     assert!(!second.reply("ada", "from the second").1);
     assert!(innocent.try_wait().unwrap().is_none(), "somebody else was killed");
-    innocent.kill().unwrap();
+    drop(innocent.stdin.take());
     innocent.wait().unwrap();
 }

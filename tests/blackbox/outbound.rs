@@ -249,8 +249,12 @@ fn only_files_of_delivered_messages_are_fetched() {
     page.calls();
     let arguments = |chat: &str, message: Option<&str>, file: Option<&str>| {
         let mut arguments = json!({"chat_id": chat});
-        message.into_iter().for_each(|id| arguments["message_id"] = id.into());
-        file.into_iter().for_each(|id| arguments["file_id"] = id.into());
+        if let Some(id) = message {
+            arguments["message_id"] = id.into();
+        }
+        if let Some(id) = file {
+            arguments["file_id"] = id.into();
+        }
         arguments
     };
     let check = |server: &mut Server, page: &mut Page| {
@@ -283,6 +287,8 @@ fn only_files_of_delivered_messages_are_fetched() {
             assert!(is_error, "{chat} {message:?} {file:?}: {text}");
             assert!(text.contains("no message that was delivered from this chat has such a file"), "{text}");
         }
+        let (text, is_error) = server.call("download_attachment", &json!({"chat_id": "ada"}));
+        assert!(is_error && text.contains("\"message_id\" or \"file_id\""), "{text}");
         assert!(page.calls().is_empty());
     };
     check(&mut server, &mut page);

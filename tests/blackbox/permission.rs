@@ -6,7 +6,7 @@ mod request;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Home, Page, Server, bazaar};
+use crate::harness::{Home, Server, bazaar};
 
 const REQUEST: &str = "notifications/claude/channel/permission_request";
 const VERDICT: &str = "notifications/claude/channel/permission";
@@ -225,6 +225,24 @@ fn details_show_both_ends_of_the_input_and_leave_the_choice() {
     assert!(server.arrived(VERDICT).is_empty(), "to look is not to decide");
     page.tell(&press("ada", action(&details, "Allow"), &prompt));
     assert_eq!(verdict(&mut server)["behavior"], "allow");
+}
+
+#[test]
+fn the_session_cannot_change_what_it_has_asked() {
+    let home = Home::new();
+    let mut server = market(&home, "good");
+    let mut page = server.own_page("bazaar");
+    ask(&mut server, "abcde");
+    let prompt = page.call("send");
+    let edit = json!({"chat_id": "ada", "message_id": prompt["id"], "text": "🔐 Something harmless?"});
+    let (text, is_error) = server.call("edit_message", &edit);
+    assert!(is_error && text.contains("asks for a permission"), "{text}");
+    assert!(page.calls().is_empty());
+    // Another message of its own is its own.
+    let (text, _) = server.reply("ada", "x");
+    let id = text.trim_start_matches("sent (id: ").trim_end_matches(')');
+    let edit = json!({"chat_id": "ada", "message_id": id, "text": "y"});
+    assert!(!server.call("edit_message", &edit).1);
 }
 
 #[test]

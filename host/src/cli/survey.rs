@@ -33,7 +33,7 @@ pub(super) struct Kept {
 }
 
 impl Survey {
-    /// Looks at a channel without changing anything.
+    /// Looks at a channel. One that has an access file and has never run gets its baseline by it.
     pub(super) fn of(root: &StateRoot, name: ChannelName) -> anyhow::Result<Self> {
         let folder = root.folder(&name);
         let owner = Self::owner(&folder);

@@ -24,8 +24,8 @@ pub const LOCK: Duration = Duration::from_mins(15);
 const ALPHABET: &[u8; 25] = b"ACDEFGHJKMNPQRTUVWXY34679";
 const LENGTH: usize = 6;
 
-/// What guessing costs: each try takes some 100 ms, so that whoever reads the hashes cannot try the 244 million
-/// codes while one of them is good for anything. (The figure is OWASP's for PBKDF2 with SHA-256.)
+/// What guessing costs: each try takes some 100 ms of a core, so that a program that reads the hashes cannot try the 244
+/// million codes while one of them is good for anything. (The figure is OWASP's for PBKDF2 with SHA-256.)
 const ROUNDS: u32 = 600_000;
 
 /// What only the sender was told.

@@ -64,7 +64,7 @@ impl WebIngress {
                 tracing::info!("{name}: {address}");
                 self.channel.set_condition(Condition::Up { address: Some(address) });
                 if let Some(link) = self.channel.link() {
-                    // For whoever reads this now, and in no file: with it, a browser may decide.
+                    // For whoever reads this, and in no file of ours: with it, a browser may decide.
                     tracing::info!(target: SECRET, "{name}: to answer permission prompts on the page, open {link}");
                 }
                 Some((lock, listener))

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     harness::Home,
-    pairing::{access, document, done, file, open, status, write},
+    pairing::{access, document, done, file, open, other, refused, status, write},
 };
 
 const HANDS: usize = 8;
@@ -126,4 +126,19 @@ fn a_code_that_two_people_confirm_at_once_works_once() {
     });
     assert_eq!(outcomes.iter().filter(|worked| **worked).count(), 1, "{outcomes:?}");
     assert_eq!(document(&home)["allowFrom"], json!(["eve"]));
+}
+
+#[test]
+fn wrong_codes_at_once_are_all_counted() {
+    let home = Home::new();
+    let (_server, mut page) = open(&home);
+    write(&mut page, "eve", "let me in");
+    let code = crate::pairing::code(&mut page, "eve");
+    thread::scope(|scope| {
+        for _ in 0..HANDS {
+            scope.spawn(|| refused(&home, &["pair", &other(&code)]));
+        }
+    });
+    assert!(refused(&home, &["pair", &code]).contains("none is taken for 15 minutes"));
+    assert!(!file(&home).exists());
 }

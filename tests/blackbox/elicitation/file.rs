@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{DIALOG, asking, dialog, message, quiet};
 use crate::{
     harness::{Home, Page, Server},
-    pairing::{access, answer, code, document, done, file, refused, say, status, write},
+    pairing::{answer, code, document, done, file, refused, say, status, write},
 };
 
 fn only_ada() -> Value {
@@ -54,6 +54,26 @@ fn what_another_hand_lets_in_waits_for_the_sessions_user() {
     heard(&mut server, &mut page, &["eve", "ada"]);
     quiet(&mut server, &mut page);
     assert_eq!(status(&home)["withheld"], json!([]));
+}
+
+#[test]
+fn what_is_approved_is_what_was_shown() {
+    let home = Home::new();
+    let (mut server, mut page) = of_ada(&home);
+    home.access("bazaar", &json!({"dmPolicy": "allowlist", "allowFrom": ["ada", "eve"]}));
+    heard(&mut server, &mut page, &["ada"]);
+    let first = dialog(&mut server);
+    // While the user is thinking, somebody else slips in.
+    home.access("bazaar", &json!({"dmPolicy": "allowlist", "allowFrom": ["ada", "eve", "bob"]}));
+    let yes = json!({"action": "accept", "content": {"accept": true}});
+    server.answer_dialog(&first, &yes);
+    heard(&mut server, &mut page, &["ada"]);
+    let second = dialog(&mut server);
+    assert!(message(&second).contains("bob may write directly"), "{second}");
+    heard(&mut server, &mut page, &["ada"]);
+    server.answer_dialog(&second, &yes);
+    server.log("the change of access.json was approved");
+    heard(&mut server, &mut page, &["eve", "bob", "ada"]);
 }
 
 #[test]
@@ -117,7 +137,7 @@ fn each_way_to_let_in_more_is_named_in_one_question() {
         "more members of the group known are heard",
         "the group known is heard without a mention",
         "\".\" counts as a mention",
-        "more people may answer permission prompts",
+        "may answer permission prompts",
     ] {
         assert!(message(&asked).contains(part), "{part}: {asked}");
     }
@@ -152,8 +172,11 @@ fn what_another_hand_shuts_out_is_out_at_once() {
     home.access("bazaar", &only_ada());
     heard(&mut server, &mut page, &[]);
     assert!(message(&dialog(&mut server)).contains("ada may write directly"));
-    // A person at a terminal has no need to wait for it.
-    done(&home, &["accept"]);
+    // A person at a terminal has no need to wait for it, and is shown what it is about as well.
+    let shown = home.at_terminal_saying(["access", "bazaar", "accept"], "no\n").stdout;
+    assert!(shown.contains("- ada may write directly") && shown.contains("Nothing was approved"), "{shown}");
+    heard(&mut server, &mut page, &[]);
+    assert!(done(&home, &["accept"]).contains("From now on: ada may write directly"));
     heard(&mut server, &mut page, &["ada"]);
 }
 
@@ -170,15 +193,22 @@ fn a_change_of_ones_own_approves_nothing_of_another_hands() {
     assert_eq!(document(&home)["allowFrom"], json!(["ada", "bob"]));
     heard(&mut server, &mut page, &["bob", "ada"]);
     assert!(done(&home, &["reject"]).contains("Nothing waits"));
+    assert!(done(&home, &["accept"]).contains("Nothing waits"));
 }
 
 /// What shuts a channel, and a word of why.
-const BROKEN: [(&str, &str); 6] = [
+const BROKEN: [(&str, &str); 8] = [
     ("{ not json", "not valid JSON"),
     ("[]", "an object in braces"),
     ("{\"allowFrom\": \"ada\"}", "\"allowFrom\""),
     ("{\"dmPolicy\": \"open\", \"allowFrom\": [\"ada\"]}", "\"dmPolicy\""),
     ("{\"allowFrom\": [\"ada\"], \"mentionPatterns\": [\"(\"]}", "mentionPatterns[0]"),
+    // What would be shown to people must not be able to speak to them.
+    ("{\"allowFrom\": [\"ada\", \"eve\\n\\nAll of it was approved\"]}", "allowFrom[1]"),
+    (
+        "{\"allowFrom\": [\"ada\"], \"groups\": {\"g\": {\"allowFrom\": [\"\\u202eeve\"]}}}",
+        "groups.g.allowFrom[0]",
+    ),
     ("", "not valid JSON"),
 ];
 
@@ -228,7 +258,7 @@ fn a_file_that_makes_no_sense_shuts_the_channel_and_stays_as_it_is() {
         say(&mut page, &message);
         say(&mut page, &message);
         assert_eq!(server.content(), format!("hello {number}"));
-        assert_eq!(server.reply("ada", "hello").1, false);
+        assert!(!server.reply("ada", "hello").1);
         page.call("send");
         server.no_event();
     }
@@ -261,6 +291,6 @@ fn a_code_is_not_lost_on_a_file_that_makes_no_sense() {
     assert!(refused(&home, &["pair", &code]).contains("not valid JSON"));
     assert_eq!(std::fs::read_to_string(file(&home)).unwrap(), "{ not json");
     std::fs::remove_file(file(&home)).unwrap();
-    assert!(access(&home, &["pair", &code]).status.success());
+    done(&home, &["pair", &code]);
     assert!(answer(&mut page).1.starts_with("Paired"));
 }

@@ -156,10 +156,6 @@ fn the_hosts_own_state_is_never_sent() {
     ] {
         assert_refused(&mut server, &mut page, &file, &["part of tidegate's own state, which is never sent"]);
     }
-    // A hard link is the same file by another name.
-    let alias = temporary.0.path().join("alias.txt");
-    std::fs::hard_link(own.join(".env"), &alias).unwrap();
-    println!("{:?}", send(&mut server, &[&alias]));
 }
 
 #[test]

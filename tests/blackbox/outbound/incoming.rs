@@ -77,7 +77,7 @@ fn names_and_values_stay_in_their_attributes() {
         .clone();
     assert_eq!(meta["user"].as_str().unwrap().chars().count(), 64);
     assert_eq!(meta["weather"].as_str().unwrap().chars().count(), 512);
-    for empty in ["", " ", "\u{200b}\u{202e}", "\"\""] {
+    for empty in ["", " ", "\u{200b}\u{202e}", "\"\"", "\"><", "\u{e0068}\u{e0069}"] {
         assert_eq!(event(&mut server, &mut page, "x", &json!({"name": empty}))["meta"]["user"], "unnamed");
     }
     // An honest name is left as it is.
@@ -115,7 +115,7 @@ fn meta_has_words_for_keys_and_texts_for_values() {
 #[test]
 fn what_cannot_be_an_id_goes_nowhere() {
     let home = Home::new();
-    home.access("bazaar", &json!({"dmPolicy": "allowlist", "allowFrom": ["ada", "a b", "a\"b"]}));
+    home.access("bazaar", &json!({"dmPolicy": "allowlist", "allowFrom": ["ada"]}));
     let mut server = start(&home);
     let mut page = server.page("bazaar");
     let long = "x".repeat(257);
@@ -129,12 +129,13 @@ fn what_cannot_be_an_id_goes_nowhere() {
         write("ada", "ada", "x", &json!({"id": "m1>"})),
         write("ada", "ada", "x", &json!({"reply_to": "</channel>"})),
         write("ada", "ada", "x", &json!({"thread": "t\u{202e}1"})),
+        write("ada", "ada", "x", &json!({"attachments": [{"id": "f1\" user_id=\"root"}]})),
     ] {
         page.tell(&told);
         page.calls();
         assert!(server.arrived(EVENT).is_empty(), "{told}");
     }
-    assert_eq!(refused(&home, server, "malformed"), 9);
+    assert_eq!(refused(&home, server, "malformed"), 10);
 }
 
 /// How many were turned away for this reason, as `tidegate status` tells once the server has ended.
@@ -158,14 +159,14 @@ fn flood(page: &mut Page, sender: &str, fields: &Value, count: usize) {
 /// So many messages of this sender, from the first on, and so many notices.
 fn assert_heard(server: &mut Server, sender: &str, messages: usize, notices: usize) {
     let mut heard = 0;
-    let mut noticed = 0;
+    let mut told = 0;
     for _ in 0..messages + notices {
         let event = server.event();
         if event["meta"]["notice"] == "bazaar" {
             let text = event["content"].as_str().unwrap();
             assert!(text.contains(sender) && text.contains("writes too much"), "{text}");
             assert!(event["meta"]["user_id"].is_null() && event["meta"]["chat_id"].is_null(), "{event}");
-            noticed += 1;
+            told += 1;
         } else {
             assert_eq!(
                 (&event["meta"]["user_id"], &event["content"]),
@@ -174,7 +175,7 @@ fn assert_heard(server: &mut Server, sender: &str, messages: usize, notices: usi
             heard += 1;
         }
     }
-    assert_eq!((heard, noticed), (messages, notices));
+    assert_eq!((heard, told), (messages, notices));
     let more = server.arrived(EVENT);
     assert!(more.is_empty(), "{more:?}");
 }

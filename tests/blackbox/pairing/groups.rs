@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{document, done, dropped, end, eventually, file, open, refused, say, write};
+use super::{document, done, dropped, end, file, open, refused, say, write};
 use crate::harness::{Home, Page, Server};
 
 /// Somebody writes in a group. What else there is about it goes over what is usual.
@@ -109,7 +109,9 @@ fn a_group_that_moves_keeps_its_rules() {
     );
     let (mut server, mut page) = open(&home);
     page.tell(&json!({"moved": {"from": "old", "to": "new"}}));
-    eventually("the move", || document(&home)["groups"].get("new").is_some());
+    // What comes right behind it has the new id already.
+    in_group(&mut page, "new", "ada", "behind it", &json!({}));
+    assert_eq!(heard(&mut server, &mut page), ["behind it"]);
     let expected = json!({"dmPolicy": "pairing", "allowFrom": ["friend"], "groups": {"new": rules, "other": {}}, "more": 1});
     assert_eq!(document(&home), expected);
     for (chat, sender) in [("old", "ada"), ("new", "eve"), ("new", "ada")] {

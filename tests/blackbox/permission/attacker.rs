@@ -52,9 +52,11 @@ impl Attack {
 /// What is done next about a prompt.
 fn next(page: &mut Page) -> Value {
     loop {
-        let calls = page.calls();
-        if let Some(call) = calls.into_iter().find(|call| call["call"] == "acknowledge" || call["call"] == "edit") {
-            return call;
+        if let tungstenite::Message::Text(text) = page.next() {
+            let frame: Value = serde_json::from_str(&text).unwrap();
+            if frame["call"] == "acknowledge" || frame["call"] == "edit" {
+                return frame;
+            }
         }
     }
 }
@@ -122,6 +124,7 @@ fn nobody_decides_but_an_approver_in_a_direct_chat_by_first_writing_or_pressing(
     attack.in_vain(&mut page, &unknown, "This is not open any more.");
 
     // From a page that was opened without the key: whoever reaches the port may say that they are Ada.
+    visitor.calls();
     attack.as_chat(&mut visitor, &write("ada", "ada", "yes abcde"));
     attack.in_vain(&mut visitor, &press("ada", &allow, &prompt), "Not authorized.");
     page.calls();
@@ -130,7 +133,7 @@ fn nobody_decides_but_an_approver_in_a_direct_chat_by_first_writing_or_pressing(
     attack.as_chat(&mut page, &write("ada", "ada", "yes vwxyz"));
 
     let Attack { mut server, attempts, verdicts } = attack;
-    assert_eq!((attempts, verdicts), (35, 0));
+    assert_eq!((attempts, verdicts), (34, 0));
     // The door was there all the time, for her who has the key.
     page.tell(&press("ada", &allow, &prompt));
     assert_eq!(verdict(&mut server), json!({"request_id": "abcde", "behavior": "allow"}));

@@ -155,9 +155,12 @@ fn the_key_of_an_earlier_start_opens_nothing() {
 fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries
-        .flat_map(|path| match std::fs::symlink_metadata(&path).unwrap().is_dir() {
-            true => files(&path),
-            false => vec![(path.display().to_string(), std::fs::read(&path).unwrap_or_default())],
+        .flat_map(|path| {
+            if std::fs::symlink_metadata(&path).unwrap().is_dir() {
+                files(&path)
+            } else {
+                vec![(path.display().to_string(), std::fs::read(&path).unwrap_or_default())]
+            }
         })
         .collect()
 }
@@ -178,7 +181,7 @@ fn the_key_is_in_no_file() {
         let files = files(home.path());
         // All of it was looked at: the log, and what the page keeps.
         assert!(
-            files.iter().any(|(path, bytes)| path.ends_with(".log") && contains(bytes, "fakechat: http://"))
+            files.iter().any(|(path, bytes)| Path::new(path).extension().is_some_and(|it| it == "log") && contains(bytes, "fakechat: http://"))
         );
         assert!(files.iter().any(|(path, _)| path.ends_with("journal.db")));
         assert!(files.iter().any(|(_, bytes)| contains(bytes, prompt["id"].as_str().unwrap())), "{when}");

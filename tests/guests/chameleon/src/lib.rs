@@ -137,7 +137,7 @@ impl WebSource for Chameleon {
                 }
                 Ok((0..500).map(|n| event(&format!("{id}-{n}"), &format!("flood {n}"))).collect())
             }
-            "twice" => Ok(vec![event("the same", "twice"), event("the same", "twice")]),
+            "twice" => Ok(vec![event("the-same", "twice"), event("the-same", "twice")]),
             _ => Ok(vec![event(&id, &text)]),
         }
     }
