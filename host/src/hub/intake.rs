@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::{Channel, Delivery, aside::Aside};
 use crate::{
-    admission::Shut,
+    admission::{Rules, Shut},
     capability::web::Push,
     clock,
     event::{Event, Happening},
@@ -18,6 +18,8 @@ use crate::{
 pub struct Intake<'a> {
     channel: &'a Arc<Channel>,
     origin: Origin,
+    /// What held when the first news came.
+    rules: Option<Arc<Rules>>,
     stored: Vec<Delivery>,
     asides: Vec<Aside>,
     pushes: Vec<Push>,
@@ -45,6 +47,7 @@ impl Channel {
         Intake {
             channel: self,
             origin,
+            rules: None,
             stored: Vec::new(),
             asides: Vec::new(),
             pushes: Vec::new(),
@@ -59,7 +62,11 @@ impl Intake<'_> {
     /// Takes in what one call has brought. If that fails, all that was not yet stored is undone.
     pub fn take(&mut self, news: News) -> Result<(), IntakeError> {
         // What it does itself is done before anything is written.
-        let rules = self.channel.rules()?;
+        let rules = match &self.rules {
+            Some(rules) => Arc::clone(rules),
+            // Looked at once for what comes together: it is a system call.
+            None => Arc::clone(self.rules.insert(self.channel.rules()?)),
+        };
         let journal = Arc::clone(self.channel.journal());
         self.rollbacks.get_or_insert_with(|| journal.rollbacks());
         self.write(&journal, &rules.access, news).inspect_err(|_| journal.roll_back())

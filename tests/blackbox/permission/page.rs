@@ -180,9 +180,8 @@ fn the_key_is_in_no_file() {
     let check = |when: &str| {
         let files = files(home.path());
         // All of it was looked at: the log, and what the page keeps.
-        assert!(
-            files.iter().any(|(path, bytes)| Path::new(path).extension().is_some_and(|it| it == "log") && contains(bytes, "fakechat: http://"))
-        );
+        assert!(files.iter().any(|(path, bytes)| Path::new(path).extension().is_some_and(|it| it == "log")
+            && contains(bytes, "fakechat: http://")));
         assert!(files.iter().any(|(path, _)| path.ends_with("journal.db")));
         assert!(files.iter().any(|(_, bytes)| contains(bytes, prompt["id"].as_str().unwrap())), "{when}");
         for (path, bytes) in &files {

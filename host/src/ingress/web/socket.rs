@@ -140,9 +140,10 @@ async fn signal(
     channel.breathe().await;
     let mut intake = channel.intake(origin);
     let mut failed = None;
+    // Whatever comes while nobody knows who may speak stays with the browser, which tries again.
+    let shut = channel.admits().is_err();
     for signal in signals {
-        // Whatever comes while nobody knows who may speak stays with the browser, which tries again.
-        if matches!(signal, WebSignal::Frame(_)) && channel.admits().is_err() {
+        if shut && matches!(signal, WebSignal::Frame(_)) {
             failed = Some(close(close_code::AGAIN, "the channel is shut: see tidegate status"));
             break;
         }
