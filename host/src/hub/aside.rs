@@ -154,8 +154,10 @@ impl Channel {
                     self.relay.outcome(&id).unwrap_or_else(|| "This is not open any more.".to_owned());
                 let (press, message) = press.unzip();
                 self.acknowledge(press, Some(notice.clone()), &chat).await;
-                if let Some(message) = message {
-                    // One that was asked before this process began has its buttons still.
+                // One that was asked before this process began has its buttons still; one that is open keeps them.
+                if let Some(message) = message
+                    && !self.relay.asks(self.name(), &chat, &message)
+                {
                     self.revise(chat, message, notice, Vec::new()).await;
                 }
             }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{EVENT, VERDICT, action, ask, labels, market, press, verdict, write};
+use super::{EVENT, VERDICT, action, ask, labels, market, press, text, verdict, write};
 use crate::harness::{Home, Page, Server, bazaar};
 
 /// Counts the attempts, and what has come of them.
@@ -49,6 +49,11 @@ impl Attack {
     }
 }
 
+/// Something that only those get to see who may answer.
+fn is_prompt(call: &Value) -> bool {
+    call["call"] == "send" || call["call"] == "edit"
+}
+
 /// What is done next about a prompt.
 fn next(page: &mut Page) -> Value {
     loop {
@@ -74,9 +79,9 @@ fn nobody_decides_but_an_approver_in_a_direct_chat_by_first_writing_or_pressing(
 
     // In a group, even by the approver, even addressed to the bot.
     for sender in ["ada", "bob", "mallory"] {
-        for (text, addressed) in [("yes abcde", false), ("Y ABCDE", true)] {
+        for (typed, addressed) in [("yes abcde", false), ("Y ABCDE", true)] {
             let told = json!({"message": {
-                "chat": "fair", "kind": "group", "sender": sender, "text": text, "addressed": addressed
+                "chat": "fair", "kind": "group", "sender": sender, "text": typed, "addressed": addressed
             }});
             attack.as_chat(&mut page, &told);
         }
@@ -124,10 +129,9 @@ fn nobody_decides_but_an_approver_in_a_direct_chat_by_first_writing_or_pressing(
     attack.in_vain(&mut page, &unknown, "This is not open any more.");
 
     // From a page that was opened without the key: whoever reaches the port may say that they are Ada.
-    visitor.calls();
+    assert!(!visitor.calls().iter().any(is_prompt), "it was shown the prompt");
     attack.as_chat(&mut visitor, &write("ada", "ada", "yes abcde"));
     attack.in_vain(&mut visitor, &press("ada", &allow, &prompt), "Not authorized.");
-    page.calls();
 
     // About what was never asked.
     attack.as_chat(&mut page, &write("ada", "ada", "yes vwxyz"));
@@ -137,7 +141,11 @@ fn nobody_decides_but_an_approver_in_a_direct_chat_by_first_writing_or_pressing(
     // The door was there all the time, for her who has the key.
     page.tell(&press("ada", &allow, &prompt));
     assert_eq!(verdict(&mut server), json!({"request_id": "abcde", "behavior": "allow"}));
+    // This is what changes the prompt, and nothing before it was.
+    let edit = page.call("edit");
+    assert!(edit["message"] == prompt["id"] && text(&edit).contains("allowed by ada"), "{edit}");
     assert_eq!(page.call("acknowledge")["notice"], "Allowed.");
+    assert!(!visitor.calls().iter().any(is_prompt), "it was shown the outcome");
 
     // What is settled stays so.
     for (told, call, part) in [
