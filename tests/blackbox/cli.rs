@@ -6,7 +6,7 @@ use std::{
     process::Stdio,
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{Home, Page, chameleon};
 
@@ -157,4 +157,35 @@ fn the_log_is_kept_in_the_state_root_at_the_level_that_was_asked_for() {
     assert!(run("info").contains("fakechat: http://127.0.0.1:"));
     let output = home.run(["serve", "fakechat", "--log", "loud"], "");
     assert!(output.stderr.contains("there is off, error, warn"), "{}", output.stderr);
+}
+
+#[test]
+fn lines_that_are_piped_into_try_approve_nothing() {
+    let home = Home::new();
+    home.access("fakechat", &json!({"dmPolicy": "allowlist", "allowFrom": ["web"]}));
+    let withheld = || {
+        let status = home.run(["status", "fakechat", "--json"], "");
+        serde_json::from_str::<Value>(&status.stdout).unwrap()[0]["withheld"].clone()
+    };
+    assert_eq!(withheld(), json!([]), "what is there first is the baseline");
+    home.access("fakechat", &json!({"dmPolicy": "allowlist", "allowFrom": ["web", "eve"]}));
+    let mut child = home
+        .command(["try", "fakechat", "--port", "0"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut tools = || {
+        // Whatever there was to ask has been asked by the time that this is answered.
+        stdin.write_all(b"/tools\n").unwrap();
+        while !lines.next().unwrap().starts_with("edit_message") {}
+        stdin.write_all(b"yes\n").unwrap();
+    };
+    tools();
+    tools();
+    drop(stdin);
+    assert!(child.wait().unwrap().success());
+    assert_eq!(withheld(), json!(["eve may write directly"]));
 }
