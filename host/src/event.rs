@@ -228,6 +228,9 @@ pub struct Message {
     /// Its files.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attachments: Vec<Attachment>,
+    /// What the parts of an album have in common, where each came as a message of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub album: Option<String>,
     /// Further attributes for the session.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extra: Vec<(String, String)>,
@@ -246,6 +249,29 @@ pub struct Press {
     pub message: MessageId,
 }
 
+/// What people ask a bot about itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Topic {
+    /// What is this, and how does one begin?
+    Start,
+    /// What can one do here?
+    Help,
+    /// May I write here, and is anybody listening?
+    Status,
+}
+
+/// Somebody asked the bot about itself. The host answers; no session hears of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Question {
+    /// What about.
+    pub topic: Topic,
+    /// Who.
+    pub sender: Sender,
+    /// Where.
+    pub chat: Chat,
+}
+
 /// What an event tells.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -254,6 +280,8 @@ pub enum Happening {
     Message(Message),
     /// Somebody pressed a button.
     Press(Press),
+    /// Somebody asked the bot about itself.
+    Question(Question),
     /// A group went on under another id.
     Moved {
         /// The id that is gone.

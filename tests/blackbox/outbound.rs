@@ -268,7 +268,7 @@ fn only_files_of_delivered_messages_are_fetched() {
             assert!(!is_error, "{chat} {message:?} {file:?}: {text}");
             let calls = page.calls();
             assert!(calls.len() == 1 && calls[0]["chat"] == chat, "{calls:?}");
-            assert_eq!(calls[0]["attachment"], json!(file));
+            assert_eq!(calls[0]["wanted"], json!([if chat == "ada" { "f1" } else { "f2" }]));
         }
         for (chat, message, file) in [
             ("ada", Some("m2"), None),
@@ -288,7 +288,7 @@ fn only_files_of_delivered_messages_are_fetched() {
             assert!(text.contains("no message that was delivered from this chat has such a file"), "{text}");
         }
         let (text, is_error) = server.call("download_attachment", &json!({"chat_id": "ada"}));
-        assert!(is_error && text.contains("\"message_id\" or \"file_id\""), "{text}");
+        assert!(is_error && text.contains("give \"file_id\""), "{text}");
         assert!(page.calls().is_empty());
     };
     check(&mut server, &mut page);

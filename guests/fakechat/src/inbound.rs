@@ -135,6 +135,7 @@ fn event(id: String, said: Shown, attachments: Vec<Attachment>) -> Event {
             edited: false,
             reply_to: said.reply_to.map(Cow::into_owned),
             attachments,
+            album: None,
             extra: Vec::new(),
         }),
     }

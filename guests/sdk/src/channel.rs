@@ -1,5 +1,5 @@
 use crate::{
-    Button, Descriptor, Fault, Format, Identity, Message, Outgoing, Range, Saved, Sent,
+    Button, Descriptor, Fault, Format, Identity, Message, Outgoing, Range, Saved, Sent, Wanted,
     bindings::exports::tidegate::channel::{channel, outbound},
     panic,
 };
@@ -45,8 +45,8 @@ pub trait Channel {
         Err(Fault::Unsupported)
     }
 
-    /// Brings a message's files into the inbox.
-    fn fetch(_chat: String, _message: String, _attachment: Option<String>) -> Result<Vec<Saved>, Fault> {
+    /// Brings files of a message into the inbox.
+    fn fetch(_chat: String, _message: String, _wanted: Vec<Wanted>) -> Result<Vec<Saved>, Fault> {
         Err(Fault::Unsupported)
     }
 
@@ -93,9 +93,9 @@ impl<T: Channel> outbound::Guest for T {
         panic::report();
         <T as Channel>::history(chat, range, limit)
     }
-    fn fetch(chat: String, message: String, attachment: Option<String>) -> Result<Vec<Saved>, Fault> {
+    fn fetch(chat: String, message: String, wanted: Vec<Wanted>) -> Result<Vec<Saved>, Fault> {
         panic::report();
-        <T as Channel>::fetch(chat, message, attachment)
+        <T as Channel>::fetch(chat, message, wanted)
     }
     fn acknowledge(press: String, notice: Option<String>) -> Result<(), Fault> {
         panic::report();

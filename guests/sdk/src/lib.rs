@@ -12,7 +12,7 @@
 //! Everything that a platform need not have is a default method that answers [`Fault::Unsupported`].
 //! A guest keeps nothing between calls in memory: any call may meet a fresh instance.
 
-#[cfg(feature = "web")]
+#[cfg(any(feature = "poll", feature = "web"))]
 #[doc(hidden)]
 #[allow(
     clippy::all,
@@ -23,36 +23,63 @@
     reason = "generated: which lints it breaks is wit-bindgen's affair"
 )]
 pub mod bindings {
+    #[cfg(all(feature = "poll", not(feature = "web")))]
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "poll-channel",
+        pub_export_macro: true,
+        generate_all,
+    });
+    #[cfg(all(feature = "web", not(feature = "poll")))]
     wit_bindgen::generate!({
         path: "../../wit",
         world: "web-channel",
         pub_export_macro: true,
         generate_all,
     });
+    // Only where several channels are built at once, for their native tests: no component has this shape.
+    #[cfg(all(feature = "poll", feature = "web"))]
+    wit_bindgen::generate!({
+        path: "../../wit",
+        inline: "
+            package tidegate:guest;
+            world any-channel {
+                include tidegate:channel/poll-channel@0.1.0;
+                include tidegate:channel/web-channel@0.1.0;
+            }
+        ",
+        world: "tidegate:guest/any-channel",
+        pub_export_macro: true,
+        generate_all,
+    });
 }
 
-#[cfg(feature = "web")]
+#[cfg(any(feature = "poll", feature = "web"))]
 mod channel;
-#[cfg(feature = "web")]
+#[cfg(any(feature = "poll", feature = "web"))]
 mod panic;
+#[cfg(feature = "poll")]
+mod poll;
 #[cfg(feature = "web")]
 mod web;
 
-#[cfg(feature = "web")]
+#[cfg(any(feature = "poll", feature = "web"))]
 pub use bindings::{
     exports::tidegate::channel::{
         channel::{Credential, Descriptor, Features, Identity, Place, Setting, TextUnit},
-        outbound::{Range, Sent},
+        outbound::{Range, Sent, Wanted},
     },
     tidegate::channel::{
         environment, http, journal, log, state,
         types::{
             Attachment, AttachmentKind, Button, ButtonStyle, Chat, ChatKind, Event, Fault, Format, Happening,
-            Message, Move, Outgoing, Press, Saved, Sender, Upload,
+            Message, Move, Outgoing, Press, Question, Saved, Sender, Topic, Upload,
         },
     },
 };
-#[cfg(feature = "web")]
+#[cfg(any(feature = "poll", feature = "web"))]
 pub use channel::Channel;
+#[cfg(feature = "poll")]
+pub use poll::{Batch, PollSource, Update};
 #[cfg(feature = "web")]
 pub use web::{Answer, Audience, Body, FieldValue, Request, Response, Signal, WebSource, page};

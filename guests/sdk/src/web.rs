@@ -28,6 +28,12 @@ impl<T: WebSource> exports::Guest for T {
 #[macro_export]
 macro_rules! web_channel {
     ($channel:ident) => {
+        // A native build is for tests: there is nobody to export to.
+        #[cfg(target_family = "wasm")]
         $crate::bindings::export!($channel with_types_in $crate::bindings);
+        const _: () = {
+            const fn is_a_channel<T: $crate::Channel + $crate::WebSource>() {}
+            is_a_channel::<$channel>();
+        };
     };
 }

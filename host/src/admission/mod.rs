@@ -16,7 +16,7 @@ use std::{
 pub use self::file::Broken;
 use self::{file::AccessFile, tally::Tally};
 use crate::{
-    event::{Chat, ChatId, ChatKind, Happening, Message, SenderId},
+    event::{Chat, ChatId, ChatKind, Happening, Message, Sender, SenderId},
     gate::{
         self, Access, Decision, DmPolicy, Members, Origin, Reason, Situation,
         access::Widening,
@@ -26,7 +26,7 @@ use crate::{
         permission::{RequestId, Standing},
         rate::{self, Rate, Rates},
     },
-    journal::{self, Contact, Journal, Refusal},
+    journal::{self, Contact, Journal, Refusal, StoredFile},
     text,
 };
 
@@ -299,8 +299,13 @@ impl Admission {
         if !is_proper(what) {
             return Ok(Decision::Drop(Reason::Malformed));
         }
-        let stranger = matches!(what, Happening::Message(message)
-            if message.chat.kind == ChatKind::Direct && !access.allow_from.contains(&message.sender.id));
+        let (chat, sender) = match what {
+            Happening::Message(message) => (Some(&message.chat), Some(&message.sender)),
+            Happening::Question(question) => (Some(&question.chat), Some(&question.sender)),
+            Happening::Press(_) | Happening::Moved { .. } => (None, None),
+        };
+        let stranger = chat.is_some_and(|chat| chat.kind == ChatKind::Direct)
+            && sender.is_some_and(|sender| !access.allow_from.contains(&sender.id));
         let pending = if stranger && access.dm_policy == DmPolicy::Pairing {
             self.journal.pairings(now)?
         } else {
@@ -361,14 +366,19 @@ impl Admission {
         Ok(is_proper_message(message) && may_be_read(&self.rules()?.access, &message.chat, &message.sender))
     }
 
-    /// Did a delivered message of this chat have such a file?
-    pub fn knows_attachment(
+    /// The files of the newest delivered message that fits, in a chat that may still write here.
+    pub fn attachments(
         &self,
-        chat: &ChatId,
-        message: &str,
+        chat: Option<&ChatId>,
+        message: Option<&str>,
         id: Option<&str>,
-    ) -> Result<bool, journal::Error> {
-        self.journal.knows_attachment(chat, message, id)
+    ) -> Result<Vec<StoredFile>, Unwelcome> {
+        let mut files = self.journal.attachments(message, id).map_err(Error::from)?;
+        files.retain(|file| chat.is_none_or(|chat| file.chat == *chat));
+        let Some(newest) = files.first().cloned() else { return Ok(files) };
+        self.welcome(&newest.chat)?;
+        files.retain(|file| (&file.chat, &file.message) == (&newest.chat, &newest.message));
+        Ok(files)
     }
 
     /// Where permission prompts go: who may decide, and the chat with each.
@@ -387,13 +397,13 @@ impl Admission {
 
     /// Notes, within the journal's open transaction, that a stranger is told a code. It cannot be confirmed before
     /// [`Admission::set_code`].
-    pub fn begin_pairing(&self, message: &Message, now: u64) -> Result<Pending, journal::Error> {
+    pub fn begin_pairing(&self, sender: &Sender, chat: &Chat, now: u64) -> Result<Pending, journal::Error> {
         let lifetime = u64::try_from(pairing::LIFETIME.as_millis()).unwrap_or(u64::MAX);
         let pending = Pending {
-            sender: message.sender.id.clone(),
-            name: text::name(&message.sender.name).into_owned(),
-            chat: message.chat.id.clone(),
-            thread: message.chat.thread.clone(),
+            sender: sender.id.clone(),
+            name: text::name(&sender.name).into_owned(),
+            chat: chat.id.clone(),
+            thread: chat.thread.clone(),
             hash: None,
             expires_at: now.saturating_add(lifetime),
             answers: 1,
@@ -529,6 +539,9 @@ fn is_proper(what: &Happening) -> bool {
             is_proper_chat(&press.chat)
                 && text::is_identifier(&press.sender.id)
                 && text::is_identifier(&press.message)
+        }
+        Happening::Question(question) => {
+            is_proper_chat(&question.chat) && text::is_identifier(&question.sender.id)
         }
         Happening::Moved { from, to } => text::is_identifier(from) && text::is_identifier(to),
     }

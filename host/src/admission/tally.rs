@@ -20,6 +20,7 @@ impl Tally {
         let (chat, sender): (&Chat, &Sender) = match what {
             Happening::Message(message) => (&message.chat, &message.sender),
             Happening::Press(press) => (&press.chat, &press.sender),
+            Happening::Question(question) => (&question.chat, &question.sender),
             Happening::Moved { .. } => return false,
         };
         // What cannot be an id may be anything, and any length.

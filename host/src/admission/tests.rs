@@ -25,6 +25,7 @@ fn message(sender: &str, chat: &str) -> Message {
         edited: false,
         reply_to: None,
         attachments: Vec::new(),
+        album: None,
         extra: Vec::new(),
     }
 }
@@ -36,7 +37,8 @@ fn decided(admission: &Admission, sender: &str) -> Decision {
 }
 
 fn code(admission: &Admission, sender: &str, chat: &str) -> String {
-    admission.begin_pairing(&message(sender, chat), 1).unwrap();
+    let message = message(sender, chat);
+    admission.begin_pairing(&message.sender, &message.chat, 1).unwrap();
     admission.journal.commit().unwrap();
     admission.set_code(&SenderId::new(sender)).unwrap().unwrap().to_string()
 }

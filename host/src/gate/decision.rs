@@ -7,7 +7,7 @@ use super::{
     pairing::{self, Pending},
     permission::{self, Answer, RequestId, Standing},
 };
-use crate::event::{Chat, ChatKind, Happening, Message, Press, Sender};
+use crate::event::{Chat, ChatKind, Happening, Message, Press, Question, Sender, Topic};
 
 /// Where an event came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub enum Decision {
     Deliver,
     /// The sender is told something about pairing, and the session gets nothing.
     Pair(pairing::Step),
+    /// It was asked of the bot itself, by somebody who may.
+    Answer(Topic),
     /// It answers a permission request, and is no chat.
     Permission(RequestId, Answer),
     /// It answers a permission request that is settled: whoever tried is told so.
@@ -126,6 +128,7 @@ pub fn decide(what: &Happening, situation: Situation<'_>) -> Decision {
     match what {
         Happening::Message(message) => message_decision(message, situation),
         Happening::Press(press) => press_decision(press, situation),
+        Happening::Question(question) => question_decision(question, situation),
         Happening::Moved { .. } => Decision::Move,
     }
 }
@@ -142,16 +145,37 @@ fn message_decision(message: &Message, situation: Situation<'_>) -> Decision {
     if access.allow_from.contains(&sender.id) {
         return answer(message, situation).unwrap_or(Decision::Deliver);
     }
+    stranger(sender, situation)
+}
+
+/// What becomes of what a stranger says directly, whatever it is.
+fn stranger(sender: &Sender, situation: Situation<'_>) -> Decision {
     if sender.is_bot {
         return Decision::Drop(Reason::Bot);
     }
-    match access.dm_policy {
+    match situation.access.dm_policy {
         DmPolicy::Pairing => match pairing::step(situation.pending, &sender.id, situation.now) {
             Ok(step) => Decision::Pair(step),
             Err(reason) => Decision::Drop(reason),
         },
-        DmPolicy::Allowlist | DmPolicy::Disabled => Decision::Drop(Reason::Stranger),
+        DmPolicy::Allowlist => Decision::Drop(Reason::Stranger),
+        DmPolicy::Disabled => Decision::Drop(Reason::Disabled),
     }
+}
+
+/// Only direct chats have them: in a group anybody could have the bot talk.
+fn question_decision(question: &Question, situation: Situation<'_>) -> Decision {
+    let access = situation.access;
+    if access.dm_policy == DmPolicy::Disabled {
+        return Decision::Drop(Reason::Disabled);
+    }
+    if question.chat.kind == ChatKind::Group {
+        return Decision::Drop(Reason::Group);
+    }
+    if access.allow_from.contains(&question.sender.id) {
+        return Decision::Answer(question.topic);
+    }
+    stranger(&question.sender, situation)
 }
 
 /// Why a message in a group is not heard, if so.

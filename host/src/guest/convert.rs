@@ -8,7 +8,7 @@ use crate::{
     contract::imports::types as wire,
     event::{
         Attachment, AttachmentKind, Chat, ChatId, ChatKind, Event, EventId, Format, Happening, Message,
-        MessageId, Press, Sender, SenderId,
+        MessageId, Press, Question, Sender, SenderId, Topic,
     },
     text,
 };
@@ -47,6 +47,15 @@ fn happening(what: wire::Happening, given: Given<'_>) -> Happening {
             chat: chat(press.chat),
             message: MessageId::new(press.message),
         }),
+        wire::Happening::Question(question) => Happening::Question(Question {
+            topic: match question.topic {
+                wire::Topic::Start => Topic::Start,
+                wire::Topic::Help => Topic::Help,
+                wire::Topic::Status => Topic::Status,
+            },
+            sender: sender(question.sender),
+            chat: chat(question.chat),
+        }),
         wire::Happening::Moved(moved) => {
             Happening::Moved { from: ChatId::new(moved.from_chat), to: ChatId::new(moved.to_chat) }
         }
@@ -75,6 +84,7 @@ pub(super) fn message(message: wire::Message, given: Given<'_>) -> Message {
                 saved: attachment.local.and_then(|handle| given.path(handle)),
             })
             .collect(),
+        album: message.album,
         extra: message
             .extra
             .into_iter()
@@ -231,6 +241,7 @@ impl From<Message> for wire::Message {
                     local: None,
                 })
                 .collect(),
+            album: message.album,
             extra: message.extra,
         }
     }

@@ -276,6 +276,8 @@ pub type WebField = exports::web_source::FieldValue;
 pub type WebResponse = exports::web_source::Response;
 /// What a browser's WebSocket did.
 pub type WebSignal = exports::web_source::Signal;
+/// A file that the guest is asked to bring.
+pub type Wanted = exports::outbound::Wanted;
 /// A file in the inbox, as the guest gets it.
 pub type Saved = imports::types::Saved;
 
@@ -390,18 +392,16 @@ impl Guest {
         Ok(Answered { result: result.map(|messages| messages.into_iter().map(convert).collect()), effects })
     }
 
-    /// Brings a message's files into the inbox. The answer is their paths there.
+    /// Brings files of a message into the inbox. The answer is their paths there.
     pub async fn fetch(
         &self,
         chat: ChatId,
         message: MessageId,
-        attachment: Option<String>,
+        wanted: Vec<Wanted>,
     ) -> Result<Answered<Vec<PathBuf>>, CallError> {
         let (Answered { result, effects }, handles) = self
             .ask_with_files(move |store, exports| {
-                Box::pin(async move {
-                    exports.outbound.call_fetch(store, &chat, &message, attachment.as_deref()).await
-                })
+                Box::pin(async move { exports.outbound.call_fetch(store, &chat, &message, &wanted).await })
             })
             .await?;
         let files = &self.surroundings.files;

@@ -6,7 +6,7 @@ use super::{Approval, Channel, channel::lock};
 use crate::{
     admission::{Rules, Shut},
     clock,
-    event::{ChatId, EventId, Format, Happening, Message, MessageId, Sender},
+    event::{Chat, ChatId, EventId, Format, Happening, MessageId, Question, Sender, Topic},
     gate::{
         Access, Decision, Origin, Reason,
         document::Change,
@@ -33,6 +33,8 @@ pub(super) enum Aside {
     Settled { id: RequestId, chat: ChatId, press: Option<(EventId, MessageId)> },
     /// Somebody pressed what they may not.
     Unauthorized { press: EventId },
+    /// Somebody who may asks the bot about itself.
+    Answer(Topic, Question),
     /// Somebody says too much.
     Exceeded(Sender),
 }
@@ -42,7 +44,7 @@ impl Aside {
         let (who, chat, press) = match what {
             Happening::Message(message) => (message.sender, message.chat.id, None),
             Happening::Press(press) => (press.sender, press.chat.id, Some(event)),
-            Happening::Moved { .. } => return None,
+            Happening::Question(_) | Happening::Moved { .. } => return None,
         };
         Some(Self::Permission { id, answer, who, chat, press })
     }
@@ -53,7 +55,7 @@ impl Aside {
             Happening::Press(press) => {
                 Some(Self::Settled { id, chat: press.chat.id, press: Some((event, press.message)) })
             }
-            Happening::Moved { .. } => None,
+            Happening::Question(_) | Happening::Moved { .. } => None,
         }
     }
 
@@ -124,12 +126,13 @@ impl Channel {
     pub(super) fn begin_answer(
         &self,
         step: Step,
-        message: &Message,
+        sender: &Sender,
+        chat: &Chat,
         now: u64,
     ) -> Result<Option<Aside>, journal::Error> {
         Ok(match step {
-            Step::New => Some(Aside::Code(self.admission.begin_pairing(message, now)?)),
-            Step::Remind => self.admission.count_answer(&message.sender.id, now)?.map(Aside::Remind),
+            Step::New => Some(Aside::Code(self.admission.begin_pairing(sender, chat, now)?)),
+            Step::Remind => self.admission.count_answer(&sender.id, now)?.map(Aside::Remind),
         })
     }
 
@@ -165,6 +168,10 @@ impl Channel {
                 let result = self.guest.acknowledge(press, Some("Not authorized.".to_owned())).await;
                 self.finish("answering a press", result);
             }
+            Aside::Answer(topic, question) => {
+                let text = self.about(topic, &question.sender);
+                self.say(question.chat.id, question.chat.thread, text).await;
+            }
             Aside::Exceeded(sender) => {
                 let text = format!(
                     "{} ({}) writes too much: what they write is left out and counted until a minute has passed.",
@@ -173,6 +180,24 @@ impl Channel {
                 tracing::warn!("{}: {text}", self.name());
                 self.notice(&text);
             }
+        }
+    }
+
+    /// What the bot says of itself.
+    fn about(&self, topic: Topic, who: &Sender) -> String {
+        let listens = if self.has_inbox() {
+            "A session is listening."
+        } else {
+            "No session is listening at the moment: what you write waits for the next one."
+        };
+        match topic {
+            Topic::Start => format!(
+                "You are paired: what you write here goes to a Claude Code session, and its answers come back. {listens}"
+            ),
+            Topic::Help => "What you write here goes to a Claude Code session; text, pictures and files alike. \
+                            Edit a message to correct it, quote one to point at it. /status says whether anybody listens."
+                .to_owned(),
+            Topic::Status => format!("Paired as {} ({}). {listens}", who.name, who.id),
         }
     }
 

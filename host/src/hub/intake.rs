@@ -118,7 +118,14 @@ impl Intake<'_> {
             }
             (Decision::Pair(step), Happening::Message(message)) => {
                 self.written = true;
-                self.asides.extend(channel.begin_answer(step, &message, now)?);
+                self.asides.extend(channel.begin_answer(step, &message.sender, &message.chat, now)?);
+            }
+            (Decision::Pair(step), Happening::Question(question)) => {
+                self.written = true;
+                self.asides.extend(channel.begin_answer(step, &question.sender, &question.chat, now)?);
+            }
+            (Decision::Answer(topic), Happening::Question(question)) => {
+                self.asides.push(Aside::Answer(topic, question));
             }
             (Decision::Permission(request, answer), what) => {
                 self.asides.extend(Aside::permission(event.id, what, request, answer));

@@ -15,7 +15,7 @@ use crate::{
     clock,
     event::{ChannelName, ChatId, Format, Message, MessageId},
     gate::document::{Manners, ReplyTo},
-    guest::{Answered, Fault, Identity, Outgoing, Sent},
+    guest::{Answered, Fault, Identity, Outgoing, Sent, Wanted},
     journal,
     sandbox::CallError,
     text::{self, Shape},
@@ -292,19 +292,20 @@ impl Channel {
         self.identity.get()
     }
 
-    /// Brings a delivered message's files into the inbox. The answer is their paths.
+    /// Brings files of a delivered message into the inbox: one by its id, or all of a message. The answer is their
+    /// paths.
     pub async fn fetch(
         &self,
-        chat: ChatId,
-        message: MessageId,
-        attachment: Option<String>,
+        chat: Option<&ChatId>,
+        message: Option<&str>,
+        file: Option<&str>,
     ) -> Result<Vec<PathBuf>, Failure> {
         self.available()?;
-        self.admission.welcome(&chat)?;
-        if !self.admission.knows_attachment(&chat, &message, attachment.as_deref())? {
-            return Err(Failure::Attachment);
-        }
-        self.conclude(self.guest.fetch(chat, message, attachment).await)
+        let files = self.admission.attachments(chat, message, file)?;
+        let Some(first) = files.first() else { return Err(Failure::Attachment) };
+        let (chat, message) = (first.chat.clone(), first.message.clone());
+        let wanted = files.into_iter().map(|file| Wanted { id: file.id, name: file.name }).collect();
+        self.conclude(self.guest.fetch(chat, message, wanted).await)
     }
 
     fn failed(&self, source: CallError) -> Failure {

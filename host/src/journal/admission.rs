@@ -17,6 +17,22 @@ use crate::{
 /// Refusals that are kept: the newest.
 const REFUSALS: u32 = 200;
 
+/// Files that are looked at when some are asked for.
+const FILES: u32 = 100;
+
+/// A file of a delivered message, which can be fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredFile {
+    /// Where it was sent.
+    pub chat: ChatId,
+    /// With which message.
+    pub message: MessageId,
+    /// What the guest is asked for.
+    pub id: String,
+    /// The name that its sender gave it.
+    pub name: Option<String>,
+}
+
 /// What a chat is whose id does not say it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Contact {
@@ -222,20 +238,29 @@ impl Journal {
     ) -> Result<(), Error> {
         self.write(|database| {
             database
-                .prepare_cached("INSERT OR REPLACE INTO attachment VALUES (?1, ?2, ?3, ?4)")?
-                .execute(params![&**chat, &**message, attachment.id, now.cast_signed()])
+                .prepare_cached("INSERT OR REPLACE INTO attachment VALUES (?1, ?2, ?3, ?4, ?5)")?
+                .execute(params![&**chat, &**message, attachment.id, now.cast_signed(), attachment.name])
         })
         .map(drop)
     }
 
-    /// Did a delivered message of this chat have files: this one, if one is named, by that message, if it is named?
-    pub fn knows_attachment(&self, chat: &ChatId, message: &str, id: Option<&str>) -> Result<bool, Error> {
+    /// The files of delivered messages with this id, or of messages with this one, or both: the newest first, at most
+    /// 100.
+    pub fn attachments(&self, message: Option<&str>, id: Option<&str>) -> Result<Vec<StoredFile>, Error> {
         self.read(|database| {
-            database
-                .prepare_cached(
-                    "SELECT 1 FROM attachment WHERE chat = ?1 AND (?2 = '' OR message = ?2) AND (?3 IS NULL OR id = ?3) LIMIT 1",
-                )?
-                .exists(params![&**chat, message, id])
+            let mut statement = database.prepare_cached(
+                "SELECT chat, message, id, name FROM attachment
+                 WHERE (?1 IS NULL OR message = ?1) AND (?2 IS NULL OR id = ?2) ORDER BY at DESC, id LIMIT ?3",
+            )?;
+            let row = |row: &Row<'_>| {
+                Ok(StoredFile {
+                    chat: ChatId::new(row.get::<_, String>(0)?),
+                    message: MessageId::new(row.get::<_, String>(1)?),
+                    id: row.get(2)?,
+                    name: row.get(3)?,
+                })
+            };
+            statement.query_map(params![message, id, FILES], row)?.collect()
         })
     }
 

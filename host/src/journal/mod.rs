@@ -24,7 +24,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
-pub use admission::{Contact, Refusal};
+pub use admission::{Contact, Refusal, StoredFile};
 pub use retention::{Forget, Forgotten, Keep};
 pub use state::{STATE_KEY_LIMIT, STATE_LIMIT, STATE_VALUE_LIMIT};
 

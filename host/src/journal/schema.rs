@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags, config::DbConfig, hooks::Wal};
 use super::Error;
 
 /// What `PRAGMA user_version` says in a file of this format.
-pub(super) const FORMAT: i32 = 2;
+pub(super) const FORMAT: i32 = 3;
 
 /// Each time so many pages (24 MiB) have been added to the write-ahead log without any quiet, it is moved into the
 /// file while others go on writing. Most pages are in it many times and are moved once: seldom is cheap.
@@ -76,8 +76,10 @@ const TABLES: &str = "
         message TEXT NOT NULL,
         id      TEXT NOT NULL,
         at      INTEGER NOT NULL,
+        name    TEXT,
         PRIMARY KEY (chat, id, message)
     ) STRICT, WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS attachment_id ON attachment (id);
     CREATE TABLE IF NOT EXISTS refusal (
         chat   TEXT NOT NULL,
         sender TEXT NOT NULL,
@@ -93,7 +95,26 @@ const TABLES: &str = "
         at   INTEGER NOT NULL,
         text TEXT NOT NULL
     ) STRICT;
-    PRAGMA user_version = 2;
+    CREATE TABLE IF NOT EXISTS cursor (
+        only  INTEGER PRIMARY KEY CHECK (only = 1),
+        value TEXT NOT NULL            -- where a polled platform is asked to go on
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS held (
+        place INTEGER PRIMARY KEY,
+        id    TEXT NOT NULL UNIQUE,
+        at    INTEGER NOT NULL,
+        album TEXT,                    -- chat, sender and album of a part
+        body  BLOB                     -- JSON; none once it was let go
+    ) STRICT;
+    CREATE INDEX IF NOT EXISTS held_album ON held (album) WHERE album IS NOT NULL;
+    CREATE TABLE IF NOT EXISTS set_aside (
+        place   INTEGER PRIMARY KEY,
+        id      TEXT NOT NULL,         -- as the guest calls the update
+        at      INTEGER NOT NULL,
+        reason  TEXT NOT NULL,
+        payload BLOB NOT NULL
+    ) STRICT;
+    PRAGMA user_version = 3;
     COMMIT;
 ";
 
@@ -109,6 +130,10 @@ pub(super) fn open(path: &Path, log_pages: Arc<AtomicU32>) -> Result<Connection,
     let found: i32 = database.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
     match found {
         FORMAT => {}
+        2 => database
+            .execute_batch("ALTER TABLE attachment ADD COLUMN name TEXT")
+            .and_then(|()| database.execute_batch(TABLES))
+            .map_err(failed)?,
         // Format 1 had some of the tables; none has changed.
         0 | 1 => database.execute_batch(TABLES).map_err(failed)?,
         _ => return Err(Error::Format { path: path.to_owned(), found }),

@@ -208,6 +208,7 @@ mod tests {
             edited: false,
             reply_to: None,
             attachments: Vec::new(),
+            album: None,
             extra: Vec::new(),
         }
     }

@@ -72,8 +72,9 @@ pub(super) fn list(hub: &Hub) -> Vec<Tool> {
             "message_id": {"type": "string"},
             "file_id": {"type": "string", "description": "The attachment_file_id, to bring one file only"},
         });
-        let about = "Bring the files of a message into the inbox. The result is their paths.";
-        tools.push(tool("download_attachment", "Download", about, &properties, &["chat_id"]));
+        let about = "Bring the files of a message into the inbox: one by its file_id, or all of a message by its chat_id and message_id. The result is their paths.";
+        let required: &[&str] = if several { &["chat_id"] } else { &[] };
+        tools.push(tool("download_attachment", "Download", about, &properties, required));
     }
     if any(|channel| channel.descriptor().features.history) {
         let properties = json!({
@@ -169,13 +170,20 @@ async fn edit(hub: &Hub, arguments: &Arguments) -> Result<String, Refused> {
 
 async fn download(hub: &Hub, arguments: &Arguments) -> Result<String, Refused> {
     arguments.only(&["chat_id", "message_id", "file_id"])?;
-    let (channel, chat) = target(hub, arguments.text("chat_id")?)?;
     let (message, file) = (arguments.optional("message_id")?, arguments.optional("file_id")?);
-    if message.is_none() && file.is_none() {
-        return Err(Refused("say which: give \"message_id\" or \"file_id\"".to_owned()));
+    // The official Telegram plugin asks by the file's id alone.
+    let (channel, chat) = match (hub.channels(), arguments.optional("chat_id")?) {
+        ([channel], None) => (channel, None),
+        (_, None) => return Err(Refused("the argument \"chat_id\" is missing".to_owned())),
+        (_, Some(chat)) => target(hub, chat).map(|(channel, chat)| (channel, Some(chat)))?,
+    };
+    if file.is_none() && (message.is_none() || chat.is_none()) {
+        return Err(Refused(
+            "say which: give \"file_id\", or \"chat_id\" and \"message_id\" for all files of a message"
+                .to_owned(),
+        ));
     }
-    let message = MessageId::new(message.unwrap_or_default());
-    let paths = channel.fetch(chat, message, file.map(str::to_owned)).await?;
+    let paths = channel.fetch(chat.as_ref(), message, file).await?;
     if paths.is_empty() {
         return Ok("(no files)".to_owned());
     }

@@ -40,6 +40,7 @@ fn message(row: &Row) -> Happening {
         edited: row.edited,
         reply_to: None,
         attachments: Vec::new(),
+        album: None,
         extra: Vec::new(),
     })
 }

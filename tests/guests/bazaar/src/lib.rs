@@ -19,7 +19,7 @@ use failure::{Failing, Failure};
 use shown::{ButtonShown, Shown, UploadShown};
 use tidegate_guest::{
     Answer, Audience, Button, Channel, Descriptor, Event, Fault, Features, Format, Identity, Message,
-    Outgoing, Range, Request, Response, Saved, Sent, Signal, TextUnit, WebSource, page,
+    Outgoing, Range, Request, Response, Saved, Sent, Signal, TextUnit, Wanted, WebSource, page,
 };
 use told::Told;
 
@@ -118,8 +118,9 @@ impl Channel for Bazaar {
     }
 
     /// Without a network there is nothing to bring.
-    fn fetch(chat: String, message: String, attachment: Option<String>) -> Result<Vec<Saved>, Fault> {
-        let call = Shown::Fetch { chat: &chat, message: &message, attachment: attachment.as_deref() };
+    fn fetch(chat: String, message: String, wanted: Vec<Wanted>) -> Result<Vec<Saved>, Fault> {
+        let wanted = wanted.iter().map(|wanted| wanted.id.as_str()).collect();
+        let call = Shown::Fetch { chat: &chat, message: &message, wanted };
         perform(Failing::Fetch, &call)?;
         Ok(Vec::new())
     }

@@ -42,7 +42,7 @@ pub(crate) enum Shown<'a> {
     Fetch {
         chat: &'a str,
         message: &'a str,
-        attachment: Option<&'a str>,
+        wanted: Vec<&'a str>,
     },
     Acknowledge {
         press: &'a str,

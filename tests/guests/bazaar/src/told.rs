@@ -156,6 +156,7 @@ impl Draft {
             edited: self.edited,
             reply_to: self.reply_to,
             attachments: self.attachments.into_iter().map(Attachment::from).collect(),
+            album: None,
             extra: self.extra.into_iter().collect(),
         }
     }

@@ -156,6 +156,7 @@ fn event(id: &str, text: &str) -> Event {
             edited: false,
             reply_to: None,
             attachments: Vec::new(),
+            album: None,
             extra: Vec::new(),
         }),
     }
