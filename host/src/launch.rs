@@ -15,7 +15,7 @@ use crate::{
     gate::document::Document,
     guest::{Blueprint, LoadError},
     hub::{Channel, Condition, Grants, Hub, Relay},
-    ingress::WebIngress,
+    ingress::{self, Ingress},
     journal::{self, Journal},
     sandbox::Engine,
     settings::{self, Settings, nearest},
@@ -83,7 +83,7 @@ pub enum Error {
         name: ChannelName,
     },
     /// No loop exists for this kind of source.
-    #[error("{name} has a {kind} source; this version of tidegate runs web channels only")]
+    #[error("{name} has a {kind} source; this version of tidegate runs poll and web channels only")]
     Source {
         /// Which channel.
         name: ChannelName,
@@ -209,9 +209,6 @@ impl Launcher {
         if builtin::find(name).is_some() || others.iter().any(|other| other.descriptor.name == *name) {
             return Err(Error::Claim { path: path.to_owned(), name: name.clone() });
         }
-        if blueprint.source != Source::Web {
-            return Err(Error::Source { name: name.clone(), kind: blueprint.source });
-        }
         Ok(blueprint)
     }
 
@@ -220,7 +217,7 @@ impl Launcher {
         blueprint: Blueprint,
         port: Option<u16>,
         relay: &Arc<Relay>,
-    ) -> Result<(Arc<Channel>, WebIngress), Error> {
+    ) -> Result<(Arc<Channel>, Ingress), Error> {
         let name = blueprint.descriptor.name.clone();
         let builtin = builtin::find(&name);
         let descriptor = &blueprint.descriptor;
@@ -228,9 +225,15 @@ impl Launcher {
         let folder = self.root.channel(&name)?;
         let failed = |source| Error::Files { name: name.clone(), source };
         let credentials = descriptor.credentials.iter().map(|one| (one.name.as_str(), one.env.as_str()));
-        let port = match port {
-            Some(port) => port,
-            None => port_variable(&name)?.or(settings.port).or(descriptor.port).unwrap_or(0),
+        let source = match blueprint.source {
+            Source::Web => ingress::Source::Web {
+                port: match port {
+                    Some(port) => port,
+                    None => port_variable(&name)?.or(settings.port).or(descriptor.port).unwrap_or(0),
+                },
+            },
+            Source::Poll => ingress::Source::Poll,
+            Source::Socket => return Err(Error::Source { name, kind: blueprint.source }),
         };
         let surroundings = Surroundings {
             journal: Journal::open(&folder.join("journal.db"))?,
@@ -246,7 +249,7 @@ impl Launcher {
             .map_err(|source| Error::Load { label: name.to_string(), source })?;
         let grants = Grants { permission_prompts: settings.permission_prompts.unwrap_or(builtin.is_some()) };
         let channel = Channel::new(guest, settings.keep, admission, Arc::clone(relay), grants);
-        Ok((Arc::clone(&channel), WebIngress::new(channel, folder, port)))
+        Ok((Arc::clone(&channel), Ingress::new(channel, folder, source)))
     }
 
     /// A built-in channel that takes nothing in: to ask it something.

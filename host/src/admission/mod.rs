@@ -373,6 +373,9 @@ impl Admission {
         message: Option<&str>,
         id: Option<&str>,
     ) -> Result<Vec<StoredFile>, Unwelcome> {
+        if let Some(chat) = chat {
+            self.welcome(chat)?;
+        }
         let mut files = self.journal.attachments(message, id).map_err(Error::from)?;
         files.retain(|file| chat.is_none_or(|chat| file.chat == *chat));
         let Some(newest) = files.first().cloned() else { return Ok(files) };

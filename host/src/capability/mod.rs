@@ -16,6 +16,7 @@ pub mod web;
 use std::{collections::BTreeMap, sync::Arc};
 
 pub use secrets::Secrets;
+use sha2::Digest as _;
 use wasmtime::component::{HasSelf, Linker};
 
 use crate::{
@@ -40,6 +41,29 @@ pub struct Surroundings {
     pub settings: BTreeMap<String, String>,
     /// The values of its credentials.
     pub secrets: Secrets,
+}
+
+impl Surroundings {
+    /// The variable of a credential that has no value, if there is one.
+    pub fn missing_credential<'a>(
+        &self,
+        wanted: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Option<&'a str> {
+        wanted.into_iter().find(|(name, _)| !self.secrets.has(name)).map(|(_, variable)| variable)
+    }
+
+    /// Changes with whatever could make this another account at the platform, or the same at another platform.
+    pub fn account(&self) -> String {
+        let mut hash = sha2::Sha256::new();
+        let secrets = self.secrets.values();
+        for (name, value) in self.settings.iter().chain(secrets.iter()) {
+            for part in [name, value] {
+                hash.update((part.len() as u64).to_le_bytes());
+                hash.update(part);
+            }
+        }
+        hash.finalize().iter().take(16).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+    }
 }
 
 /// What one store holds for the host's functions.

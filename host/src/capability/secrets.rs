@@ -1,4 +1,9 @@
-use std::{collections::BTreeMap, fmt, path::Path};
+use std::{
+    collections::BTreeMap,
+    fmt, io,
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use hmac::{Hmac, KeyInit, Mac};
 
@@ -6,38 +11,79 @@ use crate::contract::imports::environment::Digest;
 
 /// The values of a channel's credentials, by the credential's name. They never enter a guest.
 #[derive(Default)]
-pub struct Secrets(BTreeMap<String, String>);
+pub struct Secrets {
+    /// Names, and the variables that hold their values.
+    credentials: Vec<(String, String)>,
+    file: PathBuf,
+    values: RwLock<Arc<BTreeMap<String, String>>>,
+}
 
 impl fmt::Debug for Secrets {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_set().entries(self.0.keys()).finish()
+        formatter.debug_set().entries(self.values().keys()).finish()
     }
 }
 
 impl Secrets {
     /// Reads the values of these credentials (name and variable): the process environment wins over the file.
-    pub fn read<'a>(
-        credentials: impl Iterator<Item = (&'a str, &'a str)>,
-        file: &Path,
-    ) -> std::io::Result<Self> {
-        let text = match std::fs::read_to_string(file) {
+    pub fn read<'a>(credentials: impl Iterator<Item = (&'a str, &'a str)>, file: &Path) -> io::Result<Self> {
+        let credentials =
+            credentials.map(|(name, variable)| (name.to_owned(), variable.to_owned())).collect();
+        let secrets = Self { credentials, file: file.to_owned(), values: RwLock::default() };
+        secrets.refresh()?;
+        Ok(secrets)
+    }
+
+    /// Reads them anew. The answer is whether any is another now.
+    pub fn refresh(&self) -> io::Result<bool> {
+        let text = match std::fs::read_to_string(&self.file) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(error),
         };
         let stored = parse(&text);
         let value = |variable: &str| {
             std::env::var(variable).ok().or_else(|| stored.get(variable).map(|value| (*value).to_owned()))
         };
-        let values = credentials
+        let values = self
+            .credentials
+            .iter()
             .filter_map(|(name, variable)| Some((name.to_owned(), value(variable)?)))
             .filter(|(_, value)| !value.is_empty());
-        Ok(Self(values.collect()))
+        Ok(self.replace(values.collect()))
+    }
+
+    /// Tries other values, by the variables that hold them: nothing is stored.
+    pub fn suppose(&self, supposed: &BTreeMap<String, String>) {
+        let mut values = (*self.values()).clone();
+        for (name, variable) in &self.credentials {
+            if let Some(value) = supposed.get(variable) {
+                values.insert(name.clone(), value.clone());
+            }
+        }
+        self.replace(values);
+    }
+
+    fn replace(&self, values: BTreeMap<String, String>) -> bool {
+        let mut current = self.values.write().unwrap_or_else(PoisonError::into_inner);
+        let news = **current != values;
+        *current = Arc::new(values);
+        news
+    }
+
+    /// Where they are kept.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// All that there are at the moment.
+    pub(super) fn values(&self) -> Arc<BTreeMap<String, String>> {
+        Arc::clone(&self.values.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Is there a value for the credential with this name?
     pub fn has(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+        self.values().contains_key(name)
     }
 
     /// Is this the signature of these bytes? Compared in constant time; false where the credential has no value.
@@ -46,7 +92,8 @@ impl Secrets {
             <M as KeyInit>::new_from_slice(key)
                 .is_ok_and(|mac| mac.chain_update(bytes).verify_slice(signature).is_ok())
         }
-        let Some(value) = self.0.get(name) else { return false };
+        let values = self.values();
+        let Some(value) = values.get(name) else { return false };
         let check = match digest {
             Digest::Sha1 => check::<Hmac<sha1::Sha1>>,
             Digest::Sha256 => check::<Hmac<sha2::Sha256>>,
@@ -87,7 +134,8 @@ mod tests {
     /// RFC 4231, test case 2.
     #[test]
     fn a_signature_is_checked() {
-        let secrets = Secrets([("hook".to_owned(), "Jefe".to_owned())].into());
+        let secrets = Secrets::default();
+        secrets.replace([("hook".to_owned(), "Jefe".to_owned())].into());
         let bytes = b"what do ya want for nothing?";
         let signature: Vec<u8> = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
             .as_bytes()

@@ -15,9 +15,12 @@ use crate::{
     },
     contract::{self, Mismatch, Source, exports, imports},
     event::{ChatId, Event, EventId, Format, Message, MessageId, SenderId},
-    sandbox::{Call, CallError, CompileError, Digest, Engine, Limits, Pool, Resident},
+    sandbox::{Call, CallError, CompileError, Digest, Engine, Lane, Limits, Pool, Resident},
     text,
 };
+
+/// How much longer a poll may take than other calls: platforms hold a long poll for up to a minute.
+const POLL: Duration = Duration::from_mins(1);
 
 /// Describing itself is pure computation: whatever takes longer is stuck.
 const DESCRIBE: Duration = Duration::from_secs(2);
@@ -62,6 +65,7 @@ pub struct Blueprint {
 struct Exports {
     channel: exports::channel::Guest,
     outbound: exports::outbound::Guest,
+    poll: Option<exports::poll_source::Guest>,
     web: Option<exports::web_source::Guest>,
 }
 
@@ -84,8 +88,9 @@ impl Blueprint {
             move |store, instance| indices.load(store, instance),
             Tenant::stranger,
         );
-        let (described, ()) =
-            pool.call(DESCRIBE, |store, channel| Box::pin(channel.call_describe(store)), |_| ()).await?;
+        let (described, ()) = pool
+            .call(Lane::Inward, DESCRIBE, |store, channel| Box::pin(channel.call_describe(store)), |_| ())
+            .await?;
         let descriptor = Descriptor::try_from(described)?;
         Ok(Self {
             engine,
@@ -103,10 +108,14 @@ impl Blueprint {
         let link = |error: wasmtime::Error| LoadError::Link(format!("{error:#}"));
         let channel = exports::channel::GuestIndices::new(&self.template).map_err(link)?;
         let outbound = exports::outbound::GuestIndices::new(&self.template).map_err(link)?;
-        let web = match self.source {
-            Source::Web => Some(exports::web_source::GuestIndices::new(&self.template).map_err(link)?),
-            Source::Poll | Source::Socket => None,
-        };
+        let web = (self.source == Source::Web)
+            .then(|| exports::web_source::GuestIndices::new(&self.template))
+            .transpose()
+            .map_err(link)?;
+        let poll = (self.source == Source::Poll)
+            .then(|| exports::poll_source::GuestIndices::new(&self.template))
+            .transpose()
+            .map_err(link)?;
         let theirs = Arc::clone(&surroundings);
         let pool = Pool::new(
             self.engine,
@@ -116,6 +125,7 @@ impl Blueprint {
                 Ok(Exports {
                     channel: channel.load(&mut *store, instance)?,
                     outbound: outbound.load(&mut *store, instance)?,
+                    poll: poll.as_ref().map(|poll| poll.load(&mut *store, instance)).transpose()?,
                     web: web.as_ref().map(|web| web.load(&mut *store, instance)).transpose()?,
                 })
             },
@@ -276,6 +286,10 @@ pub type WebField = exports::web_source::FieldValue;
 pub type WebResponse = exports::web_source::Response;
 /// What a browser's WebSocket did.
 pub type WebSignal = exports::web_source::Signal;
+/// What a poll has brought.
+pub type Batch = exports::poll_source::Batch;
+/// One thing that the platform tells, not yet translated.
+pub type Update = exports::poll_source::Update;
 /// A file that the guest is asked to bring.
 pub type Wanted = exports::outbound::Wanted;
 /// A file in the inbox, as the guest gets it.
@@ -304,6 +318,7 @@ impl Guest {
         let (sent, (effects, _)) = self
             .pool
             .call(
+                Lane::Outward,
                 self.deadline(),
                 |store, exports| {
                     store.data_mut().tenant.enter(handles);
@@ -418,6 +433,7 @@ impl Guest {
         let (answer, (effects, handles)) = self
             .pool
             .call(
+                Lane::Inward,
                 self.deadline(),
                 |store, exports| {
                     store.data_mut().tenant.enter(handles);
@@ -445,6 +461,7 @@ impl Guest {
         let (events, (effects, handles)) = self
             .pool
             .call(
+                Lane::Inward,
                 self.deadline(),
                 |store, exports| {
                     store.data_mut().tenant.enter(Handles::default());
@@ -459,6 +476,42 @@ impl Guest {
         })
     }
 
+    /// Asks the platform for news, from this cursor on.
+    pub async fn poll(&self, cursor: Option<String>) -> Result<Answered<Batch>, CallError> {
+        let (result, (effects, _)) = self
+            .pool
+            .call(
+                Lane::Inward,
+                self.deadline() + POLL,
+                |store, exports| {
+                    store.data_mut().tenant.enter(Handles::default());
+                    Box::pin(async move { poll(exports)?.call_poll(store, cursor.as_deref()).await })
+                },
+                Tenant::leave,
+            )
+            .await?;
+        Ok(Answered { result: result.map_err(Fault::from), effects })
+    }
+
+    /// Has an update translated. What it makes no sense of is the fault.
+    pub async fn translate(&self, payload: Arc<Vec<u8>>) -> Result<Result<News, Fault>, CallError> {
+        let (events, (effects, handles)) = self
+            .pool
+            .call(
+                Lane::Inward,
+                self.deadline(),
+                |store, exports| {
+                    store.data_mut().tenant.enter(Handles::default());
+                    Box::pin(async move { poll(exports)?.call_translate(store, &payload).await })
+                },
+                Tenant::leave,
+            )
+            .await?;
+        Ok(events
+            .map(|events| News { events: convert::events(events, self.given(&handles)), effects })
+            .map_err(Fault::from))
+    }
+
     async fn ask<R>(&self, call: impl Question<R>) -> Result<Answered<R>, CallError> {
         self.ask_with_files(call).await.map(|(answered, _)| answered)
     }
@@ -468,6 +521,7 @@ impl Guest {
         let (result, (effects, handles)) = self
             .pool
             .call(
+                Lane::Outward,
                 self.deadline(),
                 |store, exports| {
                     store.data_mut().tenant.enter(Handles::default());
@@ -491,6 +545,10 @@ impl Guest {
     pub fn surroundings(&self) -> &Arc<Surroundings> {
         &self.surroundings
     }
+}
+
+fn poll(exports: &Exports) -> wasmtime::Result<&exports::poll_source::Guest> {
+    exports.poll.as_ref().ok_or_else(|| wasmtime::Error::msg("the channel cannot be polled"))
 }
 
 fn web(exports: &Exports) -> wasmtime::Result<&exports::web_source::Guest> {

@@ -243,7 +243,7 @@ impl Channel {
     }
 
     /// Tells the session something of the host's own.
-    pub(super) fn notice(&self, text: &str) {
+    pub fn notice(&self, text: &str) {
         if let Some(inbox) = self.inbox() {
             inbox.notice(self.name(), text);
         }

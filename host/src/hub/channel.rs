@@ -6,8 +6,11 @@ use std::{
 use super::{
     Inbox, SETTLE,
     delivery::Progress,
+    held::Held,
     outbound::{ChatLocks, Failure},
+    pace::Pace,
     permission::Relay,
+    receipt::Receipts,
     working::Working,
 };
 use crate::{
@@ -24,6 +27,9 @@ use crate::{
 pub struct Channel {
     pub(super) guest: Guest,
     pub(super) working: Working,
+    pub(super) held: Held,
+    pub(super) receipts: Receipts,
+    pub(super) pace: Pace,
     pub(super) chats: ChatLocks,
     pub(super) progress: tokio::sync::Mutex<Progress>,
     pub(super) admission: Arc<Admission>,
@@ -37,6 +43,8 @@ pub struct Channel {
     /// What held when it was last looked at.
     pub(super) rules: Mutex<Option<Result<Arc<Rules>, Shut>>>,
     inbox: Mutex<Option<Arc<dyn Inbox>>>,
+    /// A session has come.
+    attached: tokio::sync::Notify,
     condition: Mutex<Condition>,
     keep: Keep,
     /// A task is about to look into the journal for what is not delivered.
@@ -62,7 +70,13 @@ pub enum Condition {
         /// `http://127.0.0.1:8787`
         address: Option<String>,
     },
-    /// It takes nothing in, because of this; what the session sends still goes out.
+    /// The platform cannot be reached, or does not let it in: nothing arrives until that is over. It goes on trying.
+    Interrupted {
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// Another process has the channel, or nobody here takes messages: it takes nothing in, because of this; what the
+    /// session sends still goes out.
     Standby {
         /// Why, and what to do.
         reason: String,
@@ -75,10 +89,15 @@ pub enum Condition {
 }
 
 impl Condition {
+    /// Is it this process that has the channel?
+    pub fn serves(&self) -> bool {
+        matches!(self, Self::Up { .. } | Self::Interrupted { .. })
+    }
+
     /// Why nothing is taken in, if that is so.
     pub fn reason(&self) -> Option<&str> {
         match self {
-            Self::Standby { reason } | Self::Down { reason } => Some(reason),
+            Self::Interrupted { reason } | Self::Standby { reason } | Self::Down { reason } => Some(reason),
             Self::Starting | Self::Up { .. } => None,
         }
     }
@@ -103,9 +122,13 @@ impl Channel {
             paired: tokio::sync::Notify::new(),
             rules: Mutex::default(),
             working: Working::default(),
+            held: Held::default(),
+            receipts: Receipts::default(),
+            pace: Pace::default(),
             chats: ChatLocks::default(),
             progress: tokio::sync::Mutex::default(),
             inbox: Mutex::default(),
+            attached: tokio::sync::Notify::new(),
             condition: Mutex::new(Condition::Starting),
             keep,
             draining: AtomicBool::new(false),
@@ -160,7 +183,7 @@ impl Channel {
         let mut current = lock(&self.condition);
         let news = *current != condition;
         // Where another process serves the channel, its troubles are what counts.
-        if news && let Condition::Down { reason } = &condition {
+        if news && let Condition::Down { reason } | Condition::Interrupted { reason } = &condition {
             self.trouble(reason);
         }
         *current = condition;
@@ -186,14 +209,27 @@ impl Channel {
         lock(&self.inbox).is_some()
     }
 
+    /// Waits for a session: before there is one, nobody's messages need to be fetched.
+    pub async fn session(&self) {
+        loop {
+            let mut attached = std::pin::pin!(self.attached.notified());
+            attached.as_mut().enable();
+            if self.has_inbox() {
+                return;
+            }
+            attached.await;
+        }
+    }
+
     /// From here on this session gets what arrives, beginning with what has waited for it.
     pub(super) fn attach(self: &Arc<Self>, inbox: Arc<dyn Inbox>) {
         *lock(&self.inbox) = Some(inbox);
         // What waits is for whoever serves the channel.
-        if matches!(self.condition(), Condition::Up { .. }) {
+        if self.condition().serves() {
             self.ask_about_what_waits();
             self.drain_soon();
         }
+        self.attached.notify_waiters();
     }
 
     /// The session is gone: what arrives waits for the next.
@@ -205,6 +241,7 @@ impl Channel {
     pub fn resume(self: &Arc<Self>) -> Result<(), Error> {
         self.journal().resume()?;
         self.admission.abandon_unfinished()?;
+        self.take_up_held()?;
         self.ask_about_what_waits();
         let channel = Arc::clone(self);
         tokio::spawn(async move {
@@ -220,7 +257,7 @@ impl Channel {
     }
 
     /// Carries out what a call has left behind.
-    pub(super) fn apply(&self, effects: Effects) -> Result<(), Error> {
+    pub fn apply(&self, effects: Effects) -> Result<(), Error> {
         let Effects { state, pushes } = effects;
         if !state.is_empty() {
             let store = || {
@@ -270,7 +307,7 @@ impl Channel {
         self.guest.sweep();
         self.admission.settle();
         let _ = self.rules();
-        if !matches!(self.condition(), Condition::Up { .. }) {
+        if !self.condition().serves() {
             // The journal is somebody else's.
             return;
         }
@@ -299,7 +336,10 @@ impl Channel {
             Condition::Standby { reason } if self.guest.source() == Source::Web => {
                 Err(Failure::Down { channel: self.name().clone(), reason })
             }
-            Condition::Starting | Condition::Standby { .. } | Condition::Up { .. } => Ok(()),
+            Condition::Starting
+            | Condition::Interrupted { .. }
+            | Condition::Standby { .. }
+            | Condition::Up { .. } => Ok(()),
         }
     }
 }

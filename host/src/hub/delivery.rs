@@ -130,6 +130,9 @@ impl Channel {
         progress.handed = Some(last);
         self.journal().delivered(last);
         self.settle_soon();
+        // What comes again was confirmed then, or has waited long.
+        let new = deliveries.iter().filter(|delivery| !delivery.redelivered);
+        self.confirm(new.map(|delivery| &delivery.event.what));
         true
     }
 }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{Channel, Delivery, aside::Aside};
+use super::{Channel, Delivery, aside::Aside, held};
 use crate::{
     admission::{Rules, Shut},
     capability::web::Push,
@@ -8,7 +8,7 @@ use crate::{
     event::{Event, Happening},
     gate::{Access, Decision, Origin, Reason, rate::Rate},
     guest::News,
-    journal::{self, Journal},
+    journal::{self, Journal, SetAside},
 };
 
 /// Takes in what several calls of a guest have brought: the gate decides about each event, what is for the session is
@@ -22,6 +22,8 @@ pub struct Intake<'a> {
     rules: Option<Arc<Rules>>,
     stored: Vec<Delivery>,
     asides: Vec<Aside>,
+    /// Stored, and not whole yet.
+    held: Vec<(Event, Option<String>)>,
     pushes: Vec<Push>,
     written: bool,
     /// As it was before the first write: what others undo is undone for this one too.
@@ -50,6 +52,7 @@ impl Channel {
             rules: None,
             stored: Vec::new(),
             asides: Vec::new(),
+            held: Vec::new(),
             pushes: Vec::new(),
             written: false,
             rollbacks: None,
@@ -91,10 +94,17 @@ impl Intake<'_> {
         &mut self,
         journal: &Journal,
         access: &Access,
-        event: Event,
+        mut event: Event,
         now: u64,
     ) -> Result<(), IntakeError> {
         let channel = self.channel;
+        // Only one part of an album has the caption, and with it the bot's name.
+        if let Happening::Message(message) = &mut event.what
+            && let Some(album) = held::album(message)
+            && journal.knows_album(&album)?
+        {
+            message.addressed = true;
+        }
         let decision = channel.decide(access, &event.what, self.origin, now)?;
         match (decision, event.what) {
             (Decision::Deliver, Happening::Message(message)) => {
@@ -105,11 +115,18 @@ impl Intake<'_> {
                 }
                 match rate {
                     Rate::Within => {
-                        return self.append(
-                            journal,
-                            Event { id: event.id, what: Happening::Message(message) },
-                            now,
-                        );
+                        let partial = channel.is_partial(&message).then(|| held::album(&message));
+                        let event = Event { id: event.id, what: Happening::Message(message) };
+                        return match partial {
+                            None => self.append(journal, event, now),
+                            Some(album) => {
+                                self.written = true;
+                                if journal.hold(&event, album.as_deref(), now)? {
+                                    self.held.push((event, album));
+                                }
+                                Ok(())
+                            }
+                        };
                     }
                     Rate::Exceeded => self.asides.push(Aside::Exceeded(message.sender.clone())),
                     Rate::Still => {}
@@ -142,6 +159,22 @@ impl Intake<'_> {
         Ok(())
     }
 
+    /// Takes in, together with all that was taken, how far the platform is known.
+    pub fn advance(&mut self, account: &str, cursor: &str) -> Result<(), IntakeError> {
+        let journal = self.channel.journal();
+        self.rollbacks.get_or_insert_with(|| journal.rollbacks());
+        self.written = true;
+        journal.set_cursor(account, cursor).inspect_err(|_| journal.roll_back()).map_err(IntakeError::from)
+    }
+
+    /// Takes in an update that nobody could make sense of, for a report.
+    pub fn set_aside(&mut self, update: &SetAside) -> Result<(), IntakeError> {
+        let journal = self.channel.journal();
+        self.rollbacks.get_or_insert_with(|| journal.rollbacks());
+        self.written = true;
+        journal.set_aside(update).inspect_err(|_| journal.roll_back()).map_err(IntakeError::from)
+    }
+
     fn append(&mut self, journal: &Journal, event: Event, now: u64) -> Result<(), IntakeError> {
         self.written = true;
         // One that came again is in the journal already.
@@ -166,6 +199,9 @@ impl Intake<'_> {
         }
         self.channel.surroundings().page.push(self.pushes);
         self.channel.set_aside(self.asides);
+        for (event, album) in self.held {
+            self.channel.make_whole(event, album);
+        }
         Ok(self.stored)
     }
 }

@@ -6,10 +6,13 @@
 mod aside;
 mod channel;
 mod delivery;
+mod held;
 mod intake;
 mod outbound;
+mod pace;
 mod pairing;
 mod permission;
+mod receipt;
 mod working;
 
 use std::{pin::Pin, sync::Arc, time::Duration};

@@ -217,12 +217,26 @@ impl Channel {
     ) -> Result<Sent, Failure> {
         outgoing.key = key()?;
         let _turn = self.chats.turn(&outgoing.chat).await;
+        let errand = self.errand();
+        loop {
+            errand.turn().await?;
+            if let Some(result) = errand.settle(self.send(outgoing.clone(), readers).await) {
+                return result;
+            }
+        }
+    }
+
+    async fn send(&self, outgoing: Outgoing, readers: Readers) -> Result<Sent, Failure> {
         let (sent, mut effects) = self.guest.send(outgoing).await.map_err(|source| self.failed(source))?;
         if readers == Readers::Owner {
             effects.confine();
         }
         self.apply(effects)?;
-        Ok(sent)
+        match sent.fault {
+            // Nothing of it is there yet: it may be said again.
+            Some(fault @ Fault::RateLimited(_)) if sent.ids.is_empty() => Err(fault.into()),
+            _ => Ok(sent),
+        }
     }
 
     /// Replaces a message of the bot's own.
@@ -245,7 +259,15 @@ impl Channel {
         if self.relay.asks(self.name(), &chat, &message) {
             return Err(Failure::Prompt);
         }
-        self.conclude(self.guest.edit(chat, message, text, format, Vec::new()).await)
+        let errand = self.errand();
+        loop {
+            errand.turn().await?;
+            let edited =
+                self.guest.edit(chat.clone(), message.clone(), text.clone(), format, Vec::new()).await;
+            if let Some(result) = errand.settle(self.conclude(edited)) {
+                return result;
+            }
+        }
     }
 
     /// Puts an emoji on a message.
@@ -253,7 +275,14 @@ impl Channel {
         self.available()?;
         self.admission.welcome(&chat)?;
         let _turn = self.chats.turn(&chat).await;
-        self.conclude(self.guest.react(chat, message, emoji).await)
+        let errand = self.errand();
+        loop {
+            errand.turn().await?;
+            let reacted = self.guest.react(chat.clone(), message.clone(), emoji.clone()).await;
+            if let Some(result) = errand.settle(self.conclude(reacted)) {
+                return result;
+            }
+        }
     }
 
     /// The newest messages of a chat, oldest first: those of the bot and of whoever may speak.
@@ -317,6 +346,9 @@ impl Channel {
     pub(super) fn conclude<R>(&self, call: Result<Answered<R>, CallError>) -> Result<R, Failure> {
         let Answered { result, effects } = call.map_err(|source| self.failed(source))?;
         self.apply(effects)?;
+        if let Err(Fault::RateLimited(pause)) = &result {
+            self.pace.pause(*pause);
+        }
         Ok(result?)
     }
 

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Channel, Condition, Failure, Hub, Inbox, outbound::Readers};
+use super::{Channel, Failure, Hub, Inbox, outbound::Readers};
 use crate::{
     event::{ChannelName, ChatId, Format, MessageId, Sender},
     gate::permission::{self, Answer, Outcome, Request, RequestId, Standing, Verdict},
@@ -56,7 +56,7 @@ impl Hub {
             .channels()
             .iter()
             .filter(|channel| channel.grants().permission_prompts && channel.descriptor().features.reply)
-            .filter(|channel| matches!(channel.condition(), Condition::Up { .. }))
+            .filter(|channel| channel.condition().serves())
             .filter(|channel| channel.admission().approvers().is_ok_and(|approvers| !approvers.is_empty()))
             .cloned()
             .collect();

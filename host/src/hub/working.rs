@@ -72,6 +72,9 @@ impl Channel {
                 return;
             }
             for (chat, thread) in chats {
+                if self.pace.paused().is_some() {
+                    break;
+                }
                 // Only a courtesy: whatever stands in the way will show where it matters.
                 if let Err(error) = self.conclude(self.guest.typing(chat, thread).await) {
                     tracing::debug!("{}: typing: {error}", self.name());

@@ -8,6 +8,8 @@
 //! it up to `offered` may have been: after a crash they come again, marked as redelivered. The rest was not.
 
 mod admission;
+mod cursor;
+mod held;
 mod retention;
 mod schema;
 mod state;
@@ -25,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 pub use admission::{Contact, Refusal, StoredFile};
+pub use cursor::SetAside;
 pub use retention::{Forget, Forgotten, Keep};
 pub use state::{STATE_KEY_LIMIT, STATE_LIMIT, STATE_VALUE_LIMIT};
 
@@ -265,11 +268,6 @@ impl Journal {
                 Some((Seq(seq), Event { id: EventId::new(id), what: decode(&body)? }))
             })
             .collect())
-    }
-
-    /// Was an event with this id stored before?
-    pub fn contains(&self, id: &EventId) -> Result<bool, Error> {
-        self.read(|database| database.prepare_cached("SELECT 1 FROM event WHERE id = ?1")?.exists([&**id]))
     }
 
     /// The newest messages, oldest first; fewer of them, if they are large.

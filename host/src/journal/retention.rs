@@ -53,7 +53,12 @@ impl Journal {
             database
                 .prepare_cached("DELETE FROM event WHERE at < ?1 AND seq <= ?2")?
                 .execute(params![cutoff.cast_signed(), delivered])?;
-            for table in ["attachment WHERE at", "refusal WHERE last"] {
+            for table in [
+                "attachment WHERE at",
+                "refusal WHERE last",
+                "set_aside WHERE at",
+                "held WHERE body IS NULL AND at",
+            ] {
                 database.execute(&format!("DELETE FROM {table} < ?1"), [cutoff.cast_signed()])?;
             }
             database.execute(
@@ -102,6 +107,18 @@ impl Journal {
                     forget.before.map(u64::cast_signed)
                 ],
             )?;
+            database.execute(
+                "DELETE FROM held WHERE (?1 IS NULL OR ?1 IN (body ->> '$.message.chat.id'))
+                     AND (?2 IS NULL OR ?2 IN (body ->> '$.message.sender.id'))
+                     AND (?3 IS NULL OR at < ?3)",
+                params![
+                    forget.chat.as_deref(),
+                    forget.sender.as_deref(),
+                    forget.before.map(u64::cast_signed)
+                ],
+            )?;
+            // It is not known whose they are.
+            database.execute_batch("DELETE FROM set_aside")?;
             let all = forget.chat.is_none() && forget.sender.is_none() && forget.before.is_none();
             let values = if all {
                 // Who was let in stays; who was only met is forgotten.

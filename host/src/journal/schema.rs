@@ -96,8 +96,9 @@ const TABLES: &str = "
         text TEXT NOT NULL
     ) STRICT;
     CREATE TABLE IF NOT EXISTS cursor (
-        only  INTEGER PRIMARY KEY CHECK (only = 1),
-        value TEXT NOT NULL            -- where a polled platform is asked to go on
+        only    INTEGER PRIMARY KEY CHECK (only = 1),
+        account TEXT NOT NULL,         -- with which credentials and settings
+        value   TEXT NOT NULL          -- where a polled platform is asked to go on
     ) STRICT;
     CREATE TABLE IF NOT EXISTS held (
         place INTEGER PRIMARY KEY,

@@ -15,8 +15,10 @@ pub struct Limits {
     pub returned: usize,
     /// An instance that has grown beyond this many bytes is not kept for another call.
     pub keep: usize,
-    /// Instances of one component at the same time.
-    pub instances: usize,
+    /// Instances of one component that bring something in at the same time.
+    pub inward: usize,
+    /// Instances of one component that send something out at the same time.
+    pub outward: usize,
 }
 
 impl Default for Limits {
@@ -27,7 +29,8 @@ impl Default for Limits {
             deadline: Duration::from_secs(10),
             returned: 8 << 20,
             keep: 16 << 20,
-            instances: 8,
+            inward: 3,
+            outward: 5,
         }
     }
 }

@@ -15,4 +15,4 @@ mod ticker;
 pub use cache::Digest;
 pub use engine::{CompileError, Engine};
 pub use limits::{Limits, Meter};
-pub use pool::{Call, CallError, Pool, Resident};
+pub use pool::{Call, CallError, Lane, Pool, Resident};

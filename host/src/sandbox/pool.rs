@@ -1,6 +1,9 @@
 use std::{
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -25,16 +28,36 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// An instance that was idle for longer is thrown away.
 const IDLE: Duration = Duration::from_mins(5);
 
+/// How a call goes on, shared by whoever polls it and the guest's own callback.
+#[derive(Debug, Default)]
+struct Pulse {
+    /// The guest itself lets others run.
+    yielding: AtomicBool,
+    /// The guest goes on after it has waited for the host: ticks that went by meanwhile are not its own.
+    rested: AtomicBool,
+}
+
 /// What a store holds: the sandbox's own account, and whatever the host's functions need.
 #[derive(Debug)]
 pub struct Resident<T> {
     meter: Meter,
+    pulse: Arc<Pulse>,
     /// For the host's functions.
     pub tenant: T,
 }
 
 /// A call into an instance, as a future that borrows it.
 pub type Call<'a, R> = Pin<Box<dyn Future<Output = wasmtime::Result<R>> + Send + 'a>>;
+
+/// Which way a call goes. Calls of one direction never wait for those of the other: a platform that hangs must not keep
+/// out what arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// It brings something in.
+    Inward,
+    /// It sends something out.
+    Outward,
+}
 
 type Bind<T, E> = dyn Fn(&mut Store<Resident<T>>, &Instance) -> wasmtime::Result<E> + Send + Sync;
 
@@ -48,7 +71,8 @@ pub struct Pool<T: 'static, E> {
     tenant: Box<dyn Fn() -> T + Send + Sync>,
     limits: Limits,
     idle: Mutex<Vec<Idle<T, E>>>,
-    slots: Semaphore,
+    inward: Semaphore,
+    outward: Semaphore,
 }
 
 struct Idle<T: 'static, E> {
@@ -88,7 +112,8 @@ impl<T: Send + 'static, E: Send + 'static> Pool<T, E> {
             tenant: Box::new(tenant),
             limits,
             idle: Mutex::default(),
-            slots: Semaphore::new(limits.instances),
+            inward: Semaphore::new(limits.inward),
+            outward: Semaphore::new(limits.outward),
         }
     }
 
@@ -96,21 +121,25 @@ impl<T: Send + 'static, E: Send + 'static> Pool<T, E> {
     /// there; it runs only after a call that returned.
     pub async fn call<R, X>(
         &self,
+        lane: Lane,
         deadline: Duration,
         call: impl for<'a> FnOnce(&'a mut Store<Resident<T>>, &'a E) -> Call<'a, R>,
         leave: impl FnOnce(&mut T) -> X,
     ) -> Result<(R, X), CallError> {
-        let _running = self.engine.run();
         let work = async {
             // Never closed.
-            let _slot = self.slots.acquire().await;
+            let _slot = match lane {
+                Lane::Inward => self.inward.acquire().await,
+                Lane::Outward => self.outward.acquire().await,
+            };
             let mut instance = match self.take() {
                 Some(instance) => instance,
                 None => self.instantiate().await?,
             };
             // Counted from now: ticks that went by while the instance was idle are not its own.
             instance.store.set_epoch_deadline(UNDISTURBED);
-            let result = call(&mut instance.store, &instance.exports).await;
+            let pulse = Arc::clone(&instance.store.data().pulse);
+            let result = self.attend(&pulse, call(&mut instance.store, &instance.exports)).await;
             match result {
                 Ok(result) => {
                     let left = leave(&mut instance.store.data_mut().tenant);
@@ -137,17 +166,25 @@ impl<T: Send + 'static, E: Send + 'static> Pool<T, E> {
     }
 
     async fn instantiate(&self) -> Result<Idle<T, E>, CallError> {
-        let resident = Resident { meter: Meter::new(&self.limits), tenant: (self.tenant)() };
+        let pulse = Arc::<Pulse>::default();
+        let resident =
+            Resident { meter: Meter::new(&self.limits), pulse: Arc::clone(&pulse), tenant: (self.tenant)() };
         let mut store = Store::new(self.engine.wasmtime(), resident);
         store.limiter(|resident| &mut resident.meter);
         store.set_hostcall_fuel(self.limits.returned);
         // At each tick the guest lets others run, and whoever waits for it can give up. It waits for a moment
         // itself: a task that is always ready would keep the runtime from looking at its sockets.
-        store.epoch_deadline_callback(|_| {
+        store.epoch_deadline_callback(|context| {
+            let pulse = &context.data().pulse;
+            if pulse.rested.swap(false, Ordering::Relaxed) {
+                return Ok(UpdateDeadline::Continue(UNDISTURBED));
+            }
+            pulse.yielding.store(true, Ordering::Relaxed);
             Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::time::sleep(PAUSE))))
         });
         store.set_epoch_deadline(UNDISTURBED);
-        let instance = match self.template.instantiate_async(&mut store).await {
+        let instantiated = self.attend(&pulse, self.template.instantiate_async(&mut store)).await;
+        let instance = match instantiated {
             Ok(instance) => instance,
             Err(error) => return Err(self.explain(&error, &store)),
         };
@@ -155,6 +192,20 @@ impl<T: Send + 'static, E: Send + 'static> Pool<T, E> {
             Ok(exports) => Ok(Idle { store, exports, since: Instant::now() }),
             Err(error) => Err(CallError::Trap(format!("{error:#}"))),
         }
+    }
+
+    /// Ticks only while the guest computes: a call that waits for its platform costs nothing.
+    async fn attend<F: Future>(&self, pulse: &Pulse, work: F) -> F::Output {
+        let mut work = std::pin::pin!(work);
+        // The first time it has not rested.
+        pulse.yielding.store(true, Ordering::Relaxed);
+        std::future::poll_fn(|context| {
+            let rested = !pulse.yielding.swap(false, Ordering::Relaxed);
+            pulse.rested.store(rested, Ordering::Relaxed);
+            let _running = self.engine.run();
+            work.as_mut().poll(context)
+        })
+        .await
     }
 
     fn take(&self) -> Option<Idle<T, E>> {

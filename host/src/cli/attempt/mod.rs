@@ -124,7 +124,9 @@ impl Conversation {
                     format!("{title}  {}", self.paint.cyan(&link))
                 }
                 Condition::Up { address: None } | Condition::Starting => title,
-                Condition::Standby { reason } | Condition::Down { reason } => {
+                Condition::Interrupted { reason }
+                | Condition::Standby { reason }
+                | Condition::Down { reason } => {
                     format!("{title}  {}", self.paint.red(&format!("down: {reason}")))
                 }
             };

@@ -1,0 +1,243 @@
+//! Messages that are not whole when they come: their pictures are still on the platform, or other parts of their album
+//! are to come. Each waits for itself; nothing else does.
+
+use std::{
+    collections::{HashMap, VecDeque, hash_map::Entry},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, sleep, timeout_at},
+};
+
+use super::{Channel, Delivery, Failure, channel::lock};
+use crate::{
+    clock,
+    event::{AttachmentKind, Event, Happening, Message},
+    guest::{Fault, Wanted},
+    journal,
+};
+
+/// An album is whole once no part of it has come for so long. Its parts are sent at once, and mostly come together.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// How long a message waits for its pictures. After that it goes without, and says so.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Pictures that are brought at the same time: replies need room too.
+const TOGETHER: usize = 2;
+
+/// What every channel holds back.
+#[derive(Debug)]
+pub(super) struct Held {
+    /// By album, or by the event's own id.
+    groups: Mutex<HashMap<String, Group>>,
+    together: Semaphore,
+}
+
+/// Parts that have come and that nobody has looked at yet.
+#[derive(Debug, Default)]
+struct Group {
+    parts: VecDeque<Event>,
+    arrived: Arc<tokio::sync::Notify>,
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Self { groups: Mutex::default(), together: Semaphore::new(TOGETHER) }
+    }
+}
+
+/// What the parts of one album have in common, whatever their sender calls it.
+pub(super) fn album(message: &Message) -> Option<String> {
+    // What is changed later is changed alone.
+    let album = message.album.as_ref().filter(|_| !message.edited)?;
+    Some([&*message.chat.id, &*message.sender.id, album].join("\u{1f}"))
+}
+
+impl Channel {
+    /// Does it wait for something of its own?
+    pub(super) fn is_partial(&self, message: &Message) -> bool {
+        message.album.is_some() && !message.edited || self.pictures(message).next().is_some()
+    }
+
+    /// Where the pictures are that have to be brought.
+    fn pictures<'a>(&self, message: &'a Message) -> impl Iterator<Item = usize> + use<'a> {
+        let brings = self.descriptor().features.attachments;
+        let attachments = message.attachments.iter().enumerate().filter(move |_| brings);
+        attachments
+            .filter(|(_, file)| file.kind == AttachmentKind::Photo && file.saved.is_none())
+            .map(|(index, _)| index)
+    }
+
+    /// Takes up what an earlier process has held back.
+    pub(super) fn take_up_held(self: &Arc<Self>) -> Result<(), journal::Error> {
+        for (event, album) in self.journal().held()? {
+            self.make_whole(event, album);
+        }
+        Ok(())
+    }
+
+    /// Sees to it that this event, which the journal holds, is delivered when it is whole.
+    pub(super) fn make_whole(self: &Arc<Self>, event: Event, album: Option<String>) {
+        let is_album = album.is_some();
+        let key = album.unwrap_or_else(|| event.id.to_string());
+        let mut groups = lock(&self.held.groups);
+        match groups.entry(key.clone()) {
+            Entry::Occupied(mut group) => {
+                let group = group.get_mut();
+                group.parts.push_back(event);
+                group.arrived.notify_one();
+            }
+            Entry::Vacant(vacant) => {
+                vacant.insert(Group { parts: [event].into(), arrived: Arc::default() });
+                let channel = Arc::clone(self);
+                tokio::spawn(async move {
+                    let parts = channel.gather(&key, if is_album { QUIET } else { Duration::ZERO }).await;
+                    channel.let_go(parts).await;
+                });
+            }
+        }
+    }
+
+    /// Brings the pictures of all parts, until no more come.
+    async fn gather(self: &Arc<Self>, key: &str, quiet: Duration) -> Vec<Event> {
+        let mut parts = Vec::new();
+        let mut until = Instant::now() + quiet;
+        loop {
+            let arrived = {
+                let mut groups = lock(&self.held.groups);
+                let Some(group) = groups.get_mut(key) else { break };
+                for event in group.parts.drain(..) {
+                    let channel = Arc::clone(self);
+                    parts.push(tokio::spawn(async move { channel.bring(event).await }));
+                }
+                Arc::clone(&group.arrived)
+            };
+            if !quiet.is_zero() && timeout_at(until, arrived.notified()).await.is_ok() {
+                until = Instant::now() + quiet;
+                continue;
+            }
+            let mut groups = lock(&self.held.groups);
+            if groups.get(key).is_none_or(|group| group.parts.is_empty()) {
+                groups.remove(key);
+                break;
+            }
+        }
+        let mut whole = Vec::with_capacity(parts.len());
+        for part in parts {
+            // The other way out is a process that ends.
+            whole.extend(part.await.ok());
+        }
+        whole
+    }
+
+    /// Brings the pictures of one message.
+    async fn bring(&self, mut event: Event) -> Event {
+        let Happening::Message(message) = &mut event.what else { return event };
+        let until = Instant::now() + PATIENCE;
+        let pictures: Vec<usize> = self.pictures(message).collect();
+        for index in pictures {
+            let Some(attachment) = message.attachments.get(index) else { continue };
+            let wanted = Wanted { id: attachment.id.clone(), name: attachment.name.clone() };
+            match self.bring_one(message, wanted, until).await {
+                Ok(path) => {
+                    if let Some(attachment) = message.attachments.get_mut(index) {
+                        attachment.saved = path;
+                    }
+                }
+                Err(reason) => {
+                    tracing::warn!(
+                        "{}: a picture of message {} was not brought: {reason}",
+                        self.name(),
+                        message.id
+                    );
+                    message.extra.push(("picture_missing".to_owned(), reason));
+                }
+            }
+        }
+        event
+    }
+
+    async fn bring_one(
+        &self,
+        message: &Message,
+        wanted: Wanted,
+        until: Instant,
+    ) -> Result<Option<String>, String> {
+        let mut pause = Duration::from_millis(500);
+        loop {
+            let attempt = async {
+                // Never closed.
+                let _turn = self.held.together.acquire().await;
+                let (chat, id) = (message.chat.id.clone(), message.id.clone());
+                self.conclude(self.guest.fetch(chat, id, vec![wanted.clone()]).await)
+            };
+            let failure = match timeout_at(until, attempt).await {
+                Ok(Ok(paths)) => {
+                    return Ok(paths.first().map(|path| path.to_string_lossy().into_owned()));
+                }
+                Ok(Err(failure)) => failure,
+                Err(_) => return Err(format!("it took longer than {} s", PATIENCE.as_secs())),
+            };
+            let wait = match &failure {
+                Failure::Fault(Fault::RateLimited(wait)) => *wait,
+                Failure::Fault(Fault::Unavailable(_)) => pause,
+                _ => return Err(failure.to_string()),
+            };
+            if Instant::now() + wait >= until {
+                return Err(failure.to_string());
+            }
+            sleep(wait).await;
+            pause *= 2;
+        }
+    }
+
+    /// What was held has its place from here on.
+    async fn let_go(self: &Arc<Self>, parts: Vec<Event>) {
+        let ids: Vec<_> = parts.iter().map(|part| part.id.clone()).collect();
+        let Some(event) = join(parts) else { return };
+        let journal = self.journal();
+        let now = clock::now();
+        let store = || {
+            let seq = journal.release(&ids, &event, now, self.has_inbox())?;
+            if let (Some(_), Happening::Message(message)) = (seq, &event.what) {
+                self.admission.remember(message, now)?;
+            }
+            journal.commit().map(|()| seq)
+        };
+        match store() {
+            Ok(Some(seq)) => self.deliver(vec![Delivery { seq, event, redelivered: false }]).await,
+            Ok(None) => {}
+            Err(error) => {
+                journal.roll_back();
+                tracing::error!("{}: a message stays held back until the next start: {error}", self.name());
+            }
+        }
+    }
+}
+
+/// One message of all parts, under the id of the first.
+fn join(parts: Vec<Event>) -> Option<Event> {
+    parts.into_iter().reduce(|mut whole, part| {
+        if let (Happening::Message(whole), Happening::Message(part)) = (&mut whole.what, part.what) {
+            whole.attachments.extend(part.attachments);
+            // A part without a caption says nothing but that it is there.
+            if !part.text.is_empty() {
+                if !whole.text.is_empty() {
+                    whole.text.push('\n');
+                }
+                whole.text.push_str(&part.text);
+            }
+            whole.reply_to = whole.reply_to.take().or(part.reply_to);
+            whole.addressed |= part.addressed;
+            let new =
+                part.extra.into_iter().filter(|(key, _)| whole.extra.iter().all(|(known, _)| known != key));
+            let new: Vec<_> = new.collect();
+            whole.extra.extend(new);
+        }
+        whole
+    })
+}

@@ -1,0 +1,76 @@
+//! The reaction that tells a sender: the session has it. It follows the delivery, never the other way round.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use super::{Channel, channel::lock};
+use crate::event::{ChatId, Happening, Message, MessageId};
+
+/// Reactions that wait at most: where so much comes at once nobody looks at them.
+const MOST: usize = 64;
+
+/// What is older says nothing any more.
+const STALE: Duration = Duration::from_mins(1);
+
+/// What is still to be confirmed.
+#[derive(Debug, Default)]
+pub(super) struct Receipts(Mutex<Queue>);
+
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: VecDeque<(ChatId, MessageId, Instant)>,
+    /// A task is at it.
+    running: bool,
+}
+
+impl Channel {
+    /// Which emoji, if the user wants one.
+    fn ack_reaction(&self) -> Option<String> {
+        if !self.descriptor().features.react {
+            return None;
+        }
+        let own = self.admission.rules().ok().and_then(|rules| rules.manners.ack_reaction.clone());
+        own.or_else(|| self.surroundings().settings.get("ack_reaction").cloned())
+            .filter(|emoji| !emoji.is_empty())
+    }
+
+    /// These were written to the session.
+    pub(super) fn confirm<'a>(self: &Arc<Self>, delivered: impl Iterator<Item = &'a Happening>) {
+        let Some(emoji) = self.ack_reaction() else { return };
+        let mut queue = lock(&self.receipts.0);
+        for happening in delivered {
+            if let Happening::Message(Message { chat, id, edited: false, .. }) = happening
+                && queue.waiting.len() < MOST
+            {
+                queue.waiting.push_back((chat.id.clone(), id.clone(), Instant::now()));
+            }
+        }
+        if !queue.waiting.is_empty() && !std::mem::replace(&mut queue.running, true) {
+            let channel = Arc::clone(self);
+            tokio::spawn(async move { channel.react_to_all(&emoji).await });
+        }
+    }
+
+    async fn react_to_all(&self, emoji: &str) {
+        loop {
+            let next = {
+                let mut queue = lock(&self.receipts.0);
+                let next = queue.waiting.pop_front();
+                queue.running = next.is_some();
+                next
+            };
+            let Some((chat, message, since)) = next else { return };
+            self.pace.ready().await;
+            if since.elapsed() > STALE {
+                continue;
+            }
+            // Only a courtesy: whatever stands in the way will show where it matters.
+            if let Err(error) = self.conclude(self.guest.react(chat, message, emoji.to_owned()).await) {
+                tracing::warn!("{}: the reaction after delivery: {error}", self.name());
+            }
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! A polled channel's way in: asks the platform for news, has each update translated, and stores what it tells together
+//! with the cursor that moves past it. Only then is the platform asked again, which lets it forget them.
+
+mod backoff;
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{Instant, sleep};
+
+use self::backoff::Backoff;
+use crate::{
+    capability::Surroundings,
+    clock,
+    gate::Origin,
+    guest::{Answered, Batch, Fault, News, Update},
+    hub::{Channel, Condition, Delivery, Failure, IntakeError},
+    journal::SetAside,
+    sandbox::CallError,
+};
+
+/// How long to wait while nobody knows who may speak, and how often to look for a new credential.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// How often an update is tried that the guest fails on.
+const TRIES: u32 = 2;
+
+/// Another consumer has to be met so often before it is told: this process's predecessor may still be in its last poll.
+const CONFLICTS: u32 = 2;
+
+/// An outage has to last so long before it is told.
+const OUTAGE: Duration = Duration::from_secs(10);
+
+/// What keeps news from coming.
+#[derive(Debug, thiserror::Error)]
+enum Obstacle {
+    /// The platform, or the guest on its behalf, says no.
+    #[error(transparent)]
+    Platform(#[from] Failure),
+    /// What came cannot be taken in.
+    #[error(transparent)]
+    Intake(#[from] IntakeError),
+}
+
+impl From<CallError> for Obstacle {
+    fn from(error: CallError) -> Self {
+        Self::Platform(
+            Fault::Unavailable(format!("the channel failed when it was to ask for news: {error}")).into(),
+        )
+    }
+}
+
+/// How it stands between the host and a platform.
+struct Poller<'a> {
+    channel: &'a Arc<Channel>,
+    /// Whose cursor it is.
+    account: String,
+    cursor: Option<String>,
+    backoff: Backoff,
+    conflicts: u32,
+    /// Since when nothing came of it.
+    failing: Option<Instant>,
+}
+
+/// Polls for as long as the process lives.
+pub(super) async fn run(channel: &Arc<Channel>) {
+    channel.session().await;
+    loop {
+        credentials(channel).await;
+        let mut poller = match Poller::begin(channel) {
+            Ok(poller) => poller,
+            Err(error) => {
+                channel.set_condition(Condition::Down { reason: error.to_string() });
+                tracing::error!("{}: {error}", channel.name());
+                return;
+            }
+        };
+        poller.run().await;
+    }
+}
+
+/// Waits until every credential has a value.
+async fn credentials(channel: &Arc<Channel>) {
+    let mut told = false;
+    let wanted = || channel.descriptor().credentials.iter().map(|one| (one.name.as_str(), one.env.as_str()));
+    while let Some(missing) = channel.surroundings().missing_credential(wanted()) {
+        if !std::mem::replace(&mut told, true) {
+            let reason = format!(
+                "it has no {missing} yet: run `tidegate configure {}` in a terminal, or put {missing}=… into {}",
+                channel.name(),
+                channel.surroundings().secrets.file().display()
+            );
+            interrupt(channel, reason);
+        }
+        sleep(LOOK).await;
+        refresh(channel.surroundings());
+    }
+}
+
+/// Looks whether somebody has stored other credentials.
+fn refresh(surroundings: &Surroundings) -> bool {
+    surroundings.secrets.refresh().unwrap_or_else(|error| {
+        tracing::warn!(
+            "{}: {} cannot be read: {error}",
+            surroundings.name,
+            surroundings.secrets.file().display()
+        );
+        false
+    })
+}
+
+/// Tells everybody, once, that nothing comes.
+fn interrupt(channel: &Arc<Channel>, reason: String) {
+    let text = format!("{}: nothing arrives at the moment: {reason}", channel.name());
+    if channel.set_condition(Condition::Interrupted { reason }) {
+        tracing::error!("{text}");
+        channel.notice(&text);
+    }
+}
+
+impl<'a> Poller<'a> {
+    fn begin(channel: &'a Arc<Channel>) -> Result<Self, crate::journal::Error> {
+        let surroundings = channel.surroundings();
+        let account = surroundings.account();
+        Ok(Self {
+            channel,
+            cursor: surroundings.journal.cursor(&account)?,
+            account,
+            backoff: Backoff::default(),
+            conflicts: 0,
+            failing: None,
+        })
+    }
+
+    /// Until other credentials are needed, and there.
+    async fn run(&mut self) {
+        if self.cursor.is_some() {
+            // Known from the time before; whatever has changed is noticed beside the messages.
+            let channel = Arc::clone(self.channel);
+            tokio::spawn(async move {
+                if let Err(error) = channel.identify().await {
+                    tracing::debug!("{}: who the bot is: {error}", channel.name());
+                }
+            });
+        } else {
+            while let Err(failure) = self.channel.identify().await {
+                if matches!(failure, Failure::Fault(Fault::Unsupported)) {
+                    break;
+                }
+                if self.suffer(failure.into()).await {
+                    return;
+                }
+            }
+        }
+        let mut stored = Vec::new();
+        loop {
+            match self.turn(std::mem::take(&mut stored)).await {
+                Ok(deliveries) => stored = deliveries,
+                Err(obstacle) => {
+                    if self.suffer(obstacle).await {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Delivers what is stored while it asks for more, and stores that.
+    async fn turn(&mut self, stored: Vec<Delivery>) -> Result<Vec<Delivery>, Obstacle> {
+        // Whoever may not be heard is not listened to: the platform keeps it.
+        if let Err(shut) = self.channel.admits() {
+            self.channel.deliver(stored).await;
+            return Err(IntakeError::from(shut).into());
+        }
+        self.channel.breathe().await;
+        let ((), answered) =
+            tokio::join!(self.channel.deliver(stored), self.channel.guest().poll(self.cursor.clone()));
+        let Batch { updates, pause_ms } = self.settle(answered?)?;
+        self.healthy();
+        if updates.is_empty() {
+            sleep(Duration::from_millis(pause_ms.into())).await;
+            return Ok(Vec::new());
+        }
+        let stored = self.take(updates).await?;
+        if pause_ms > 0 {
+            self.channel.deliver(stored).await;
+            sleep(Duration::from_millis(pause_ms.into())).await;
+            return Ok(Vec::new());
+        }
+        Ok(stored)
+    }
+
+    fn settle(&self, answered: Answered<Batch>) -> Result<Batch, Obstacle> {
+        let Answered { result, effects } = answered;
+        self.channel.apply(effects).map_err(IntakeError::from)?;
+        Ok(result.map_err(Failure::from)?)
+    }
+
+    /// Has updates translated and stores what they tell, all at once.
+    async fn take(&mut self, updates: Vec<Update>) -> Result<Vec<Delivery>, Obstacle> {
+        let mut translated = Vec::with_capacity(updates.len());
+        let mut aside = Vec::new();
+        let mut cursor = None;
+        for update in updates {
+            let payload = Arc::new(update.payload);
+            match self.translate(&payload).await {
+                Ok(news) => translated.push(news),
+                Err(reason) => aside.push(SetAside {
+                    id: crate::text::name(&update.id).into_owned(),
+                    at: clock::now(),
+                    reason,
+                    payload: Arc::unwrap_or_clone(payload),
+                }),
+            }
+            cursor = Some(update.cursor);
+        }
+        // From here on nothing waits for anybody.
+        let mut intake = self.channel.intake(Origin::Trusted);
+        for news in translated {
+            intake.take(news)?;
+        }
+        for update in &aside {
+            intake.set_aside(update)?;
+        }
+        if let Some(cursor) = &cursor {
+            intake.advance(&self.account, cursor)?;
+        }
+        let stored = match intake.store() {
+            Ok(stored) => stored,
+            Err(error) => {
+                // Somebody else's commit may have stored a part of it.
+                self.channel.drain_soon();
+                return Err(error.into());
+            }
+        };
+        self.cursor = cursor.or_else(|| self.cursor.take());
+        if let Some(first) = aside.first() {
+            let text = format!(
+                "{} of what {} has sent could not be understood and was set aside, the rest goes on ({}: {}). \
+                 `tidegate report {}` shows it: please report it to whoever makes the channel",
+                aside.len(),
+                self.channel.descriptor().title,
+                first.id,
+                first.reason,
+                self.channel.name()
+            );
+            tracing::error!("{}: {text}", self.channel.name());
+            self.channel.trouble(&text);
+            self.channel.notice(&text);
+        }
+        Ok(stored)
+    }
+
+    async fn translate(&self, payload: &Arc<Vec<u8>>) -> Result<News, String> {
+        let mut reason = String::new();
+        for _ in 0..TRIES {
+            match self.channel.guest().translate(Arc::clone(payload)).await {
+                Ok(Ok(news)) => return Ok(news),
+                Ok(Err(fault)) => reason = fault.to_string(),
+                Err(error) => reason = error.to_string(),
+            }
+        }
+        Err(reason)
+    }
+
+    /// The platform answers.
+    fn healthy(&mut self) {
+        self.backoff.reset();
+        self.conflicts = 0;
+        self.failing = None;
+        let before = self.channel.condition();
+        if self.channel.set_condition(Condition::Up { address: None })
+            && matches!(before, Condition::Interrupted { .. })
+        {
+            let text = format!("{}: messages arrive again", self.channel.name());
+            tracing::info!("{text}");
+            self.channel.notice(&text);
+        }
+    }
+
+    /// Waits as long as it makes sense. True if there are other credentials after that.
+    async fn suffer(&mut self, obstacle: Obstacle) -> bool {
+        tracing::debug!("{}: {obstacle}", self.channel.name());
+        let since = *self.failing.get_or_insert_with(Instant::now);
+        match obstacle {
+            Obstacle::Platform(Failure::Fault(Fault::Unauthorized(reason))) => {
+                interrupt(self.channel, reason);
+                while !refresh(self.channel.surroundings()) {
+                    sleep(LOOK).await;
+                }
+                return true;
+            }
+            Obstacle::Platform(Failure::Fault(Fault::RateLimited(pause))) => {
+                tracing::warn!(
+                    "{}: the platform asks to wait {:.1} s",
+                    self.channel.name(),
+                    pause.as_secs_f32()
+                );
+                sleep(pause.max(Duration::from_millis(100)) + backoff::jitter(Duration::from_millis(500)))
+                    .await;
+            }
+            Obstacle::Platform(Failure::Fault(Fault::Conflict(reason))) => {
+                self.conflicts += 1;
+                if self.conflicts >= CONFLICTS {
+                    interrupt(self.channel, reason);
+                }
+                sleep(self.backoff.patient()).await;
+            }
+            Obstacle::Intake(IntakeError::Shut(_)) => sleep(LOOK).await,
+            Obstacle::Intake(IntakeError::Journal(error)) => {
+                interrupt(self.channel, error.to_string());
+                sleep(self.backoff.next()).await;
+            }
+            Obstacle::Platform(failure) => {
+                if since.elapsed() >= OUTAGE || matches!(failure, Failure::Fault(Fault::Rejected(_))) {
+                    interrupt(self.channel, format!("{failure}. It goes on trying"));
+                }
+                sleep(self.backoff.next()).await;
+            }
+        }
+        false
+    }
+}

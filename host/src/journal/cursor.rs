@@ -1,0 +1,84 @@
+//! How far a polled platform is known, and which of its updates nobody could make sense of.
+
+use rusqlite::{OptionalExtension as _, Row, params};
+
+use super::{Error, Journal};
+
+/// Updates that are kept for a report: the newest.
+const SET_ASIDE: u32 = 100;
+
+/// What is kept of one update, in bytes.
+const PAYLOAD: usize = 256 << 10;
+
+/// An update that could not be translated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAside {
+    /// As the guest calls it.
+    pub id: String,
+    /// When, in milliseconds since the Unix epoch.
+    pub at: u64,
+    /// What the guest failed with.
+    pub reason: String,
+    /// As the platform sent it, cut at 256 KiB.
+    pub payload: Vec<u8>,
+}
+
+impl Journal {
+    /// Where to go on, if it was with this account that the cursor was made.
+    pub fn cursor(&self, account: &str) -> Result<Option<String>, Error> {
+        self.read(|database| {
+            database
+                .prepare_cached("SELECT value FROM cursor WHERE account = ?1")?
+                .query_row([account], |row| row.get(0))
+                .optional()
+        })
+    }
+
+    /// Keeps, within the open transaction, where to go on.
+    pub fn set_cursor(&self, account: &str, value: &str) -> Result<(), Error> {
+        self.write(|database| {
+            database
+                .prepare_cached(
+                    "INSERT INTO cursor VALUES (1, ?1, ?2)
+                     ON CONFLICT DO UPDATE SET account = excluded.account, value = excluded.value",
+                )?
+                .execute([account, value])
+        })
+        .map(drop)
+    }
+
+    /// Keeps, within the open transaction, an update for a report.
+    pub fn set_aside(&self, update: &SetAside) -> Result<(), Error> {
+        self.write(|database| {
+            let payload = update.payload.get(..PAYLOAD).unwrap_or(&update.payload);
+            let row = params![update.id, update.at.cast_signed(), update.reason, payload];
+            database
+                .prepare_cached("INSERT INTO set_aside (id, at, reason, payload) VALUES (?1, ?2, ?3, ?4)")?
+                .execute(row)?;
+            database
+                .prepare_cached(
+                    "DELETE FROM set_aside WHERE place <= (SELECT max(place) FROM set_aside) - ?1",
+                )?
+                .execute([SET_ASIDE])
+        })
+        .map(drop)
+    }
+
+    /// What could not be translated, newest first.
+    pub fn updates_set_aside(&self) -> Result<Vec<SetAside>, Error> {
+        let row = |row: &Row<'_>| {
+            Ok(SetAside {
+                id: row.get(0)?,
+                at: row.get::<_, i64>(1)?.cast_unsigned(),
+                reason: row.get(2)?,
+                payload: row.get(3)?,
+            })
+        };
+        self.read(|database| {
+            database
+                .prepare_cached("SELECT id, at, reason, payload FROM set_aside ORDER BY place DESC")?
+                .query_map([], row)?
+                .collect()
+        })
+    }
+}
