@@ -2,7 +2,7 @@
 
 use std::{env, error::Error, fs, path::PathBuf};
 
-const CHANNELS: [&str; 1] = ["fakechat"];
+const CHANNELS: [&str; 2] = ["fakechat", "telegram"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("..");

@@ -12,11 +12,18 @@ pub struct Builtin {
 }
 
 /// All of them, as `cargo xtask guests` has built them.
-pub const ALL: [Builtin; 1] = [Builtin {
-    name: "fakechat",
-    bytes: include_bytes!(concat!(env!("TIDEGATE_GUESTS"), "/fakechat.wasm")),
-    page_user: Some("web"),
-}];
+pub const ALL: [Builtin; 2] = [
+    Builtin {
+        name: "fakechat",
+        bytes: include_bytes!(concat!(env!("TIDEGATE_GUESTS"), "/fakechat.wasm")),
+        page_user: Some("web"),
+    },
+    Builtin {
+        name: "telegram",
+        bytes: include_bytes!(concat!(env!("TIDEGATE_GUESTS"), "/telegram.wasm")),
+        page_user: None,
+    },
+];
 
 /// The one with this name.
 pub fn find(name: &str) -> Option<Builtin> {

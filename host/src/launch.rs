@@ -8,7 +8,7 @@ use std::{
 use crate::{
     admission::Admission,
     builtin::{self, Builtin},
-    capability::{Secrets, Surroundings, files::Files, web::Page},
+    capability::{Secrets, Surroundings, Unavailable, files::Files, web::Page},
     claude::{self, OptIn, Policy, Verdict},
     contract::Source,
     event::ChannelName,
@@ -117,6 +117,14 @@ pub enum Error {
         name: ChannelName,
         /// Why.
         source: std::io::Error,
+    },
+    /// The channel's secrets cannot be read.
+    #[error("the secrets of {name} cannot be read: {source}")]
+    Secrets {
+        /// Which channel.
+        name: ChannelName,
+        /// Why.
+        source: Unavailable,
     },
     /// There are no random bytes.
     #[error("the system has no random bytes: {0}")]
@@ -239,7 +247,8 @@ impl Launcher {
             journal: Journal::open(&folder.join("journal.db"))?,
             files: Files::open(&folder, &self.root.all(&name), &settings.send_from).map_err(failed)?,
             page: Page::new()?,
-            secrets: Secrets::read(credentials, &folder.join(".env")).map_err(failed)?,
+            secrets: Secrets::read(credentials, &folder.join(".env"))
+                .map_err(|source| Error::Secrets { name: name.clone(), source })?,
             settings: settings.values,
             name: name.clone(),
         };

@@ -15,7 +15,7 @@ pub mod web;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-pub use secrets::Secrets;
+pub use secrets::{Secrets, Unavailable};
 use sha2::Digest as _;
 use wasmtime::component::{HasSelf, Linker};
 

@@ -1,6 +1,7 @@
 //! `tidegate doctor`: what a support thread would ask for, each with a cure.
 
 use std::{
+    collections::BTreeMap,
     fmt::Write as _,
     fs,
     io::{BufRead as _, BufReader},
@@ -265,6 +266,16 @@ fn remains(name: &ChannelName, kept: &Kept) -> anyhow::Result<Vec<(&'static str,
             ),
         },
     ));
+    let aside = journal.updates_set_aside()?.len();
+    if aside > 0 {
+        found.push((
+            "set aside",
+            notice(
+                format!("{aside} updates of the platform's could not be understood"),
+                format!("tidegate report {name} shows them: report them to whoever makes the channel"),
+            ),
+        ));
+    }
     if let Some((at, trouble)) = journal.trouble()? {
         let text = format!("{}: {trouble}", clock::iso(at));
         found.push(("last error", notice(text, "if it still holds, it is said above what to do")));
@@ -292,11 +303,18 @@ async fn credentials(launcher: &Launcher, descriptor: &Descriptor) -> anyhow::Re
         return Ok(found);
     }
     let channel = launcher.open(&descriptor.name).await?;
-    for credential in &descriptor.credentials {
-        if !channel.surroundings().secrets.has(&credential.name) {
-            let cure = format!("put {}=… into {}: {}", credential.env, ".env", credential.help);
-            found.push(bad(format!("{} is not there", credential.env), cure));
-        }
+    let secrets = &channel.surroundings().secrets;
+    if let Err(error) = secrets.refresh() {
+        found.push(bad(error.to_string(), format!("tidegate configure {}", descriptor.name)));
+        return Ok(found);
+    }
+    // Several credentials may be the same secret in several places.
+    let missing = descriptor.credentials.iter().filter(|credential| !secrets.has(&credential.name));
+    let missing: BTreeMap<&str, &str> =
+        missing.map(|credential| (credential.env.as_str(), credential.help.as_str())).collect();
+    for (variable, help) in missing {
+        let cure = format!("tidegate configure {} ({help})", descriptor.name);
+        found.push(bad(format!("{variable} is not there"), cure));
     }
     if found.is_empty() {
         found.push(accepted(&channel).await);

@@ -4,12 +4,14 @@ mod access;
 mod attempt;
 mod compile;
 mod completions;
+mod configure;
 mod doctor;
 mod forget;
 mod inspect;
 mod list;
 mod logging;
 mod output;
+mod report;
 mod serve;
 mod status;
 mod survey;
@@ -62,9 +64,11 @@ enum Command {
     Serve(serve::Serve),
     Try(attempt::Try),
     List(list::List),
+    Configure(configure::Configure),
     Access(access::Access),
     Status(status::Status),
     Doctor(doctor::Doctor),
+    Report(report::Report),
     Inspect(inspect::Inspect),
     Forget(forget::Forget),
     Completions(completions::Completions),
@@ -79,8 +83,10 @@ pub fn run() -> ExitCode {
         Command::Serve(serve) => serve.run(arguments.log),
         Command::Try(attempt) => attempt.run(arguments.log),
         Command::List(list) => list.run(arguments.log),
+        Command::Configure(configure) => configure.run(arguments.log),
         Command::Access(access) => access.run(),
         Command::Status(status) => status.run(),
+        Command::Report(report) => report.run(),
         Command::Inspect(inspect) => inspect.run(arguments.log),
         Command::Forget(forget) => forget.run(),
         Command::Doctor(doctor) => match doctor.run(arguments.log) {

@@ -40,6 +40,8 @@ struct Report {
     last_event: Option<String>,
     events: u64,
     last_error: Option<Trouble>,
+    /// Updates that its channel could not make sense of: `tidegate report` shows them.
+    set_aside: usize,
     /// Newest first.
     refusals: Vec<Refusal>,
 }
@@ -93,6 +95,7 @@ fn report(survey: &Survey) -> anyhow::Result<Report> {
         last_event: None,
         events: 0,
         last_error: None,
+        set_aside: 0,
         refusals: Vec::new(),
     };
     let Some(Kept { journal, admission }) = &survey.kept else { return Ok(report) };
@@ -114,6 +117,7 @@ fn report(survey: &Survey) -> anyhow::Result<Report> {
     report.last_event = last.map(clock::iso);
     report.events = events;
     report.last_error = journal.trouble()?.map(|(at, text)| Trouble { at: clock::iso(at), text });
+    report.set_aside = journal.updates_set_aside()?.len();
     report.refusals = admission.refusals(REFUSALS)?;
     Ok(report)
 }
@@ -141,6 +145,10 @@ fn show(survey: &Survey, paint: Paint) -> anyhow::Result<String> {
     }
     if let Some((at, trouble)) = journal.trouble()? {
         row(&mut text, "last error", &format!("{}: {}", clock::iso(at), output::harmless(&trouble)));
+    }
+    let aside = journal.updates_set_aside()?.len();
+    if aside > 0 {
+        row(&mut text, "set aside", &format!("{aside} (tidegate report {} shows them)", survey.name));
     }
     let refusals = admission.refusals(REFUSALS)?;
     if !refusals.is_empty() {

@@ -251,6 +251,8 @@ pub struct Identity {
     pub id: SenderId,
     /// What it is called there.
     pub name: String,
+    /// Where people find it.
+    pub link: Option<String>,
 }
 
 /// A call that a guest may answer with a fault.
@@ -369,6 +371,7 @@ impl Guest {
         let identity = |identity: exports::channel::Identity| Identity {
             id: SenderId::new(identity.id),
             name: text::name(&identity.name).into_owned(),
+            link: identity.link.map(|link| text::name(&link).into_owned()),
         };
         Ok(Answered { result: result.map(identity), effects })
     }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Approval, Channel, channel::lock};
+use super::{Approval, Channel, channel::lock, outbound::Readers};
 use crate::{
     admission::{Rules, Shut},
     clock,
@@ -208,7 +208,8 @@ impl Channel {
                 let result = self.guest.acknowledge(press, notice).await;
                 self.finish("answering a press", result);
             }
-            (None, Some(notice)) => drop(self.say(chat.clone(), None, notice).await),
+            // It names a tool: whoever may not see the question does not see this either.
+            (None, Some(notice)) => drop(self.say_to(chat.clone(), None, notice, Readers::Owner).await),
             (None, None) => {}
         }
     }
@@ -227,9 +228,13 @@ impl Channel {
 
     /// Says something of the host's own to a chat. False if that failed.
     pub(super) async fn say(&self, chat: ChatId, thread: Option<String>, text: String) -> bool {
+        self.say_to(chat, thread, text, Readers::Chat).await
+    }
+
+    async fn say_to(&self, chat: ChatId, thread: Option<String>, text: String, readers: Readers) -> bool {
         for piece in text::split(&text, self.shape(Format::Markdown, None)) {
             let outgoing = Outgoing::text(chat.clone(), thread.clone(), piece, Format::Markdown);
-            let sent = match self.dispatch(outgoing).await {
+            let sent = match self.dispatch_to(outgoing, readers).await {
                 Ok(Sent { fault: Some(fault), .. }) => Err(fault.into()),
                 Ok(_) => Ok(()),
                 Err(error) => Err(error),

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use self::backoff::Backoff;
 use crate::{
-    capability::Surroundings,
+    capability::Unavailable,
     clock,
     gate::Origin,
     guest::{Answered, Batch, Fault, News, Update},
@@ -80,32 +80,32 @@ pub(super) async fn run(channel: &Arc<Channel>) {
 
 /// Waits until every credential has a value.
 async fn credentials(channel: &Arc<Channel>) {
-    let mut told = false;
-    let wanted = || channel.descriptor().credentials.iter().map(|one| (one.name.as_str(), one.env.as_str()));
-    while let Some(missing) = channel.surroundings().missing_credential(wanted()) {
-        if !std::mem::replace(&mut told, true) {
-            let reason = format!(
+    loop {
+        // What is in the system's keyring has not been looked at before.
+        let refreshed = refresh(channel).await;
+        let surroundings = channel.surroundings();
+        let wanted = channel.descriptor().credentials.iter().map(|one| (one.name.as_str(), one.env.as_str()));
+        let Some(missing) = surroundings.missing_credential(wanted) else { return };
+        let reason = match refreshed {
+            Ok(_) => format!(
                 "it has no {missing} yet: run `tidegate configure {}` in a terminal, or put {missing}=… into {}",
                 channel.name(),
-                channel.surroundings().secrets.file().display()
-            );
-            interrupt(channel, reason);
-        }
+                surroundings.secrets.file().display()
+            ),
+            Err(error) => format!("its secrets cannot be read: {error}"),
+        };
+        interrupt(channel, reason);
         sleep(LOOK).await;
-        refresh(channel.surroundings());
     }
 }
 
 /// Looks whether somebody has stored other credentials.
-fn refresh(surroundings: &Surroundings) -> bool {
-    surroundings.secrets.refresh().unwrap_or_else(|error| {
-        tracing::warn!(
-            "{}: {} cannot be read: {error}",
-            surroundings.name,
-            surroundings.secrets.file().display()
-        );
-        false
-    })
+async fn refresh(channel: &Arc<Channel>) -> Result<bool, Unavailable> {
+    let surroundings = Arc::clone(channel.surroundings());
+    // A keyring may be locked until a person comes.
+    let refreshed = tokio::task::spawn_blocking(move || surroundings.secrets.refresh()).await;
+    // The other way out is a process that ends.
+    refreshed.unwrap_or(Ok(false))
 }
 
 /// Tells everybody, once, that nothing comes.
@@ -284,7 +284,7 @@ impl<'a> Poller<'a> {
         match obstacle {
             Obstacle::Platform(Failure::Fault(Fault::Unauthorized(reason))) => {
                 interrupt(self.channel, reason);
-                while !refresh(self.channel.surroundings()) {
+                while !refresh(self.channel).await.unwrap_or(false) {
                     sleep(LOOK).await;
                 }
                 return true;

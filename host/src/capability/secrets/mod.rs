@@ -5,6 +5,9 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
+mod file;
+mod keyring;
+
 use hmac::{Hmac, KeyInit, Mac};
 
 use crate::contract::imports::environment::Digest;
@@ -18,6 +21,17 @@ pub struct Secrets {
     values: RwLock<Arc<BTreeMap<String, String>>>,
 }
 
+/// Secrets cannot be read or kept.
+#[derive(Debug, thiserror::Error)]
+pub enum Unavailable {
+    /// The file.
+    #[error(transparent)]
+    File(#[from] io::Error),
+    /// The keyring.
+    #[error(transparent)]
+    Keyring(#[from] keyring::Error),
+}
+
 impl fmt::Debug for Secrets {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_set().entries(self.values().keys()).finish()
@@ -25,32 +39,64 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// Reads the values of these credentials (name and variable): the process environment wins over the file.
-    pub fn read<'a>(credentials: impl Iterator<Item = (&'a str, &'a str)>, file: &Path) -> io::Result<Self> {
+    /// Reads the values of these credentials (name and variable): the process environment wins over the file. What is in
+    /// the system's keyring is left for [`Secrets::refresh`], which may have to wait for a person.
+    pub fn read<'a>(
+        credentials: impl Iterator<Item = (&'a str, &'a str)>,
+        file: &Path,
+    ) -> Result<Self, Unavailable> {
         let credentials =
             credentials.map(|(name, variable)| (name.to_owned(), variable.to_owned())).collect();
         let secrets = Self { credentials, file: file.to_owned(), values: RwLock::default() };
-        secrets.refresh()?;
+        secrets.load(|_| Ok(None))?;
         Ok(secrets)
     }
 
-    /// Reads them anew. The answer is whether any is another now.
-    pub fn refresh(&self) -> io::Result<bool> {
-        let text = match std::fs::read_to_string(&self.file) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(error),
-        };
-        let stored = parse(&text);
-        let value = |variable: &str| {
-            std::env::var(variable).ok().or_else(|| stored.get(variable).map(|value| (*value).to_owned()))
-        };
-        let values = self
-            .credentials
-            .iter()
-            .filter_map(|(name, variable)| Some((name.to_owned(), value(variable)?)))
-            .filter(|(_, value)| !value.is_empty());
-        Ok(self.replace(values.collect()))
+    /// Reads them anew. The answer is whether any is another now. Blocks, for as long as the keyring is locked.
+    pub fn refresh(&self) -> Result<bool, Unavailable> {
+        self.load(|entry| Ok(Some(keyring::read(entry)?)))
+    }
+
+    fn load(
+        &self,
+        look_up: impl Fn(&str) -> Result<Option<String>, keyring::Error>,
+    ) -> Result<bool, Unavailable> {
+        let text = file::read(&self.file)?;
+        let stored = file::parse(&text);
+        let mut values = BTreeMap::new();
+        let mut found: BTreeMap<&str, Option<String>> = BTreeMap::new();
+        for (name, variable) in &self.credentials {
+            let value = match (std::env::var(variable), stored.get(variable.as_str())) {
+                (Ok(value), _) => Some(value),
+                (Err(_), Some(value)) => match value.strip_prefix(keyring::REFERENCE) {
+                    // Several credentials share one entry.
+                    Some(entry) => match found.get(entry) {
+                        Some(value) => value.clone(),
+                        None => found.entry(entry).or_insert(look_up(entry)?).clone(),
+                    },
+                    None => Some((*value).to_owned()),
+                },
+                (Err(_), None) => None,
+            };
+            if let Some(value) = value.filter(|value| !value.is_empty()) {
+                values.insert(name.clone(), value);
+            }
+        }
+        Ok(self.replace(values))
+    }
+
+    /// Keeps these values, by the variables that hold them: in the file, or in the system's keyring, and in the file
+    /// where.
+    pub fn store(&self, values: &BTreeMap<String, String>, in_keyring: bool) -> Result<(), Unavailable> {
+        let mut lines = values.clone();
+        if in_keyring {
+            for (variable, value) in &mut lines {
+                let entry = format!("{variable} of {}", self.file.display());
+                keyring::write(&entry, value)?;
+                *value = format!("{}{entry}", keyring::REFERENCE);
+            }
+        }
+        Ok(file::write(&self.file, &lines)?)
     }
 
     /// Tries other values, by the variables that hold them: nothing is stored.
@@ -103,33 +149,9 @@ impl Secrets {
     }
 }
 
-/// `NAME=value` a line, as the official plugins write it; quotes around a value are taken off.
-fn parse(text: &str) -> BTreeMap<&str, &str> {
-    text.lines()
-        .filter_map(|line| {
-            let line = line.trim();
-            let (name, value) = line.strip_prefix("export ").unwrap_or(line).split_once('=')?;
-            let value = value.trim();
-            let bare =
-                ['"', '\''].into_iter().find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote));
-            (!name.starts_with('#')).then_some((name.trim(), bare.unwrap_or(value)))
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_file_of_the_official_plugins_is_understood() {
-        let values = parse("# a comment\nA=1:x=y\n export B=\"two words\" \n#C=3\nD='4'\nE=\nnonsense\n");
-        assert_eq!(values["A"], "1:x=y");
-        assert_eq!(values["B"], "two words");
-        assert_eq!(values["D"], "4");
-        assert_eq!(values["E"], "");
-        assert_eq!(values.len(), 4);
-    }
 
     /// RFC 4231, test case 2.
     #[test]

@@ -1,0 +1,96 @@
+//! The file with a channel's secrets: `NAME=value` a line, as the official plugins write it.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+};
+
+/// Quotes around a value are taken off.
+pub(super) fn parse(text: &str) -> BTreeMap<&str, &str> {
+    text.lines()
+        .filter_map(|line| {
+            let (name, value) = assignment(line)?;
+            let bare =
+                ['"', '\''].into_iter().find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote));
+            Some((name, bare.unwrap_or(value)))
+        })
+        .collect()
+}
+
+fn assignment(line: &str) -> Option<(&str, &str)> {
+    let line = line.trim();
+    let (name, value) = line.strip_prefix("export ").unwrap_or(line).split_once('=')?;
+    (!name.starts_with('#')).then_some((name.trim(), value.trim()))
+}
+
+/// An empty file where there is none.
+pub(super) fn read(path: &Path) -> io::Result<String> {
+    match fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        other => other,
+    }
+}
+
+/// Sets these; all other lines stay. Whoever reads meanwhile sees the old file or the new one, and nobody but the user
+/// can.
+pub(super) fn write(path: &Path, values: &BTreeMap<String, String>) -> io::Result<()> {
+    let text = with(&read(path)?, values);
+    // One that lies elsewhere, with a link here, stays there.
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    let fresh = folder.join(format!(".env.{}", std::process::id()));
+    let replace = || {
+        let _ = fs::remove_file(&fresh);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&fresh, &path)?;
+        File::open(folder)?.sync_all()
+    };
+    replace().inspect_err(|_| drop(fs::remove_file(&fresh)))
+}
+
+fn with(text: &str, values: &BTreeMap<String, String>) -> String {
+    let kept =
+        text.lines().filter(|line| assignment(line).is_none_or(|(name, _)| !values.contains_key(name)));
+    let new = values.iter().map(|(name, value)| format!("{name}={value}"));
+    kept.map(str::to_owned).chain(new).map(|line| line + "\n").collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_the_official_plugins_is_understood() {
+        let values = parse("# a comment\nA=1:x=y\n export B=\"two words\" \n#C=3\nD='4'\nE=\nnonsense\n");
+        assert_eq!(values["A"], "1:x=y");
+        assert_eq!(values["B"], "two words");
+        assert_eq!(values["D"], "4");
+        assert_eq!(values["E"], "");
+        assert_eq!(values.len(), 4);
+    }
+
+    #[test]
+    fn what_else_is_in_the_file_stays() {
+        let new = [("A".to_owned(), "2".to_owned()), ("B".to_owned(), "3".to_owned())].into();
+        assert_eq!(with("# mine\nexport A=1\nC=x", &new), "# mine\nC=x\nA=2\nB=3\n");
+        assert_eq!(with("", &new), "A=2\nB=3\n");
+    }
+
+    #[test]
+    fn only_the_user_can_read_it() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".env");
+        fs::write(&path, "A=1\n").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        write(&path, &[("A".to_owned(), "2".to_owned())].into()).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "A=2\n");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

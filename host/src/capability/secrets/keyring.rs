@@ -1,0 +1,89 @@
+//! The system's keyring, through the tool that comes with it: values go over pipes, never over a command line.
+
+use std::{
+    io::{self, Write as _},
+    process::{Command, Stdio},
+};
+
+/// Under which tidegate's entries are.
+const SERVICE: &str = "tidegate";
+
+/// What stands in the file instead of a value that is in the keyring.
+pub(super) const REFERENCE: &str = "keyring:";
+
+/// The keyring cannot be used. The text says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Its tool is not there.
+    #[error(
+        "the system's keyring cannot be used: there is no {TOOL} ({HINT}). Without the keyring it works as well"
+    )]
+    Missing,
+    /// Its tool says no.
+    #[error("the system's keyring says no: {0}")]
+    Refused(String),
+    /// Its tool cannot be run.
+    #[error("the system's keyring cannot be used: {0}")]
+    Io(#[from] io::Error),
+}
+
+#[cfg(target_os = "macos")]
+const TOOL: &str = "security";
+#[cfg(target_os = "macos")]
+const HINT: &str = "it belongs to the system";
+#[cfg(not(target_os = "macos"))]
+const TOOL: &str = "secret-tool";
+#[cfg(not(target_os = "macos"))]
+const HINT: &str = "the package libsecret-tools has it";
+
+/// Reads an entry. Waits for a person where the keyring is locked.
+pub(super) fn read(entry: &str) -> Result<String, Error> {
+    let mut command = Command::new(TOOL);
+    if cfg!(target_os = "macos") {
+        command.args(["find-generic-password", "-s", SERVICE, "-a", entry, "-w"]);
+    } else {
+        command.args(["lookup", "service", SERVICE, "entry", entry]);
+    }
+    let text = run(command, "")?;
+    let value = text.trim_end_matches('\n');
+    if value.is_empty() {
+        return Err(Error::Refused(format!("it has no entry {entry}")));
+    }
+    Ok(value.to_owned())
+}
+
+/// Writes an entry.
+pub(super) fn write(entry: &str, value: &str) -> Result<(), Error> {
+    let mut command = Command::new(TOOL);
+    let input = if cfg!(target_os = "macos") {
+        // Read as a command line of its own: a value with quotes would be another command.
+        if value.contains(['"', '\\', '\n']) || entry.contains(['"', '\\', '\n']) {
+            return Err(Error::Refused("it takes no quotes and backslashes here".to_owned()));
+        }
+        command.arg("-i");
+        format!("add-generic-password -U -s {SERVICE} -a \"{entry}\" -w \"{value}\"\n")
+    } else {
+        command.args(["store", "--label", &format!("tidegate {entry}"), "service", SERVICE, "entry", entry]);
+        value.to_owned()
+    };
+    run(command, &input).map(drop)
+}
+
+fn run(mut command: Command, input: &str) -> Result<String, Error> {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Error::Missing,
+        _ => Error::Io(error),
+    })?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A tool that reads nothing has closed it.
+        let _ = stdin.write_all(input.as_bytes());
+    }
+    let output = child.wait_with_output()?;
+    if !output.status.success() {
+        let reason = String::from_utf8_lossy(&output.stderr);
+        let reason = if reason.trim().is_empty() { "it has no such entry" } else { reason.trim() };
+        return Err(Error::Refused(reason.to_owned()));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}

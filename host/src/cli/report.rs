@@ -1,0 +1,69 @@
+use std::fmt::Write as _;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{
+    output::{self, Paint},
+    survey::Survey,
+};
+use crate::{clock, journal::SetAside, state_root::StateRoot};
+
+/// Show what a platform has sent that its channel could not make sense of
+///
+/// Such an update is set aside, so that the rest goes on. It may hold what people wrote: read it before you pass it on.
+#[derive(Args)]
+pub(super) struct Report {
+    /// Which channel
+    channel: String,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    id: String,
+    at: String,
+    reason: String,
+    /// As the platform sent it; what is no UTF-8 is replaced.
+    payload: String,
+}
+
+impl From<SetAside> for Shown {
+    fn from(update: SetAside) -> Self {
+        Self {
+            id: update.id,
+            at: clock::iso(update.at),
+            reason: update.reason,
+            payload: String::from_utf8_lossy(&update.payload).into_owned(),
+        }
+    }
+}
+
+impl Report {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let root = StateRoot::find()?;
+        let survey = Survey::of(&root, Survey::named(&root, &self.channel)?)?;
+        let updates = survey.kept.map(|kept| kept.journal.updates_set_aside()).transpose()?;
+        let shown: Vec<Shown> = updates.into_iter().flatten().map(Shown::from).collect();
+        let text = if self.json {
+            serde_json::to_string_pretty(&shown)? + "\n"
+        } else {
+            show(&shown, Paint::stdout())
+        };
+        Ok(output::print(&text)?)
+    }
+}
+
+fn show(updates: &[Shown], paint: Paint) -> String {
+    if updates.is_empty() {
+        return "nothing was set aside\n".to_owned();
+    }
+    let mut text = String::new();
+    for Shown { id, at, reason, payload } in updates {
+        let _ = writeln!(text, "{}  {at}  {}", paint.bold(&output::harmless(id)), output::harmless(reason));
+        let _ = writeln!(text, "{}\n", output::harmless(payload));
+    }
+    text
+}
