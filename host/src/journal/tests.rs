@@ -176,3 +176,90 @@ fn large_events_are_read_a_few_at_a_time() {
     assert_eq!(journal.after(Seq(0), 100).unwrap().len(), 2);
     assert_eq!(journal.recent(100).unwrap().len(), 2);
 }
+
+#[test]
+fn what_is_held_has_its_place_when_it_is_let_go() {
+    let (directory, journal) = open();
+    assert!(journal.hold(&event("photo", "p"), None, 0).unwrap());
+    assert!(!journal.hold(&event("photo", "again"), None, 0).unwrap(), "it is known");
+    journal.append(&event("text", "t"), 0, false).unwrap();
+    assert!(!journal.hold(&event("text", "again"), None, 0).unwrap(), "it is known");
+    journal.commit().unwrap();
+    assert!(journal.contains(&EventId::new("photo")).unwrap());
+    // After a crash it is still there, and nothing else of it is.
+    let other = Journal::open(&directory.path().join("journal.db")).unwrap();
+    assert_eq!(other.held().unwrap(), [(event("photo", "p"), None)]);
+    assert_eq!(texts(&other), ["t"]);
+    let ids = [EventId::new("photo")];
+    assert_eq!(other.release(&ids, &event("photo", "whole"), 0, false).unwrap(), Some(Seq(2)));
+    assert_eq!(other.release(&ids, &event("photo", "whole"), 0, false).unwrap(), None, "once");
+    other.commit().unwrap();
+    assert_eq!(texts(&other), ["t", "whole"]);
+    assert!(other.held().unwrap().is_empty());
+    assert!(!other.hold(&event("photo", "again"), None, 0).unwrap(), "it is known for good");
+}
+
+#[test]
+fn an_album_is_known_by_any_of_its_parts() {
+    let (_directory, journal) = open();
+    assert!(!journal.knows_album("a").unwrap());
+    journal.hold(&event("1", ""), Some("a"), 0).unwrap();
+    assert!(journal.knows_album("a").unwrap());
+    journal.release(&[EventId::new("1")], &event("1", ""), 0, false).unwrap();
+    assert!(journal.knows_album("a").unwrap(), "a late part belongs to it still");
+    journal.commit().unwrap();
+    journal.forget(&Forget::default()).unwrap();
+    assert!(!journal.knows_album("a").unwrap());
+}
+
+#[test]
+fn a_cursor_is_its_accounts_own() {
+    let (_directory, journal) = open();
+    journal.set_cursor("one", "41").unwrap();
+    journal.commit().unwrap();
+    assert_eq!(journal.cursor("one").unwrap().as_deref(), Some("41"));
+    assert_eq!(journal.cursor("two").unwrap(), None);
+    journal.set_cursor("two", "7").unwrap();
+    journal.commit().unwrap();
+    assert_eq!(journal.cursor("one").unwrap(), None);
+}
+
+#[test]
+fn the_newest_hundred_of_what_was_set_aside_are_kept() {
+    let (_directory, journal) = open();
+    for number in 0..105 {
+        let update =
+            SetAside { id: number.to_string(), at: 0, reason: "r".into(), payload: vec![1; 300 << 10] };
+        journal.set_aside(&update).unwrap();
+    }
+    journal.commit().unwrap();
+    let kept = journal.updates_set_aside().unwrap();
+    assert_eq!((kept.len(), kept[0].id.as_str(), kept[99].id.as_str()), (100, "104", "5"));
+    assert_eq!(kept[0].payload.len(), 256 << 10);
+}
+
+#[test]
+fn files_are_found_by_their_id_or_their_message() {
+    let (_directory, journal) = open();
+    let attachment = |id: &str| crate::event::Attachment {
+        id: id.into(),
+        kind: crate::event::AttachmentKind::Document,
+        name: Some(format!("{id}.txt")),
+        media_type: None,
+        size: None,
+        saved: None,
+    };
+    for (chat, message, id, at) in [("c", "1", "f", 1), ("c", "1", "g", 1), ("d", "9", "f", 2)] {
+        journal
+            .remember_attachment(&ChatId::new(chat), &MessageId::new(message), &attachment(id), at)
+            .unwrap();
+    }
+    let found = |message, id| {
+        let files = journal.attachments(message, id).unwrap();
+        files.iter().map(|file| format!("{} {} {}", file.chat, file.message, file.id)).collect::<Vec<_>>()
+    };
+    assert_eq!(found(Some("1"), None), ["c 1 f", "c 1 g"]);
+    assert_eq!(found(None, Some("f")), ["d 9 f", "c 1 f"]);
+    assert_eq!(found(Some("9"), Some("g")), Vec::<String>::new());
+    assert_eq!(journal.attachments(None, Some("g")).unwrap()[0].name.as_deref(), Some("g.txt"));
+}

@@ -298,3 +298,27 @@ fn a_move_is_a_move() {
     let moved = Happening::Moved { from: ChatId::new("g"), to: ChatId::new("h") };
     assert_eq!(decided(&moved, DmPolicy::Pairing, &[], Origin::Trusted), Decision::Move);
 }
+
+#[test]
+fn the_bot_is_asked_about_itself_by_those_it_knows_and_nowhere_else() {
+    let question = |row: &Row| {
+        Happening::Question(Question { topic: Topic::Status, sender: sender(row), chat: chat(row) })
+    };
+    let asked = |row: &Row, policy| decided(&question(row), policy, &[], Origin::Trusted);
+    let stranger = Row { sender: "stranger", ..DIRECT };
+    for (row, policy, expected) in [
+        (&DIRECT, DmPolicy::Pairing, Decision::Answer(Topic::Status)),
+        (&DIRECT, DmPolicy::Allowlist, Decision::Answer(Topic::Status)),
+        (&DIRECT, DmPolicy::Disabled, Decision::Drop(Reason::Disabled)),
+        (&stranger, DmPolicy::Pairing, Decision::Pair(Step::New)),
+        (&stranger, DmPolicy::Allowlist, Decision::Drop(Reason::Stranger)),
+        (&Row { bot: true, ..stranger.clone() }, DmPolicy::Pairing, Decision::Drop(Reason::Bot)),
+        // Whoever is in a group could have the bot talk there.
+        (&Row { sender: "friend", ..GROUP }, DmPolicy::Pairing, Decision::Drop(Reason::Group)),
+    ] {
+        assert_eq!(asked(row, policy), expected, "{} in {} under {policy}", row.sender, row.chat);
+    }
+    let waits = [pending("stranger", 1)];
+    let again = decided(&question(&stranger), DmPolicy::Pairing, &waits, Origin::Trusted);
+    assert_eq!(again, Decision::Pair(Step::Remind));
+}
