@@ -8,7 +8,7 @@ use wit_component::ComponentEncoder;
 use crate::{process, toolchain::Toolchain};
 
 /// The channels inside the program.
-const SHIPPED: [&str; 1] = ["fakechat"];
+const SHIPPED: [&str; 2] = ["fakechat", "telegram"];
 /// The ones that only tests load.
 const FIXTURES: [&str; 2] = ["bazaar", "chameleon"];
 

@@ -1,7 +1,5 @@
 //! tidegate's own tasks. `cargo xtask` lists them.
 
-mod bench;
-mod floor;
 mod guests;
 mod node;
 mod process;
@@ -10,6 +8,7 @@ mod toolchain;
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -44,12 +43,14 @@ enum Task {
         dist: bool,
     },
     /// Measure start, memory, latency and throughput of a release build
-    Bench(bench::Options),
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// `fakechat` or `telegram`, and its options
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, default_value = "fakechat")]
+        arguments: Vec<String>,
+    },
     /// Format, lint and test: what a change must pass
     Check,
-    /// The least that such a server can be, to compare with
-    #[command(hide = true)]
-    Floor,
 }
 
 fn main() -> ExitCode {
@@ -75,8 +76,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
             process::run(std::process::Command::new(program).args(["try", "fakechat"]))
         }
         Task::Test { filter } => tests::run(filter.as_deref(), install),
-        Task::Bench(options) => bench::run(&build(false, install)?, options),
-        Task::Floor => floor::run(),
+        Task::Bench { arguments } => bench(arguments, install),
         Task::Check => {
             process::run(process::cargo().args(["fmt", "--all", "--check"]))?;
             guests::build(guests::Set::All, install)?;
@@ -91,6 +91,16 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
             tests::run(None, install)
         }
     }
+}
+
+fn bench(arguments: &[String], install: bool) -> anyhow::Result<()> {
+    guests::build(guests::Set::All, install)?;
+    let program = build(false, install)?;
+    process::run(process::cargo().args(["build", "--package", "bench", "--release"]))?;
+    let (kind, options) = arguments.split_first().context("say which: fakechat or telegram")?;
+    let mut command = std::process::Command::new(process::target().join("release/bench"));
+    command.arg(kind).arg("--program").arg(program).arg("--guests").arg(guests::directory()).args(options);
+    process::run(&mut command)
 }
 
 fn build(dist: bool, install: bool) -> anyhow::Result<std::path::PathBuf> {
