@@ -1,0 +1,291 @@
+use tidegate_guest::{Fault, http};
+
+/// Why a call has no result.
+#[derive(Debug)]
+pub(crate) enum Error {
+    /// The Bot API said no.
+    Refused(Refusal),
+    /// The answer is larger than this many bytes, which is what the host takes.
+    TooLarge(u64),
+    /// There is no answer.
+    Failed(Fault),
+}
+
+/// The Bot API's no.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Refusal {
+    /// Mostly the HTTP status.
+    pub(crate) code: u16,
+    /// In English, mostly with the status's name before it.
+    pub(crate) description: String,
+    /// In seconds.
+    pub(crate) retry_after: Option<u64>,
+    /// The group has gone on under this id.
+    pub(crate) moved_to: Option<i64>,
+}
+
+/// Where Telegram asks for a pause and does not say how long, in seconds.
+const PAUSE: u64 = 5;
+
+/// What helps, where a description has this (in lower case). The first that fits counts.
+const ADVICE: [(&str, &str); 20] = [
+    ("blocked by the user", "they have blocked the bot, and only they can undo that"),
+    ("user is deactivated", "their account is gone"),
+    ("initiate conversation", "a bot cannot write first: they have to write to it"),
+    (
+        "chat not found",
+        "the bot is not, or not any more, in such a chat; chat_id must be passed back as it came",
+    ),
+    ("was kicked", "somebody has to add the bot to the group again"),
+    ("not a member", "somebody has to add the bot to the group again"),
+    ("group chat was deleted", "the group is gone"),
+    ("not enough rights", "an admin of the group has to allow the bot that"),
+    ("have no rights", "an admin of the group has to allow the bot that"),
+    ("write_forbidden", "an admin of the group has to allow the bot to write"),
+    ("topic_closed", "the topic is closed: an admin can open it again"),
+    ("thread not found", "the topic was deleted"),
+    ("no text in the message to edit", "it carries a file and no text: send a new message"),
+    ("message can't be edited", "a bot can edit only its own messages"),
+    ("message to edit not found", "it was deleted, or is not of this chat"),
+    ("message to react not found", "it was deleted, or is not of this chat"),
+    ("reaction_invalid", "this chat does not allow that reaction: its admins choose which"),
+    ("file is too big", "bots get files of up to 20 MB: ask for a smaller one, or for a link"),
+    ("entity too large", "bots send files of up to 50 MB"),
+    ("voice_messages_forbidden", "they take no voice messages"),
+];
+
+impl Refusal {
+    /// Does the description have this text, which is in lower case?
+    pub(crate) fn says(&self, text: &str) -> bool {
+        self.description.to_ascii_lowercase().contains(text)
+    }
+
+    /// The markup of a text was not understood.
+    pub(crate) fn is_about_markup(&self) -> bool {
+        self.code == 400 && self.says("entit") && !self.says("too large")
+    }
+
+    /// The file may still go as one that Telegram does not look into. Nothing was sent yet.
+    pub(crate) fn is_about_media(&self) -> bool {
+        self.code == 400 && self.moved_to.is_none() && !self.says("not found")
+    }
+
+    fn explained(&self) -> String {
+        let description = self.description.strip_prefix("Bad Request: ").unwrap_or(&self.description);
+        if let Some(chat) = self.moved_to {
+            return format!("the group went on as a supergroup: its chat_id is {chat} now");
+        }
+        let lower = self.description.to_ascii_lowercase();
+        match ADVICE.iter().find(|(text, _)| lower.contains(text)) {
+            Some((_, advice)) => format!("Telegram refuses: {description} ({advice})"),
+            None if description.is_empty() => format!("Telegram refuses, with the code {}", self.code),
+            None => format!("Telegram refuses: {description}"),
+        }
+    }
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        match refusal.code {
+            429 => {
+                let seconds = refusal.retry_after.unwrap_or(PAUSE).max(1);
+                Self::RateLimited(seconds.saturating_mul(1000))
+            }
+            // A method that the server does not know has the code of a token that it does not know.
+            404 if refusal.says("method") => Self::Rejected(format!(
+                "{}: the server in the setting {} is too old",
+                refusal.explained(),
+                super::BASE
+            )),
+            401 | 404 | 421 => Self::Unauthorized(
+                "Telegram does not accept the bot token: @BotFather has the current one; give it to `tidegate configure telegram`"
+                    .to_owned(),
+            ),
+            400 if refusal.says("logged out") => Self::Unauthorized(
+                "the bot was logged out from this Bot API server: it has to be used through the one that it moved to (the setting api_base), or logged out from there"
+                    .to_owned(),
+            ),
+            409 if refusal.says("webhook") => Self::Conflict(
+                "Telegram sends this bot's messages to a webhook: switch off the program that has set it, call the Bot API's deleteWebhook, or give tidegate a bot of its own"
+                    .to_owned(),
+            ),
+            409 => Self::Conflict(
+                "another program takes this bot's messages: stop whatever else uses its token, or give tidegate a bot of its own"
+                    .to_owned(),
+            ),
+            500.. => Self::Unavailable(format!("Telegram fails: {} {}", refusal.code, refusal.description)),
+            _ if refusal.says("temporarily unavailable") => Self::Unavailable(refusal.explained()),
+            400 if refusal.says("not found") => Self::NotFound(refusal.explained()),
+            _ => Self::Rejected(refusal.explained()),
+        }
+    }
+}
+
+impl From<http::Failure> for Error {
+    fn from(failure: http::Failure) -> Self {
+        match failure {
+            // It says what to do, and where.
+            http::Failure::Denied(text) => Self::Failed(Fault::Rejected(text)),
+            http::Failure::Timeout => {
+                Self::Failed(Fault::Unavailable("Telegram did not answer in time".to_owned()))
+            }
+            http::Failure::TooLarge(limit) => Self::TooLarge(limit),
+            http::Failure::Network(text) => {
+                Self::Failed(Fault::Unavailable(format!("Telegram cannot be reached: {text}")))
+            }
+        }
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        Self::Failed(fault)
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Refused(refusal) => refusal.into(),
+            Error::TooLarge(limit) => {
+                Self::Unavailable(format!("Telegram's answer is larger than {limit} bytes"))
+            }
+            Error::Failed(fault) => fault,
+        }
+    }
+}
+
+#[cfg(test)]
+impl Refusal {
+    /// For tests.
+    pub(crate) fn new(code: u16, description: &str) -> Self {
+        Self { code, description: description.to_owned(), retry_after: None, moved_to: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Descriptions as the Bot API server has them.
+    #[test]
+    fn a_refusal_becomes_the_fault_that_the_host_acts_on() {
+        for (code, description, fault, has) in [
+            (401, "Unauthorized", "unauthorized", "tidegate configure telegram"),
+            (401, "Unauthorized: invalid token specified", "unauthorized", "@BotFather"),
+            (404, "Not Found", "unauthorized", "@BotFather"),
+            (421, "Misdirected Request: unallowed token specified", "unauthorized", "token"),
+            (404, "Not Found: method not found", "rejected", "too old"),
+            (400, "Logged out", "unauthorized", "api_base"),
+            (
+                409,
+                "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running",
+                "conflict",
+                "another program",
+            ),
+            (
+                409,
+                "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first",
+                "conflict",
+                "deleteWebhook",
+            ),
+            (409, "Conflict: terminated by setWebhook request", "conflict", "deleteWebhook"),
+            (400, "Bad Request: chat not found", "not-found", "passed back"),
+            (400, "Bad Request: message to edit not found", "not-found", "deleted"),
+            (400, "Bad Request: message thread not found", "not-found", "topic"),
+            (400, "Bad Request: message to be replied not found", "not-found", "replied"),
+            (400, "Bad Request: message can't be edited", "rejected", "its own"),
+            (400, "Bad Request: REACTION_INVALID", "rejected", "admins"),
+            (400, "Bad Request: file is too big", "rejected", "20 MB"),
+            (
+                400,
+                "Bad Request: wrong file_id or the file is temporarily unavailable",
+                "unavailable",
+                "temporarily",
+            ),
+            (403, "Forbidden: bot was blocked by the user", "rejected", "only they"),
+            (403, "Forbidden: bot was kicked from the supergroup chat", "rejected", "add the bot"),
+            (413, "Request Entity Too Large", "rejected", "50 MB"),
+            (418, "", "rejected", "418"),
+            (500, "Internal Server Error: restart", "unavailable", "restart"),
+            (502, "Bad Gateway", "unavailable", "502"),
+            (65535, "?", "unavailable", "?"),
+        ] {
+            let (found, text) = match Fault::from(Refusal::new(code, description)) {
+                Fault::Unauthorized(text) => ("unauthorized", text),
+                Fault::Conflict(text) => ("conflict", text),
+                Fault::NotFound(text) => ("not-found", text),
+                Fault::Rejected(text) => ("rejected", text),
+                Fault::Unavailable(text) => ("unavailable", text),
+                other => panic!("{code} {description}: {other:?}"),
+            };
+            assert_eq!(found, fault, "{code} {description}");
+            assert!(text.contains(has), "{code} {description}: {text}");
+            assert!(!text.contains("://"), "{text}");
+        }
+    }
+
+    #[test]
+    fn pauses_are_seconds_there_and_milliseconds_here() {
+        for (retry_after, milliseconds) in
+            [(Some(31), 31_000), (Some(0), 1_000), (None, 5_000), (Some(u64::MAX), u64::MAX)]
+        {
+            let refusal = Refusal { retry_after, ..Refusal::new(429, "Too Many Requests") };
+            match Fault::from(refusal) {
+                Fault::RateLimited(found) => assert_eq!(found, milliseconds),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_group_that_moved_is_named_by_its_new_id() {
+        let refusal = Refusal {
+            moved_to: Some(-1_001_234),
+            ..Refusal::new(400, "Bad Request: group chat was upgraded to a supergroup chat")
+        };
+        assert!(!refusal.is_about_media());
+        match Fault::from(refusal) {
+            Fault::Rejected(text) => assert!(text.contains("-1001234"), "{text}"),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn complaints_are_told_apart() {
+        for (code, description, markup, media) in [
+            (
+                400,
+                "Bad Request: can't parse entities: Unsupported start tag \"x\" at byte offset 0",
+                true,
+                true,
+            ),
+            (400, "Bad Request: ENTITY_BOUNDS_INVALID", true, true),
+            (413, "Request Entity Too Large", false, false),
+            (400, "Bad Request: Request Entity Too Large", false, true),
+            (400, "Bad Request: PHOTO_INVALID_DIMENSIONS", false, true),
+            (400, "Bad Request: chat not found", false, false),
+            (403, "Forbidden: bot was blocked by the user", false, false),
+        ] {
+            let refusal = Refusal::new(code, description);
+            assert_eq!(
+                (refusal.is_about_markup(), refusal.is_about_media()),
+                (markup, media),
+                "{description}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_the_network_does_says_whether_trying_again_helps() {
+        assert!(matches!(
+            Fault::from(Error::from(http::Failure::Denied("add a line".into()))),
+            Fault::Rejected(text) if text == "add a line"
+        ));
+        for failure in
+            [http::Failure::Timeout, http::Failure::TooLarge(5), http::Failure::Network("refused".into())]
+        {
+            assert!(matches!(Fault::from(Error::from(failure)), Fault::Unavailable(_)));
+        }
+    }
+}

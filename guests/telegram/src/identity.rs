@@ -1,0 +1,203 @@
+//! Who the bot is: asked once, remembered for the translator, and told what it can do.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use tidegate_guest::{Fault, Identity, environment, log, state};
+
+use crate::{
+    api::{self, Request},
+    emoji,
+    settings::{self, ACK_REACTION},
+    update::Bot,
+};
+
+/// The state's key for [`Known`].
+const BOT: &str = "bot";
+/// The state's key for which commands were set, and for which bot.
+const COMMANDS: &str = "commands";
+/// To be changed with [`MENU`].
+const MENU_VERSION: u32 = 1;
+/// The commands that the host answers, in a direct chat.
+const MENU: [(&str, &str); 3] = [
+    ("start", "Ask to be let in"),
+    ("help", "What one can do here"),
+    ("status", "May I write here, and is anybody listening?"),
+];
+
+/// What is remembered of the bot.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct Known {
+    id: i64,
+    /// Without the @.
+    username: String,
+}
+
+/// What `getMe` says.
+#[derive(Debug, PartialEq)]
+struct Me {
+    known: Known,
+    name: String,
+    /// Privacy mode is off: it gets all that is written in its groups.
+    reads_groups: Option<bool>,
+}
+
+/// Asks Telegram, and sees to it that the bot's menu is there.
+pub(crate) fn identify() -> Result<Identity, Fault> {
+    let me = api::call(&Request::json("getMe", &Nothing {}), me)?;
+    remember(BOT, &serde_json::to_vec(&me.known).unwrap_or_default());
+    if me.reads_groups == Some(false) {
+        log::write(
+            log::Level::Debug,
+            "privacy mode is on: in groups the bot gets only what is addressed to it (@BotFather's /setprivacy changes that)",
+        );
+    }
+    if let Some(emoji) = environment::setting(ACK_REACTION)
+        && emoji::reaction(&emoji).is_err()
+    {
+        log::write(
+            log::Level::Warn,
+            &format!("the setting {ACK_REACTION} is no reaction that Telegram has: none is put on messages"),
+        );
+    }
+    for unknown in settings::unknown(environment::setting) {
+        log::write(log::Level::Warn, &unknown);
+    }
+    offer_menu(me.known.id);
+    Ok(me.identity())
+}
+
+/// Who the bot is, as the last [`identify`] found out; until then nobody, and nothing addresses it.
+pub(crate) fn bot() -> Bot {
+    let known: Known =
+        state::get(BOT).and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    Bot { id: known.id, username: known.username, reactions: settings::reactions(environment::setting) }
+}
+
+/// Sets the commands, once for each bot. That it fails matters little: they can be typed.
+fn offer_menu(bot: i64) {
+    let mark = format!("{MENU_VERSION}:{bot}");
+    if state::get(COMMANDS).is_some_and(|found| found == mark.as_bytes()) {
+        return;
+    }
+    match api::command(&menu()) {
+        Ok(()) => remember(COMMANDS, mark.as_bytes()),
+        Err(error) => {
+            let fault = Fault::from(error);
+            log::write(log::Level::Info, &format!("the bot's commands are not set: {fault:?}"));
+        }
+    }
+}
+
+fn remember(key: &str, value: &[u8]) {
+    if let Err(reason) = state::set(key, value) {
+        log::write(log::Level::Warn, &format!("the value {key} cannot be kept: {reason}"));
+    }
+}
+
+#[derive(Serialize)]
+struct Nothing {}
+
+fn menu() -> Request {
+    #[derive(Serialize)]
+    struct SetMyCommands {
+        commands: Vec<Command>,
+        scope: Scope,
+    }
+    #[derive(Serialize)]
+    struct Command {
+        command: &'static str,
+        description: &'static str,
+    }
+    #[derive(Serialize)]
+    struct Scope {
+        r#type: &'static str,
+    }
+    let commands = MENU.map(|(command, description)| Command { command, description }).into();
+    let scope = Scope { r#type: "all_private_chats" };
+    Request::json("setMyCommands", &SetMyCommands { commands, scope })
+}
+
+fn me(result: &RawValue) -> Option<Me> {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct User<'a> {
+        #[serde(borrow)]
+        id: Option<&'a RawValue>,
+        #[serde(borrow)]
+        username: Option<&'a RawValue>,
+        #[serde(borrow)]
+        first_name: Option<&'a RawValue>,
+        #[serde(borrow)]
+        can_read_all_group_messages: Option<&'a RawValue>,
+    }
+    let user: User = api::parse(Some(result))?;
+    let id = api::parse(user.id)?;
+    Some(Me {
+        known: Known { id, username: api::parse(user.username).unwrap_or_default() },
+        name: api::parse(user.first_name).unwrap_or_default(),
+        reads_groups: api::parse(user.can_read_all_group_messages),
+    })
+}
+
+impl Me {
+    fn identity(self) -> Identity {
+        let Self { known: Known { id, username }, name, .. } = self;
+        if username.is_empty() {
+            return Identity { id: id.to_string(), name, link: None };
+        }
+        Identity {
+            id: id.to_string(),
+            link: Some(format!("https://t.me/{username}")),
+            name: format!("@{username}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Option<Me> {
+        me(&RawValue::from_string(text.to_owned()).unwrap())
+    }
+
+    #[test]
+    fn a_bot_is_known_by_its_number_and_called_by_its_name() {
+        let me = read(
+            r#"{"id":9007199254740993,"is_bot":true,"first_name":"Tide","username":"tide_bot","can_read_all_group_messages":false}"#,
+        );
+        let me = me.unwrap();
+        assert_eq!(me.known, Known { id: 9_007_199_254_740_993, username: "tide_bot".into() });
+        assert_eq!(me.reads_groups, Some(false));
+        let identity = me.identity();
+        assert_eq!(identity.id, "9007199254740993");
+        assert_eq!(identity.name, "@tide_bot");
+        assert_eq!(identity.link.as_deref(), Some("https://t.me/tide_bot"));
+    }
+
+    #[test]
+    fn only_the_number_is_needed() {
+        let identity = read(r#"{"id":7,"username":null,"first_name":"Tide"}"#).unwrap().identity();
+        assert_eq!((identity.name.as_str(), identity.link), ("Tide", None));
+        assert_eq!(read(r#"{"id":7,"username":[],"first_name":{}}"#).unwrap().identity().id, "7");
+        for text in ["{}", "true", r#"{"id":"7"}"#] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_reads_back() {
+        let known = Known { id: -1, username: "a".into() };
+        let bytes = serde_json::to_vec(&known).unwrap();
+        assert_eq!(serde_json::from_slice::<Known>(&bytes).unwrap(), known);
+        assert_eq!(serde_json::from_slice::<Known>(b"{}").unwrap(), Known::default());
+    }
+
+    #[test]
+    fn the_menu_is_for_direct_chats() {
+        let menu = menu().parameters();
+        assert_eq!(menu["scope"]["type"], "all_private_chats");
+        assert_eq!(menu["commands"][2]["command"], "status");
+    }
+}

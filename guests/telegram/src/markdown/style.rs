@@ -1,0 +1,80 @@
+//! How a part of the text looks: exactly what Telegram can nest, and nothing else.
+
+/// The number of a quote, a link or a code block: two beside each other are not one.
+pub(super) type Id = usize;
+
+/// How a part of the text looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Style {
+    pub(super) quote: Option<Id>,
+    pub(super) kind: Kind,
+}
+
+/// Code has no other format, and is no link: <https://core.telegram.org/bots/api#formatting-options>.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text(Face),
+    Code,
+    Block(Id),
+}
+
+/// What text may have, all at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Face {
+    pub(super) link: Option<Id>,
+    pub(super) bold: bool,
+    pub(super) italic: bool,
+    pub(super) struck: bool,
+}
+
+/// One tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    Quote(Id),
+    Link(Id),
+    Code,
+    Block(Id),
+    Bold,
+    Italic,
+    Struck,
+}
+
+/// The tags around a part, from the outermost to the innermost.
+pub(super) type Marks = [Option<Mark>; 5];
+
+impl Default for Kind {
+    fn default() -> Self {
+        Self::Text(Face::default())
+    }
+}
+
+impl Style {
+    pub(super) fn marks(self) -> Marks {
+        let quote = self.quote.map(Mark::Quote);
+        match self.kind {
+            Kind::Code => [quote, Some(Mark::Code), None, None, None],
+            Kind::Block(block) => [quote, Some(Mark::Block(block)), None, None, None],
+            Kind::Text(face) => [
+                quote,
+                face.link.map(Mark::Link),
+                face.bold.then_some(Mark::Bold),
+                face.italic.then_some(Mark::Italic),
+                face.struck.then_some(Mark::Struck),
+            ],
+        }
+    }
+
+    /// How the white space between two parts looks: as what they have in common.
+    pub(super) fn between(self, next: Self) -> Self {
+        let face = match (self.kind, next.kind) {
+            (Kind::Text(this), Kind::Text(next)) => Face {
+                link: this.link.filter(|link| Some(*link) == next.link),
+                bold: this.bold && next.bold,
+                italic: this.italic && next.italic,
+                struck: this.struck && next.struck,
+            },
+            _ => Face::default(),
+        };
+        Self { quote: self.quote.filter(|quote| Some(*quote) == next.quote), kind: Kind::Text(face) }
+    }
+}

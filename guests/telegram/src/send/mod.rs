@@ -1,0 +1,148 @@
+//! What the session says, as calls of the Bot API.
+//!
+//! Everything here makes [`Request`]s out of the contract's types; who carries them out is passed in.
+
+mod edit;
+mod file;
+mod gesture;
+mod text;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use tidegate_guest::{Fault, Format, Outgoing, Sent};
+
+pub(crate) use self::{
+    edit::edit,
+    gesture::{acknowledge, react, typing},
+    text::LIMIT,
+};
+use crate::{
+    api::{self, Error, Refusal, Request},
+    chat::ChatId,
+    keyboard::Keyboard,
+};
+
+/// What becomes of Markdown. The setting `parse`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Parse {
+    /// It is rendered.
+    Markdown,
+    /// It is sent as it is.
+    Plain,
+}
+
+impl Parse {
+    /// Is this text to be rendered?
+    fn renders(self, format: Format) -> bool {
+        self == Self::Markdown && format == Format::Markdown
+    }
+}
+
+/// One call, and what is tried where Telegram does not like how it looks.
+#[derive(Debug)]
+pub(crate) struct Step {
+    pub(crate) request: Request,
+    pub(crate) instead: Option<(Complaint, Request)>,
+}
+
+/// What Telegram does not like.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Complaint {
+    /// The markup of a text.
+    Markup,
+    /// A file, as the kind of file that it was sent as.
+    Media,
+}
+
+impl Complaint {
+    fn explains(self, refusal: &Refusal) -> bool {
+        match self {
+            Self::Markup => refusal.is_about_markup(),
+            Self::Media => refusal.is_about_media(),
+        }
+    }
+}
+
+impl Step {
+    /// Makes the call; where Telegram complains as foreseen, the other one.
+    fn attempt<R>(&self, mut call: impl FnMut(&Request) -> Result<R, Error>) -> Result<R, Error> {
+        match (call(&self.request), &self.instead) {
+            (Err(Error::Refused(refusal)), Some((complaint, request))) if complaint.explains(&refusal) => {
+                call(request)
+            }
+            (result, _) => result,
+        }
+    }
+}
+
+/// The message to quote. If it is gone, the answer is sent without.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Reply {
+    message_id: i64,
+    allow_sending_without_reply: bool,
+}
+
+/// What a message consists of, in order: the text, then the files. The first call quotes; the last text has the buttons.
+pub(crate) fn plan(outgoing: &Outgoing, parse: Parse) -> Result<Vec<Step>, Fault> {
+    let target = target(&outgoing.chat, outgoing.thread.as_deref())?;
+    let reply = match &outgoing.reply_to {
+        Some(id) => Some(Reply { message_id: message(id)?, allow_sending_without_reply: true }),
+        None => None,
+    };
+    let keyboard = Keyboard::new(&outgoing.buttons)?.some();
+    let drafts = text::drafts(&outgoing.text, parse.renders(outgoing.format));
+    if drafts.is_empty() && keyboard.is_some() {
+        return Err(Fault::Rejected("Telegram shows buttons below a text: there is none".to_owned()));
+    }
+    let mut steps = text::steps(target, reply, &drafts, keyboard.as_ref());
+    let reply = reply.filter(|_| steps.is_empty());
+    steps.extend(file::steps(target, reply, &outgoing.uploads));
+    if steps.is_empty() {
+        return Err(Fault::Rejected("there is nothing in this message that Telegram could show".to_owned()));
+    }
+    Ok(steps)
+}
+
+/// Carries a plan out. What was sent before something failed stays.
+pub(crate) fn carry_out(
+    steps: &[Step],
+    mut call: impl FnMut(&Request) -> Result<Vec<String>, Error>,
+) -> Sent {
+    let mut ids = Vec::new();
+    for step in steps {
+        match step.attempt(&mut call) {
+            Ok(sent) => ids.extend(sent),
+            Err(error) => return Sent { ids, fault: Some(error.into()) },
+        }
+    }
+    Sent { ids, fault: None }
+}
+
+/// The ids of the message, or of the album's messages, that now exist. A message without one exists all the same.
+#[expect(clippy::unnecessary_wraps, reason = "a result that cannot be read is no reason to send again")]
+pub(crate) fn ids(result: &RawValue) -> Option<Vec<String>> {
+    #[derive(Deserialize)]
+    struct Made<'a> {
+        #[serde(borrow)]
+        message_id: Option<&'a RawValue>,
+    }
+    let made: Vec<Made> = api::parse(Some(result))
+        .or_else(|| Some(vec![api::parse::<Made>(Some(result))?]))
+        .unwrap_or_default();
+    Some(made.into_iter().filter_map(|made| api::integer(made.message_id)).collect())
+}
+
+fn target(chat: &str, thread: Option<&str>) -> Result<ChatId, Fault> {
+    let id: ChatId = chat.parse()?;
+    Ok(ChatId { thread: id.thread.or_else(|| thread?.parse().ok()), ..id })
+}
+
+fn message(id: &str) -> Result<i64, Fault> {
+    id.parse().map_err(|_| {
+        let shown: String = id.chars().take(40).flat_map(char::escape_debug).collect();
+        Fault::Rejected(format!("\"{shown}\" is no Telegram message: message ids are numbers"))
+    })
+}
+
+#[cfg(test)]
+mod tests;

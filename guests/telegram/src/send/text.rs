@@ -1,0 +1,159 @@
+use serde::Serialize;
+
+use super::{Complaint, Reply, Step};
+use crate::{api::Request, chat::ChatId, keyboard::Keyboard, markdown};
+
+/// The longest text of a message, in UTF-16 units, once Telegram has parsed its markup.
+pub(crate) const LIMIT: usize = 4096;
+
+/// The text of one message.
+#[derive(Debug)]
+pub(super) struct Draft {
+    /// In Telegram's HTML.
+    html: Option<String>,
+    /// Without any markup.
+    text: String,
+}
+
+/// `sendMessage`.
+#[derive(Serialize)]
+struct SendMessage<'a> {
+    chat_id: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_thread_id: Option<i64>,
+    text: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parse_mode: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply_parameters: Option<Reply>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply_markup: Option<&'a Keyboard<'a>>,
+}
+
+/// The messages that a text makes: none where there is nothing to see.
+pub(super) fn drafts(text: &str, render: bool) -> Vec<Draft> {
+    if render {
+        let pieces = markdown::render(text, LIMIT);
+        if !pieces.is_empty() {
+            let draft = |piece: markdown::Piece| Draft { html: Some(piece.html), text: piece.text };
+            return pieces.into_iter().map(draft).collect();
+        }
+    }
+    // Also where Markdown has nothing to show for what was written, such as a link's definition.
+    let visible = cut(text, LIMIT).into_iter().filter(|piece| !piece.trim().is_empty());
+    visible.map(|piece| Draft { html: None, text: piece.to_owned() }).collect()
+}
+
+/// Pieces of at most `limit` UTF-16 units. The host has split a plain text already, where it looks well.
+pub(super) fn cut(text: &str, limit: usize) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let mut units = 0;
+        let end = rest
+            .char_indices()
+            .find(|(start, character)| {
+                units += character.len_utf16();
+                // One character always goes, whatever the limit.
+                units > limit && *start > 0
+            })
+            .map_or(rest.len(), |(start, _)| start);
+        let (piece, after) = rest.split_at(end);
+        pieces.push(piece);
+        rest = after;
+    }
+    pieces
+}
+
+impl Draft {
+    /// In UTF-16 units, as Telegram counts.
+    pub(super) fn length(&self) -> usize {
+        self.text.chars().map(char::len_utf16).sum()
+    }
+
+    /// The request with the markup, and the one for when Telegram does not understand it.
+    pub(super) fn step(&self, request: impl Fn(&str, Option<&'static str>) -> Request) -> Step {
+        match &self.html {
+            Some(html) => Step {
+                request: request(html, Some("HTML")),
+                instead: Some((Complaint::Markup, request(&self.text, None))),
+            },
+            None => Step { request: request(&self.text, None), instead: None },
+        }
+    }
+}
+
+pub(super) fn steps(
+    target: ChatId,
+    mut reply: Option<Reply>,
+    drafts: &[Draft],
+    keyboard: Option<&Keyboard>,
+) -> Vec<Step> {
+    let last = drafts.len().saturating_sub(1);
+    drafts
+        .iter()
+        .enumerate()
+        .map(|(index, draft)| {
+            let reply = reply.take();
+            draft.step(|text, parse_mode| {
+                Request::json(
+                    "sendMessage",
+                    &SendMessage {
+                        chat_id: target.chat,
+                        message_thread_id: target.thread,
+                        text,
+                        parse_mode,
+                        reply_parameters: reply,
+                        reply_markup: keyboard.filter(|_| index == last),
+                    },
+                )
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_by_what_telegram_counts() {
+        for (text, limit, pieces) in [
+            ("", 4, vec![]),
+            ("abcd", 4, vec!["abcd"]),
+            ("abcde", 4, vec!["abcd", "e"]),
+            ("ab😀cd", 4, vec!["ab😀", "cd"]),
+            ("abc😀", 4, vec!["abc", "😀"]),
+            ("😀😀", 1, vec!["😀", "😀"]),
+        ] {
+            assert_eq!(cut(text, limit), pieces, "{text} {limit}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_seen_is_not_sent() {
+        for (text, render, count) in [
+            ("", true, 0),
+            (" \n ", true, 0),
+            (" \n ", false, 0),
+            ("x", true, 1),
+            // Shown as it is: Markdown would show nothing.
+            ("[x]: https://example.org", true, 1),
+        ] {
+            assert_eq!(drafts(text, render).len(), count, "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn cutting_loses_nothing(text in ".{0,80}", limit in 1_usize..20) {
+            let pieces = cut(&text, limit);
+            prop_assert_eq!(pieces.concat(), text.clone());
+            for piece in pieces {
+                prop_assert!(piece.encode_utf16().count() <= limit.max(2) && !piece.is_empty());
+            }
+        }
+    }
+}
