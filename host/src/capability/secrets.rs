@@ -40,6 +40,16 @@ impl Secrets {
         self.0.contains_key(name)
     }
 
+    /// The value of the credential with this name: for a request, never for the guest.
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// All of them: what must never come back.
+    pub(super) fn values(&self) -> impl Iterator<Item = &str> {
+        self.0.values().map(String::as_str)
+    }
+
     /// Is this the signature of these bytes? Compared in constant time; false where the credential has no value.
     pub(super) fn verify(&self, name: &str, digest: Digest, bytes: &[u8], signature: &[u8]) -> bool {
         fn check<M: Mac + KeyInit>(key: &[u8], bytes: &[u8], signature: &[u8]) -> bool {

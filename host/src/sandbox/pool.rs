@@ -29,8 +29,17 @@ const IDLE: Duration = Duration::from_mins(5);
 #[derive(Debug)]
 pub struct Resident<T> {
     meter: Meter,
+    /// When the call that runs is cut off.
+    ends: Option<Instant>,
     /// For the host's functions.
     pub tenant: T,
+}
+
+impl<T> Resident<T> {
+    /// When the call that runs is cut off, whatever it does; what it asks of the host must end before.
+    pub fn ends(&self) -> Option<Instant> {
+        self.ends
+    }
 }
 
 /// A call into an instance, as a future that borrows it.
@@ -101,6 +110,7 @@ impl<T: Send + 'static, E: Send + 'static> Pool<T, E> {
         leave: impl FnOnce(&mut T) -> X,
     ) -> Result<(R, X), CallError> {
         let _running = self.engine.run();
+        let ends = Instant::now().checked_add(deadline);
         let work = async {
             // Never closed.
             let _slot = self.slots.acquire().await;
@@ -110,6 +120,7 @@ impl<T: Send + 'static, E: Send + 'static> Pool<T, E> {
             };
             // Counted from now: ticks that went by while the instance was idle are not its own.
             instance.store.set_epoch_deadline(UNDISTURBED);
+            instance.store.data_mut().ends = ends;
             let result = call(&mut instance.store, &instance.exports).await;
             match result {
                 Ok(result) => {
@@ -137,7 +148,7 @@ impl<T: Send + 'static, E: Send + 'static> Pool<T, E> {
     }
 
     async fn instantiate(&self) -> Result<Idle<T, E>, CallError> {
-        let resident = Resident { meter: Meter::new(&self.limits), tenant: (self.tenant)() };
+        let resident = Resident { meter: Meter::new(&self.limits), ends: None, tenant: (self.tenant)() };
         let mut store = Store::new(self.engine.wasmtime(), resident);
         store.limiter(|resident| &mut resident.meter);
         store.set_hostcall_fuel(self.limits.returned);
