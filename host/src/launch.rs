@@ -8,7 +8,12 @@ use std::{
 use crate::{
     admission::Admission,
     builtin::{self, Builtin},
-    capability::{Secrets, Surroundings, Unavailable, files::Files, web::Page},
+    capability::{
+        Secrets, Surroundings, Unavailable,
+        files::Files,
+        http::{self, Network},
+        web::Page,
+    },
     claude::{self, OptIn, Policy, Verdict},
     contract::Source,
     event::ChannelName,
@@ -243,12 +248,28 @@ impl Launcher {
             Source::Poll => ingress::Source::Poll,
             Source::Socket => return Err(Error::Source { name, kind: blueprint.source }),
         };
+        let secrets = Secrets::read(credentials, &folder.join(".env"))
+            .map_err(|source| Error::Secrets { name: name.clone(), source })?;
+        let setup = http::Setup {
+            hosts: &descriptor.hosts,
+            credentials: descriptor.credentials.iter().map(http::Credential::from).collect(),
+            values: http::Values { all: &settings.values, given: &settings.given },
+            proxy: settings.proxy,
+            ca_file: settings.ca_file,
+            largest: descriptor.max_upload,
+            advice: http::Advice {
+                channel: name.clone(),
+                granted: settings.network,
+                settings: self.root.settings(),
+                secrets: folder.join(".env"),
+            },
+        };
         let surroundings = Surroundings {
+            network: Network::new(setup).map_err(|error| self.settings.error(error.to_string()))?,
             journal: Journal::open(&folder.join("journal.db"))?,
             files: Files::open(&folder, &self.root.all(&name), &settings.send_from).map_err(failed)?,
             page: Page::new()?,
-            secrets: Secrets::read(credentials, &folder.join(".env"))
-                .map_err(|source| Error::Secrets { name: name.clone(), source })?,
+            secrets,
             settings: settings.values,
             name: name.clone(),
         };

@@ -13,27 +13,40 @@
 //! messages_per_minute = 60  # what one sender may say; 0 for any number; see below for what holds without it
 //! permission_prompts = true # whoever may write here decides what the session may do; built-in channels have it
 //! send_from = ["/srv/out"]  # folders that sessions may send files from, beside those they work in
+//! network = ["http://127.0.0.1:8081"]    # origins that it may reach beside the hosts that it asks for
+//! proxy = "http://proxy.example:3128"    # how it reaches them, if not directly; the environment's is ignored
+//! ca_file = "/etc/ssl/own.pem"           # certificates of authorities to be trusted beside the usual ones
 //!
 //! [fakechat.settings]       # what the channel itself declares: see `tidegate inspect`
 //! ```
+//!
+//! A grant in `network` is scheme, host and port, exactly; its name may lead to private addresses, and the host may be
+//! such an address itself. The same holds for a URL that the user sets where the channel asks for `setting:NAME`. What
+//! a proxy changes is said in `capability::http`.
 //!
 //! Without `messages_per_minute` whom an allowlist names is not limited, and a member of a group that is open to
 //! anybody may send 30.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use toml::{Table, Value};
 
-use crate::{event::ChannelName, guest::Setting, journal::Keep, sandbox::Limits};
+use crate::{
+    capability::http::{Origin, Proxy},
+    event::ChannelName,
+    guest::Setting,
+    journal::Keep,
+    sandbox::Limits,
+};
 
 /// The table that holds for every channel.
 const DEFAULT: &str = "default";
 /// What a channel's table may hold.
-const FIELDS: [&str; 9] = [
+const FIELDS: [&str; 12] = [
     "port",
     "keep_days",
     "keep_mib",
@@ -42,8 +55,13 @@ const FIELDS: [&str; 9] = [
     "messages_per_minute",
     "permission_prompts",
     "send_from",
+    "network",
+    "proxy",
+    "ca_file",
     "settings",
 ];
+/// What each channel has by itself.
+const OWN: [&str; 3] = ["port", "network", "settings"];
 
 /// The file, read and checked as far as that is possible without knowing the channels.
 #[derive(Clone, Debug, Default)]
@@ -67,8 +85,16 @@ pub struct ChannelSettings {
     pub permission_prompts: Option<bool>,
     /// Where sessions may send files from, beside where they work.
     pub send_from: Vec<PathBuf>,
+    /// Origins that the channel may reach beside the hosts that it asks for.
+    pub network: Vec<Origin>,
+    /// How it reaches them, if not directly.
+    pub proxy: Option<Proxy>,
+    /// Certificates of authorities to be trusted beside the usual ones.
+    pub ca_file: Option<PathBuf>,
     /// The channel's own settings, defaults filled in.
     pub values: BTreeMap<String, String>,
+    /// Those of them that the user has set.
+    pub given: BTreeSet<String>,
 }
 
 /// What is wrong with the file.
@@ -101,7 +127,7 @@ impl Settings {
                 )));
             };
             if name == DEFAULT {
-                if let Some(own) = ["port", "settings"].into_iter().find(|field| table.contains_key(*field)) {
+                if let Some(own) = OWN.into_iter().find(|field| table.contains_key(*field)) {
                     return Err(error(format!(
                         "\"{own}\" cannot be the same for all channels: put it under [a channel's name]"
                     )));
@@ -152,6 +178,15 @@ impl Settings {
             messages_per_minute,
             permission_prompts: self.flag(name, "permission_prompts")?,
             send_from: self.folders(name, "send_from")?,
+            network: self.origins(name, "network")?,
+            proxy: self.text(
+                name,
+                "proxy",
+                "the URL of a proxy, like http://proxy.example:3128",
+                Proxy::parse,
+            )?,
+            ca_file: self.text(name, "ca_file", "an absolute path", absolute)?,
+            given: self.given(own),
             values: self.values(name, own, declared)?,
         })
     }
@@ -199,6 +234,11 @@ impl Settings {
             .collect()
     }
 
+    fn given(&self, own: Option<&Table>) -> BTreeSet<String> {
+        let given = own.and_then(|table| table.get("settings")?.as_table());
+        given.map(|table| table.keys().cloned().collect()).unwrap_or_default()
+    }
+
     fn table(&self, name: &str) -> Option<&Table> {
         self.tables.get(name)
     }
@@ -224,6 +264,36 @@ impl Settings {
         })
     }
 
+    fn origins(&self, name: &str, field: &str) -> Result<Vec<Origin>, Error> {
+        let Some((table, value)) = self.find(name, field) else { return Ok(Vec::new()) };
+        let wrong = |problem: String| {
+            self.error(format!(
+                "\"{field}\" of [{table}] {problem}, but must be a list of origins, like [\"http://127.0.0.1:8081\"]"
+            ))
+        };
+        let list = value.as_array().ok_or_else(|| wrong(format!("is {value}")))?;
+        let origin = |value: &Value| {
+            let text = value.as_str().ok_or_else(|| wrong(format!("has {value}")))?;
+            Origin::parse(text).map_err(|error| wrong(format!("has {value}: {error}")))
+        };
+        list.iter().map(origin).collect()
+    }
+
+    /// What is set may be a secret, so that a mistake does not repeat it.
+    fn text<T>(
+        &self,
+        name: &str,
+        field: &str,
+        shape: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, Error> {
+        let Some((table, value)) = self.find(name, field) else { return Ok(None) };
+        match value.as_str().and_then(parse) {
+            Some(value) => Ok(Some(value)),
+            None => Err(self.error(format!("\"{field}\" of [{table}] must be {shape}"))),
+        }
+    }
+
     fn number(
         &self,
         name: &str,
@@ -245,9 +315,14 @@ impl Settings {
             })
     }
 
-    fn error(&self, problem: String) -> Error {
+    /// Something in the file that only shows where it is used.
+    pub fn error(&self, problem: String) -> Error {
         Error { path: self.path.clone(), problem }
     }
+}
+
+fn absolute(path: &str) -> Option<PathBuf> {
+    Some(PathBuf::from(path)).filter(|path| path.is_absolute())
 }
 
 /// `; did you mean "x"?`, if something is close enough to have been meant.
@@ -296,6 +371,18 @@ mod tests {
     }
 
     #[test]
+    fn what_the_user_has_set_is_known_as_the_users() {
+        let settings = parse("[fakechat.settings]\ngreeting = \"hi\"").unwrap();
+        assert!(settings.given.contains("greeting"));
+        assert!(parse("").unwrap().given.is_empty() && parse("").unwrap().network.is_empty());
+        let settings =
+            parse("[default]\nproxy = \"http://p.example:1\"\n[fakechat]\nnetwork = [\"http://127.1:80\"]");
+        let settings = settings.unwrap();
+        assert!(settings.proxy.is_some());
+        assert_eq!(settings.network, [Origin::parse("http://127.0.0.1").unwrap()]);
+    }
+
+    #[test]
     fn mistakes_are_named_with_their_cure() {
         for (text, expected) in [
             ("[fakechat]\nprot = 1", "[fakechat] has no field \"prot\"; did you mean \"port\"?"),
@@ -311,6 +398,22 @@ mod tests {
                 "[fakechat]\npermission_prompts = 1",
                 "\"permission_prompts\" of [fakechat] is 1, but must be true or false",
             ),
+            ("[default]\nnetwork = []", "\"network\" cannot be the same for all channels"),
+            (
+                "[fakechat]\nnetwork = \"http://a.example\"",
+                "\"network\" of [fakechat] is \"http://a.example\", but must be a list",
+            ),
+            (
+                "[fakechat]\nnetwork = [\"127.0.0.1:80\"]",
+                "\"network\" of [fakechat] has \"127.0.0.1:80\": it is no URL",
+            ),
+            (
+                "[fakechat]\nnetwork = [\"http://a.example/x\"]",
+                "it has more than scheme, host and port, but must be",
+            ),
+            ("[fakechat]\nnetwork = [1]", "\"network\" of [fakechat] has 1, but must be a list of origins"),
+            ("[default]\nproxy = \"me:secret@proxy\"", "\"proxy\" of [default] must be the URL of a proxy"),
+            ("[fakechat]\nca_file = \"own.pem\"", "\"ca_file\" of [fakechat] must be an absolute path"),
             ("[default]\nport = 1", "cannot be the same for all channels"),
             ("port = 1", "\"port\" stands outside of any channel"),
             ("[Fake]\n", "cannot be a channel's name"),

@@ -15,6 +15,7 @@ mod client;
 mod elicitation;
 mod harness;
 mod hostile;
+mod http;
 mod lifecycle;
 mod opt_in;
 mod outbound;

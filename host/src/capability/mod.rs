@@ -6,14 +6,14 @@
 
 mod environment;
 pub mod files;
-mod http;
+pub mod http;
 mod journal;
 mod log;
 mod secrets;
 mod state;
 pub mod web;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 pub use secrets::{Secrets, Unavailable};
 use sha2::Digest as _;
@@ -41,6 +41,8 @@ pub struct Surroundings {
     pub settings: BTreeMap<String, String>,
     /// The values of its credentials.
     pub secrets: Secrets,
+    /// The hosts that it may reach.
+    pub network: http::Network,
 }
 
 impl Surroundings {
@@ -79,6 +81,8 @@ pub struct Tenant {
     spent: usize,
     /// Files that this call was given.
     handles: files::Handles,
+    /// When the call is cut off, whatever it does.
+    ends: Option<Instant>,
 }
 
 /// What one call may set and push, in bytes.
@@ -149,6 +153,7 @@ impl Tenant {
 /// Everything that a component may import; a component that wants more does not link.
 pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<Resident<Tenant>>> {
     fn tenant(resident: &mut Resident<Tenant>) -> &mut Tenant {
+        resident.tenant.ends = resident.ends();
         &mut resident.tenant
     }
     let mut linker = Linker::new(engine.wasmtime());

@@ -154,6 +154,9 @@ fn limits(descriptor: &Descriptor) -> String {
     text
 }
 
-fn listed(list: &[String], nothing: &str) -> String {
-    if list.is_empty() { nothing.to_owned() } else { list.join(", ") }
+fn listed<T: ToString>(list: &[T], nothing: &str) -> String {
+    if list.is_empty() {
+        return nothing.to_owned();
+    }
+    list.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
 }

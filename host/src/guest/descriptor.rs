@@ -1,6 +1,8 @@
 use serde::Serialize;
 
+pub use crate::capability::http::Place;
 use crate::{
+    capability::http::{self, HostPattern, InvalidHost},
     contract::exports::channel as wire,
     event::{ChannelName, InvalidName},
     text::TextUnit,
@@ -28,7 +30,7 @@ pub struct Descriptor {
     /// One paragraph for the session.
     pub instructions: String,
     /// Where it wants to send requests to.
-    pub hosts: Vec<String>,
+    pub hosts: Vec<HostPattern>,
     /// The secrets that the host is to keep for it.
     pub credentials: Vec<Credential>,
     /// What the user may set.
@@ -57,23 +59,20 @@ pub struct Credential {
     /// Where a person gets it.
     pub help: String,
     /// The only hosts that it is sent to.
-    pub hosts: Vec<String>,
+    pub hosts: Vec<HostPattern>,
     /// Where it goes.
     pub place: Place,
 }
 
-/// Where the host puts a credential's value.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Place {
-    /// The header's name, and what stands before the value.
-    Header(String, String),
-    /// In front of the path, after this.
-    Path(String),
-    /// At this JSON pointer in a socket frame.
-    Frame(String),
-    /// Never sent.
-    Verify,
+impl From<&Credential> for http::Credential {
+    fn from(credential: &Credential) -> Self {
+        Self {
+            name: credential.name.clone(),
+            variable: credential.env.clone(),
+            hosts: credential.hosts.clone(),
+            place: credential.place.clone(),
+        }
+    }
 }
 
 /// A value that the user may set.
@@ -131,7 +130,7 @@ impl TryFrom<wire::Descriptor> for Descriptor {
             version: line("version", wire.version, TITLE)?,
             summary: line("summary", wire.summary, SUMMARY)?,
             instructions: text("instructions", wire.instructions, INSTRUCTIONS)?,
-            hosts: list("hosts", wire.hosts, |host| line("hosts", host, HELP))?,
+            hosts: list("hosts", wire.hosts, |text| host("hosts", text))?,
             credentials: list("credentials", wire.credentials, credential)?,
             settings: list("settings", wire.settings, setting)?,
             features: Features {
@@ -171,7 +170,7 @@ fn credential(wire: wire::Credential) -> Result<Credential, InvalidDescriptor> {
         name: line(wire.name)?,
         env: line(wire.env)?,
         help: line(wire.help)?,
-        hosts: list("credentials", wire.hosts, line)?,
+        hosts: list("credentials", wire.hosts, |text| host("credentials", text))?,
         place: match wire.place {
             wire::Place::Header((name, before)) => Place::Header(line(name)?, line(before)?),
             wire::Place::Path(before) => Place::Path(line(before)?),
@@ -179,6 +178,10 @@ fn credential(wire: wire::Credential) -> Result<Credential, InvalidDescriptor> {
             wire::Place::Verify => Place::Verify,
         },
     })
+}
+
+fn host(field: &'static str, text: String) -> Result<HostPattern, InvalidDescriptor> {
+    line(field, text, HELP)?.parse().map_err(|error: InvalidHost| invalid(field, error.to_string()))
 }
 
 fn setting(wire: wire::Setting) -> Result<Setting, InvalidDescriptor> {

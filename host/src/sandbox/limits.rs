@@ -27,7 +27,8 @@ impl Default for Limits {
             memory: 64 << 20,
             table_elements: 100_000,
             deadline: Duration::from_secs(10),
-            returned: 8 << 20,
+            // A request of 16 MiB, and what surrounds it.
+            returned: 17 << 20,
             keep: 16 << 20,
             inward: 3,
             outward: 5,

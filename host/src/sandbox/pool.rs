@@ -42,8 +42,17 @@ struct Pulse {
 pub struct Resident<T> {
     meter: Meter,
     pulse: Arc<Pulse>,
+    /// When the call that runs is cut off.
+    ends: Option<Instant>,
     /// For the host's functions.
     pub tenant: T,
+}
+
+impl<T> Resident<T> {
+    /// When the call that runs is cut off, whatever it does; what it asks of the host must end before.
+    pub fn ends(&self) -> Option<Instant> {
+        self.ends
+    }
 }
 
 /// A call into an instance, as a future that borrows it.
@@ -126,6 +135,7 @@ impl<T: Send + 'static, E: Send + 'static> Pool<T, E> {
         call: impl for<'a> FnOnce(&'a mut Store<Resident<T>>, &'a E) -> Call<'a, R>,
         leave: impl FnOnce(&mut T) -> X,
     ) -> Result<(R, X), CallError> {
+        let ends = Instant::now().checked_add(deadline);
         let work = async {
             // Never closed.
             let _slot = match lane {
@@ -138,6 +148,7 @@ impl<T: Send + 'static, E: Send + 'static> Pool<T, E> {
             };
             // Counted from now: ticks that went by while the instance was idle are not its own.
             instance.store.set_epoch_deadline(UNDISTURBED);
+            instance.store.data_mut().ends = ends;
             let pulse = Arc::clone(&instance.store.data().pulse);
             let result = self.attend(&pulse, call(&mut instance.store, &instance.exports)).await;
             match result {
@@ -167,8 +178,12 @@ impl<T: Send + 'static, E: Send + 'static> Pool<T, E> {
 
     async fn instantiate(&self) -> Result<Idle<T, E>, CallError> {
         let pulse = Arc::<Pulse>::default();
-        let resident =
-            Resident { meter: Meter::new(&self.limits), pulse: Arc::clone(&pulse), tenant: (self.tenant)() };
+        let resident = Resident {
+            meter: Meter::new(&self.limits),
+            pulse: Arc::clone(&pulse),
+            ends: None,
+            tenant: (self.tenant)(),
+        };
         let mut store = Store::new(self.engine.wasmtime(), resident);
         store.limiter(|resident| &mut resident.meter);
         store.set_hostcall_fuel(self.limits.returned);

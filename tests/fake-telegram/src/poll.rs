@@ -73,6 +73,8 @@ pub(crate) struct Waiting {
 pub(crate) struct Poll {
     pub(crate) queue: Queue,
     pub(crate) webhook: String,
+    /// Are those slowed down who ask too often?
+    pub(crate) throttled: bool,
     allowed: HashSet<String>,
     waiting: Option<oneshot::Sender<Wake>>,
     calm_until: Option<Instant>,
@@ -84,6 +86,7 @@ impl Poll {
         Self {
             queue: Queue::new(),
             webhook: String::new(),
+            throttled: true,
             allowed: unasked(),
             waiting: None,
             calm_until: None,
@@ -152,6 +155,7 @@ impl Poll {
         let now = Instant::now();
         if let Some((last, at)) = self.last
             && last == offset
+            && self.throttled
         {
             if at.elapsed() < AGAIN {
                 timeout = timeout.max(AGAIN);
@@ -169,7 +173,7 @@ impl Poll {
         if let Some(older) = self.waiting.replace(sender)
             && !older.is_closed()
         {
-            let pause = if self.calm_until.is_some_and(|until| now < until) { CALM } else { Duration::ZERO };
+            let pause = if self.throttled && self.calm_until.is_some_and(|until| now < until) { CALM } else { Duration::ZERO };
             if pause.is_zero() {
                 self.calm_until = Some(now + CALM);
             }
@@ -260,5 +264,16 @@ mod tests {
         }
         assert_eq!(count(poll.poll(0, 0, 0)), 3);
         assert_eq!(count(poll.poll(0, 0, 0)), 1);
+        poll.throttled = false;
+        assert_eq!(count(poll.poll(0, 0, 0)), 3);
+    }
+
+    #[test]
+    fn whoever_asks_for_the_same_again_waits_three_seconds_at_least() {
+        let mut poll = Poll::new();
+        assert_eq!(count(poll.poll(0, 0, 0)), 0);
+        assert_eq!(waits(poll.poll(0, 0, 0)).timeout, AGAIN);
+        assert_eq!(waits(poll.poll(0, 0, 9)).timeout, Duration::from_secs(9));
+        assert_eq!(count(poll.poll(1, 0, 0)), 0);
     }
 }

@@ -172,6 +172,12 @@ impl Server {
         self.shared.set_latency(round_trip);
     }
 
+    /// Telegram slows down whoever asks for the same again: within half a second there is one update at most, within three
+    /// seconds an empty answer takes three, and so does a second conflict. This server does so too, unless told not to.
+    pub fn throttle(&self, throttled: bool) {
+        self.shared.world().poll.throttled = throttled;
+    }
+
     /// The token is good no more, for whoever waits too.
     pub fn revoke(&self) {
         let mut world = self.shared.world();

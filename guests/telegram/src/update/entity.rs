@@ -191,10 +191,15 @@ mod tests {
         }
 
         #[test]
-        fn links_add_and_never_take_away(text in "\\PC{0,12}", links in prop::collection::vec((0..16_i64, 0..16_i64), 0..4)) {
+        fn links_add_and_never_take_away(
+            text in "\\PC{0,12}",
+            links in prop::collection::vec((0..16_i64, 0..16_i64), 0..4),
+        ) {
             let entities: Vec<_> = links
                 .iter()
-                .map(|(offset, length)| json!({"type": "text_link", "offset": offset, "length": length, "url": "\u{1}"}))
+                .map(|(offset, length)| {
+                    json!({"type": "text_link", "offset": offset, "length": length, "url": "\u{1}"})
+                })
                 .collect();
             let reading = reading(&text, &json!(entities), &bot());
             prop_assert_eq!(reading.text.replace(" (\u{1})", ""), text);

@@ -197,7 +197,8 @@ mod tests {
     #[test]
     fn a_field_of_another_type_is_as_good_as_missing() {
         let object = Object::parse(
-            r#" { "n": 9007199254740993, "f": 1.0, "e": 1e999, "s": "x", "z": null, "t": true, "l": [1, 2], "o": {"a": 1} } "#,
+            r#" { "n": 9007199254740993, "f": 1.0, "e": 1e999, "s": "x", "z": null, "t": true,
+                  "l": [1, 2], "o": {"a": 1} } "#,
         )
         .unwrap();
         assert_eq!(object.integer("n"), Some(9_007_199_254_740_993));

@@ -199,6 +199,14 @@ impl Files {
         Ok(name)
     }
 
+    /// Opens a file that is to be sent. Who reads it reads at positions: others may have it open too.
+    pub fn reader(&self, file: &LocalFile) -> io::Result<Arc<File>> {
+        match &file.origin {
+            Origin::Open(opened) => Ok(Arc::clone(opened)),
+            Origin::Inbox(name) => Ok(Arc::new(self.inbox.open(name)?.into_std())),
+        }
+    }
+
     /// Opens a published file.
     pub fn published(&self, name: &str) -> io::Result<File> {
         let file = self.outbox.open(name)?.into_std();

@@ -57,7 +57,8 @@ fn each_file_has_its_kind_its_text_and_what_telegram_knows_of_it() {
         ),
         (json!({"document": file(json!({}))}), "(document)", AttachmentKind::Document, None, None),
         (
-            json!({"audio": file(json!({"title": "Sea", "performer": "Ada", "file_name": "a.mp3", "mime_type": "audio/mpeg"}))}),
+            json!({"audio": file(json!({"title": "Sea", "performer": "Ada", "file_name": "a.mp3",
+                                        "mime_type": "audio/mpeg"}))}),
             "(audio: Sea)",
             AttachmentKind::Audio,
             Some("a.mp3"),
@@ -143,8 +144,12 @@ fn of_a_photo_the_largest_size_counts() {
     let bare =
         told("message", &direct(&json!({"photo": [{"file_id": "a"}, {"file_id": "b"}, {"width": 9}, 7]})));
     assert_eq!(bare.attachments[0].id, "b");
-    let huge = json!([{"file_id": "a", "width": i64::MAX, "height": i64::MAX}, {"file_id": "b", "width": -5, "height": -5}]);
+    let huge = json!([{"file_id": "a", "width": i64::MAX, "height": i64::MAX},
+                      {"file_id": "b", "width": 5, "height": 5}]);
     assert_eq!(told("message", &direct(&json!({"photo": huge}))).attachments[0].id, "a");
+    let absurd =
+        json!([{"file_id": "a", "width": 2, "height": 2}, {"file_id": "b", "width": -5, "height": -5}]);
+    assert_eq!(told("message", &direct(&json!({"photo": absurd}))).attachments[0].id, "a");
 }
 
 #[test]
@@ -170,7 +175,8 @@ fn what_is_neither_text_nor_file_is_told_in_words() {
         ),
         (r#"{"location":{"latitude":52.5}}"#, "(location)"),
         (
-            r#"{"venue":{"location":{"latitude":1,"longitude":2e1},"title":"Quay","address":"1 Road"},"location":{"latitude":1,"longitude":2}}"#,
+            r#"{"venue":{"location":{"latitude":1,"longitude":2e1},"title":"Quay","address":"1 Road"},
+                "location":{"latitude":1,"longitude":2}}"#,
             "(venue: Quay, 1 Road, 1, 2e1)",
         ),
         (
@@ -208,8 +214,10 @@ fn what_is_neither_text_nor_file_is_told_in_words() {
 fn a_rich_message_is_read_block_by_block() {
     let blocks = json!([
         {"type": "heading", "size": 1, "text": "Tides"},
-        {"type": "paragraph", "text": ["High at ", {"type": "bold", "text": ["six", {"type": "custom_emoji", "alternative_text": "🌊"}]},
-                                       ", see ", {"type": "url", "text": "the table", "url": "https://a.example/t"}, "."]},
+        {"type": "paragraph", "text": [
+            "High at ", {"type": "bold", "text": ["six", {"type": "custom_emoji", "alternative_text": "🌊"}]},
+            ", see ", {"type": "url", "text": "the table", "url": "https://a.example/t"}, "."
+        ]},
         {"type": "divider"},
         {"type": "list", "items": [{"label": "1.", "blocks": [{"type": "paragraph", "text": "oars"}]},
                                    {"label": "2.", "blocks": [{"type": "paragraph", "text": "sail"}]}]},
@@ -220,7 +228,8 @@ fn a_rich_message_is_read_block_by_block() {
     let message = told("message", &direct(&json!({"rich_message": {"blocks": blocks}})));
     assert_eq!(
         message.text,
-        "Tides\nHigh at six🌊, see the table (https://a.example/t).\n1. oars\n2. sail\na | b\n | c\n(photo)\nthe quay\nslack\nAda"
+        "Tides\nHigh at six🌊, see the table (https://a.example/t).\n1. oars\n2. sail\na | b\n | c\n(photo)\n\
+         the quay\nslack\nAda"
     );
     assert_eq!(message.attachments[0].id, "AgAClarge");
     assert_eq!(told("message", &direct(&json!({"rich_message": {}}))).text, "(rich message)");

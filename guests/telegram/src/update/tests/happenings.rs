@@ -76,7 +76,10 @@ fn both_chats_tell_of_a_migration() {
 fn a_reaction_is_a_message_where_it_is_wanted() {
     let emoji = |emoji: &str| json!({"type": "emoji", "emoji": emoji});
     let custom = |id: &str| json!({"type": "custom_emoji", "custom_emoji_id": id});
-    let reaction = |old: Value, new: Value| json!({"chat": harbour(), "message_id": UPDATE, "user": ada(), "date": DATE, "old_reaction": old, "new_reaction": new});
+    let reaction = |old: Value, new: Value| {
+        json!({"chat": harbour(), "message_id": UPDATE, "user": ada(), "date": DATE,
+               "old_reaction": old, "new_reaction": new})
+    };
     for (old, new, text, value) in [
         (json!([]), json!([emoji("👍")]), "(reacted 👍)", "👍"),
         (json!([emoji("👍")]), json!([emoji("❤"), emoji("🔥")]), "(reacted ❤ 🔥)", "❤ 🔥"),
