@@ -51,7 +51,7 @@ impl Channel for Fakechat {
     }
 
     fn identify() -> Result<Identity, Fault> {
-        Ok(Identity { id: CHAT.into(), name: "Fakechat".into(), link: None })
+        Ok(Identity { id: CHAT.into(), name: "Fakechat".into(), link: None, notes: Vec::new() })
     }
 
     fn send(outgoing: Outgoing) -> Sent {

@@ -24,6 +24,10 @@ const MENU: [(&str, &str); 3] = [
     ("status", "May I write here, and is anybody listening?"),
 ];
 
+/// What Telegram keeps from a bot that nobody has said otherwise of.
+const PRIVACY: &str = "privacy mode is on: in groups the bot gets only commands, replies to it and what mentions it. To have \
+    it hear all of a group's messages, send @BotFather /setprivacy, or make it an admin there, and add it to the group anew";
+
 /// What is remembered of the bot.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -42,15 +46,12 @@ struct Me {
     reads_groups: Option<bool>,
 }
 
-/// Asks Telegram, and sees to it that the bot's menu is there.
+/// Asks Telegram, and sees to it that a known bot's menu is there.
 pub(crate) fn identify() -> Result<Identity, Fault> {
     let me = api::call(&Request::json("getMe", &Nothing {}), me)?;
-    remember(BOT, &serde_json::to_vec(&me.known).unwrap_or_default());
-    if me.reads_groups == Some(false) {
-        log::write(
-            log::Level::Debug,
-            "privacy mode is on: in groups the bot gets only what is addressed to it (@BotFather's /setprivacy changes that)",
-        );
+    let known = known();
+    if known != me.known {
+        remember(BOT, &serde_json::to_vec(&me.known).unwrap_or_default());
     }
     if let Some(emoji) = environment::setting(ACK_REACTION)
         && emoji::reaction(&emoji).is_err()
@@ -60,18 +61,25 @@ pub(crate) fn identify() -> Result<Identity, Fault> {
             &format!("the setting {ACK_REACTION} is no reaction that Telegram has: none is put on messages"),
         );
     }
-    for unknown in settings::unknown(environment::setting) {
-        log::write(log::Level::Warn, &unknown);
+    // Of a bot that is new here everybody waits to know who it is.
+    if known == me.known {
+        offer_menu(me.known.id);
     }
-    offer_menu(me.known.id);
-    Ok(me.identity())
+    let unknown = settings::unknown(environment::setting);
+    for setting in &unknown {
+        log::write(log::Level::Warn, setting);
+    }
+    Ok(me.identity(unknown))
 }
 
 /// Who the bot is, as the last [`identify`] found out; until then nobody, and nothing addresses it.
 pub(crate) fn bot() -> Bot {
-    let known: Known =
-        state::get(BOT).and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    let known = known();
     Bot { id: known.id, username: known.username, reactions: settings::reactions(environment::setting) }
+}
+
+fn known() -> Known {
+    state::get(BOT).and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
 }
 
 /// Sets the commands, once for each bot. That it fails matters little: they can be typed.
@@ -141,12 +149,16 @@ fn me(result: &RawValue) -> Option<Me> {
 }
 
 impl Me {
-    fn identity(self) -> Identity {
-        let Self { known: Known { id, username }, name, .. } = self;
+    /// `notes` is what else a person should know.
+    fn identity(self, notes: Vec<String>) -> Identity {
+        let Self { known: Known { id, username }, name, reads_groups } = self;
+        let private = (reads_groups == Some(false)).then(|| PRIVACY.to_owned());
+        let notes: Vec<String> = private.into_iter().chain(notes).collect();
         if username.is_empty() {
-            return Identity { id: id.to_string(), name, link: None };
+            return Identity { id: id.to_string(), name, link: None, notes };
         }
         Identity {
+            notes,
             id: id.to_string(),
             link: Some(format!("https://t.me/{username}")),
             name: format!("@{username}"),
@@ -170,17 +182,18 @@ mod tests {
         let me = me.unwrap();
         assert_eq!(me.known, Known { id: 9_007_199_254_740_993, username: "tide_bot".into() });
         assert_eq!(me.reads_groups, Some(false));
-        let identity = me.identity();
+        let identity = me.identity(Vec::new());
         assert_eq!(identity.id, "9007199254740993");
         assert_eq!(identity.name, "@tide_bot");
         assert_eq!(identity.link.as_deref(), Some("https://t.me/tide_bot"));
+        assert!(identity.notes[0].contains("/setprivacy"), "{:?}", identity.notes);
     }
 
     #[test]
     fn only_the_number_is_needed() {
-        let identity = read(r#"{"id":7,"username":null,"first_name":"Tide"}"#).unwrap().identity();
+        let identity = read(r#"{"id":7,"username":null,"first_name":"Tide"}"#).unwrap().identity(Vec::new());
         assert_eq!((identity.name.as_str(), identity.link), ("Tide", None));
-        assert_eq!(read(r#"{"id":7,"username":[],"first_name":{}}"#).unwrap().identity().id, "7");
+        assert_eq!(read(r#"{"id":7,"username":[],"first_name":{}}"#).unwrap().identity(Vec::new()).id, "7");
         for text in ["{}", "true", r#"{"id":"7"}"#] {
             assert_eq!(read(text), None, "{text}");
         }

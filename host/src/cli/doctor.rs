@@ -317,16 +317,21 @@ async fn credentials(launcher: &Launcher, descriptor: &Descriptor) -> anyhow::Re
         found.push(bad(format!("{variable} is not there"), cure));
     }
     if found.is_empty() {
-        found.push(accepted(&channel).await);
+        found.extend(accepted(&channel).await);
     }
     Ok(found)
 }
 
-async fn accepted(channel: &Channel) -> Finding {
+async fn accepted(channel: &Channel) -> Vec<Finding> {
     match channel.identify().await {
-        Ok(identity) => good(format!("accepted: this is {} ({})", identity.name, identity.id)),
+        Ok(identity) => {
+            let known = good(format!("accepted: this is {} ({})", identity.name, identity.id));
+            let note = |found| Finding { state: State::Notice, found, cure: None };
+            std::iter::once(known).chain(identity.notes.into_iter().map(note)).collect()
+        }
         Err(failure) => {
-            bad(failure.to_string(), "see that the credential is right and the platform can be reached")
+            let cure = "see that the credential is right and the platform can be reached";
+            vec![bad(failure.to_string(), cure)]
         }
     }
 }

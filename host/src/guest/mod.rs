@@ -253,6 +253,8 @@ pub struct Identity {
     pub name: String,
     /// Where people find it.
     pub link: Option<String>,
+    /// What a person should know about what it may do there.
+    pub notes: Vec<String>,
 }
 
 /// A call that a guest may answer with a fault.
@@ -372,6 +374,7 @@ impl Guest {
             id: SenderId::new(identity.id),
             name: text::name(&identity.name).into_owned(),
             link: identity.link.map(|link| text::name(&link).into_owned()),
+            notes: identity.notes,
         };
         Ok(Answered { result: result.map(identity), effects })
     }

@@ -221,7 +221,8 @@ impl Channel {
 
 /// One message of all parts, under the id of the first.
 fn join(parts: Vec<Event>) -> Option<Event> {
-    parts.into_iter().reduce(|mut whole, part| {
+    let count = parts.len();
+    let mut whole = parts.into_iter().reduce(|mut whole, part| {
         if let (Happening::Message(whole), Happening::Message(part)) = (&mut whole.what, part.what) {
             whole.attachments.extend(part.attachments);
             // A part without a caption says nothing but that it is there.
@@ -239,5 +240,12 @@ fn join(parts: Vec<Event>) -> Option<Event> {
             whole.extra.extend(new);
         }
         whole
-    })
+    })?;
+    if let Happening::Message(message) = &mut whole.what
+        && message.text.is_empty()
+        && message.album.is_some()
+    {
+        message.text = format!("(album of {count})");
+    }
+    Some(whole)
 }

@@ -18,7 +18,7 @@ use axum::{
 };
 use futures_util::stream;
 use percent_encoding::percent_decode_str;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     error::ApiError,
@@ -31,7 +31,7 @@ use crate::{
     world::World,
 };
 
-/// The name by which faults mean downloads.
+/// The name by which faults and notes mean downloads.
 const FILE: &str = "file";
 /// In what pieces a large answer is sent, in bytes.
 const PIECE: usize = 1 << 16;
@@ -215,17 +215,23 @@ fn json(status: StatusCode, body: Bytes) -> Response {
 }
 
 async fn download(shared: &Shared, doom: &Doom, token: &str, path: &str) -> Response {
-    let answer = match shared.authorise(token) {
-        Err(error) => return refused(&error),
-        Ok(()) => match shared.world().files.at(path) {
-            Some(bytes) => {
-                let kind = HeaderValue::from_static("application/octet-stream");
-                ([(header::CONTENT_TYPE, kind)], Body::from(bytes)).into_response()
-            }
-            None => refused(&ApiError::new(404, "Not Found")),
-        },
-    };
+    let at = Instant::now();
+    if let Err(error) = shared.authorise(token) {
+        return refused(&error);
+    }
+    let found = shared.world().files.at(path).ok_or_else(|| ApiError::new(404, "Not Found"));
     let fault = shared.faults().next(FILE);
+    let mut parameters = Map::new();
+    parameters.insert("file_path".into(), path.into());
+    let (error, faulted) = (found.as_ref().err().cloned(), fault.is_some());
+    shared.record.note(Call { method: FILE, parameters, files: Vec::new(), at, faulted, error }, Vec::new());
+    let answer = match found {
+        Ok(bytes) => {
+            let kind = HeaderValue::from_static("application/octet-stream");
+            ([(header::CONTENT_TYPE, kind)], Body::from(bytes)).into_response()
+        }
+        Err(error) => refused(&error),
+    };
     match fault {
         Some(fault) => damaged(&fault.damage, doom, answer).await,
         None => answer,

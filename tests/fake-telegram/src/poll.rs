@@ -173,7 +173,11 @@ impl Poll {
         if let Some(older) = self.waiting.replace(sender)
             && !older.is_closed()
         {
-            let pause = if self.throttled && self.calm_until.is_some_and(|until| now < until) { CALM } else { Duration::ZERO };
+            let pause = if self.throttled && self.calm_until.is_some_and(|until| now < until) {
+                CALM
+            } else {
+                Duration::ZERO
+            };
             if pause.is_zero() {
                 self.calm_until = Some(now + CALM);
             }

@@ -1,7 +1,7 @@
 //! The parameters of a call, in whichever way they come.
 
 use axum::{
-    body::{Body, Bytes},
+    body::{Body, BodyDataStream, Bytes},
     http::{header, request::Parts},
 };
 use futures_util::StreamExt as _;
@@ -72,7 +72,13 @@ impl Request {
         let kind =
             parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         match kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
-            "multipart/form-data" => request.multipart(kind, body).await?,
+            "multipart/form-data" => {
+                let mut body = body.into_data_stream();
+                let outcome = request.multipart(kind, &mut body).await;
+                // A form ends before its body does.
+                while let Some(Ok(_)) = body.next().await {}
+                outcome?;
+            }
             "application/json" => {
                 let bytes = collect(body).await?;
                 if !bytes.is_empty() {
@@ -100,10 +106,10 @@ impl Request {
         }
     }
 
-    async fn multipart(&mut self, content_type: &str, body: Body) -> Result<(), ApiError> {
+    async fn multipart(&mut self, content_type: &str, body: &mut BodyDataStream) -> Result<(), ApiError> {
         let broken = |_| ApiError::bad_request("can't parse multipart/form-data");
         let boundary = multer::parse_boundary(content_type).map_err(broken)?;
-        let mut parts = multer::Multipart::new(body.into_data_stream(), boundary);
+        let mut parts = multer::Multipart::new(body, boundary);
         let mut room = UPLOAD + PARAMETERS;
         let mut too_large = false;
         while let Some(mut part) = parts.next_field().await.map_err(broken)? {

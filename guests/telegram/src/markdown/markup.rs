@@ -1,9 +1,10 @@
 //! A part of the document in Telegram's HTML.
 
-use std::{borrow::Cow, ops::Range};
+use std::ops::Range;
 
 use super::{
     document::Document,
+    escape,
     style::{Mark, Marks, Style},
 };
 
@@ -109,22 +110,4 @@ fn switch(html: &mut String, document: &Document, open: Marks, next: Marks) {
             Mark::Struck => html.push_str("<s>"),
         }
     }
-}
-
-/// Text as Telegram's HTML shows it unchanged, also inside a quoted attribute.
-pub fn escape(text: &str) -> Cow<'_, str> {
-    if !text.contains(['&', '<', '>', '"']) {
-        return Cow::Borrowed(text);
-    }
-    let mut escaped = String::with_capacity(text.len() + text.len() / 8);
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            character => escaped.push(character),
-        }
-    }
-    Cow::Owned(escaped)
 }

@@ -16,7 +16,8 @@ mod table;
 mod tests;
 mod writer;
 
-pub use markup::escape;
+use std::{borrow::Cow, ops::Range};
+
 use pulldown_cmark::Options;
 
 /// What is understood beyond `CommonMark`.
@@ -28,11 +29,11 @@ const OPTIONS: Options = Options::ENABLE_TABLES
 
 /// One Telegram message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Piece {
+pub(crate) struct Piece {
     /// For `parse_mode=HTML`. Never empty.
-    pub html: String,
+    pub(crate) html: String,
     /// What Telegram shows, without formatting: sent without a parse mode when the markup is rejected.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 /// Renders Markdown as messages that are at most `limit` UTF-16 units long once Telegram has parsed their markup:
@@ -63,12 +64,30 @@ pub struct Piece {
 /// simpler than Unicode's rule, which also keeps together the parts of a Hangul or Indic syllable. What is more
 /// than a message, or than 64 such scalars, is cut between them; what does not even fit then (an emoji where the
 /// limit is 1) is left out.
-pub fn render(markdown: &str, limit: usize) -> Vec<Piece> {
+pub(crate) fn render(markdown: &str, limit: usize) -> Vec<Piece> {
     let document = block::read(markdown);
     let pieces = cut::pieces(&document, limit);
-    let piece = |part: std::ops::Range<usize>| Piece {
+    let piece = |part: Range<usize>| Piece {
         html: markup::html(&document, part.clone()),
         text: document.part(part).to_owned(),
     };
     pieces.into_iter().map(piece).collect()
+}
+
+/// Text as Telegram's HTML shows it unchanged, also inside a quoted attribute.
+pub(crate) fn escape(text: &str) -> Cow<'_, str> {
+    if !text.contains(['&', '<', '>', '"']) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + text.len() / 8);
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            character => escaped.push(character),
+        }
+    }
+    Cow::Owned(escaped)
 }

@@ -13,6 +13,8 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Content {
     pub(super) text: String,
+    /// Somebody wrote it: it is no placeholder.
+    pub(super) is_written: bool,
     pub(super) mentions_bot: bool,
     pub(super) attachments: Vec<Attachment>,
 }
@@ -22,6 +24,7 @@ pub(super) fn content(message: &Object<'_>, bot: &Bot) -> Option<Content> {
     let mut files = attachment::files(message);
     let written = [("text", "entities"), ("caption", "caption_entities")];
     let written = written.into_iter().find_map(|(text, entities)| Some((message.text(text)?, entities)));
+    let is_written = written.is_some();
     let silent = |text| Reading { text, mentions_bot: false };
     let reading = if let Some((text, entities)) = written {
         entity::read(text.into_owned(), &message.list(entities), bot)
@@ -33,7 +36,12 @@ pub(super) fn content(message: &Object<'_>, bot: &Bot) -> Option<Content> {
     } else {
         silent(note(message)?)
     };
-    Some(Content { text: reading.text, mentions_bot: reading.mentions_bot, attachments: files.attachments })
+    Some(Content {
+        text: reading.text,
+        is_written,
+        mentions_bot: reading.mentions_bot,
+        attachments: files.attachments,
+    })
 }
 
 /// What is neither text nor file, in parentheses. Numbers are spelled as they came.

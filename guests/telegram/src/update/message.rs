@@ -23,12 +23,14 @@ pub(super) fn happening(message: &Object<'_>, edited: bool, bot: &Bot) -> Result
     }
     let Some(content) = content::content(message, bot) else { return Ok(None) };
     let around = Context::of(message, &place, bot);
+    let is_part = message.has("media_group_id") && !edited;
     let written = message.integer("edit_date").filter(|_| edited).unwrap_or(date);
     Ok(Some(Happening::Message(Message {
         id: id.to_string(),
         chat,
         sender,
-        text: content.text,
+        // The host makes one message of an album: its parts say nothing by themselves.
+        text: if is_part && !content.is_written { String::new() } else { content.text },
         sent_at: time::milliseconds(written),
         addressed: is_direct || content.mentions_bot || around.answers_bot,
         edited,

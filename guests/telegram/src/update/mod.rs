@@ -53,8 +53,8 @@ struct Missing(&'static str);
 
 /// Says what one update tells: nothing where it is of no concern to a session.
 ///
-/// Events have the id `u<update_id>`, presses that of their callback query: it takes that to answer them. An update
-/// without an essential field is rejected.
+/// Events have the id `<bot>:<update_id>`, because each bot counts by itself; presses have that of their callback query,
+/// which it takes to answer them. An update without an essential field is rejected.
 pub(crate) fn translate(payload: &[u8], bot: &Bot) -> Result<Vec<Event>, Fault> {
     let payload = String::from_utf8_lossy(payload);
     let Some(update) = Object::parse(&payload) else {
@@ -70,7 +70,8 @@ pub(crate) fn translate(payload: &[u8], bot: &Bot) -> Result<Vec<Event>, Fault> 
 }
 
 fn told(update: &Object<'_>, number: i64, bot: &Bot) -> Result<Option<Event>, (&'static str, Missing)> {
-    let of_update = |what: Option<Happening>| what.map(|what| Event { id: format!("u{number}"), what });
+    let of_update =
+        |what: Option<Happening>| what.map(|what| Event { id: format!("{}:{number}", bot.id), what });
     for kind in ["message", "edited_message", "callback_query", "message_reaction"] {
         let Some(value) = update.get(kind) else { continue };
         // Without any field it lacks the essential ones.

@@ -55,6 +55,8 @@ struct Poller<'a> {
     /// Whose cursor it is.
     account: String,
     cursor: Option<String>,
+    /// Who the bot is was found out with this account.
+    known: bool,
     backoff: Backoff,
     conflicts: u32,
     /// Since when nothing came of it.
@@ -121,9 +123,11 @@ impl<'a> Poller<'a> {
     fn begin(channel: &'a Arc<Channel>) -> Result<Self, crate::journal::Error> {
         let surroundings = channel.surroundings();
         let account = surroundings.account();
+        let cursor = surroundings.journal.cursor(&account)?;
         Ok(Self {
             channel,
-            cursor: surroundings.journal.cursor(&account)?,
+            known: cursor.is_some(),
+            cursor,
             account,
             backoff: Backoff::default(),
             conflicts: 0,
@@ -133,23 +137,8 @@ impl<'a> Poller<'a> {
 
     /// Until other credentials are needed, and there.
     async fn run(&mut self) {
-        if self.cursor.is_some() {
-            // Known from the time before; whatever has changed is noticed beside the messages.
-            let channel = Arc::clone(self.channel);
-            tokio::spawn(async move {
-                if let Err(error) = channel.identify().await {
-                    tracing::debug!("{}: who the bot is: {error}", channel.name());
-                }
-            });
-        } else {
-            while let Err(failure) = self.channel.identify().await {
-                if matches!(failure, Failure::Fault(Fault::Unsupported)) {
-                    break;
-                }
-                if self.suffer(failure.into()).await {
-                    return;
-                }
-            }
+        if self.known {
+            self.identify_beside();
         }
         let mut stored = Vec::new();
         loop {
@@ -172,8 +161,15 @@ impl<'a> Poller<'a> {
             return Err(IntakeError::from(shut).into());
         }
         self.channel.breathe().await;
-        let ((), answered) =
-            tokio::join!(self.channel.deliver(stored), self.channel.guest().poll(self.cursor.clone()));
+        let ((), answered, identified) = tokio::join!(
+            self.channel.deliver(stored),
+            self.channel.guest().poll(self.cursor.clone()),
+            self.identify()
+        );
+        identified?;
+        if !std::mem::replace(&mut self.known, true) {
+            self.identify_beside();
+        }
         let Batch { updates, pause_ms } = self.settle(answered?)?;
         self.healthy();
         if updates.is_empty() {
@@ -187,6 +183,27 @@ impl<'a> Poller<'a> {
             return Ok(Vec::new());
         }
         Ok(stored)
+    }
+
+    /// Of an account that is new here nothing can be translated before it is known who the bot is.
+    async fn identify(&self) -> Result<(), Failure> {
+        if self.known {
+            return Ok(());
+        }
+        match self.channel.identify().await {
+            Ok(_) | Err(Failure::Fault(Fault::Unsupported)) => Ok(()),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// What has changed since the last time is noticed beside the messages.
+    fn identify_beside(&self) {
+        let channel = Arc::clone(self.channel);
+        tokio::spawn(async move {
+            if let Err(error) = channel.identify().await {
+                tracing::debug!("{}: who the bot is: {error}", channel.name());
+            }
+        });
     }
 
     fn settle(&self, answered: Answered<Batch>) -> Result<Batch, Obstacle> {

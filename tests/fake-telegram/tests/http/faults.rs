@@ -6,7 +6,7 @@ use fake_telegram::{Draft, Fault};
 use serde_json::json;
 
 use crate::{
-    acquainted, ada,
+    PATIENCE, acquainted, ada,
     client::{call, result, send, try_call},
 };
 
@@ -95,6 +95,9 @@ fn downloads_go_wrong_too() {
     let answer = send(&server, "GET", &path, "", b"").unwrap();
     assert_eq!((answer.whole, answer.body.as_slice()), (false, b"he".as_slice()));
     assert_eq!(send(&server, "GET", &path, "", b"").unwrap().body, b"hello");
+    let notes: Vec<bool> = server.calls_of("file").iter().map(|call| call.faulted).collect();
+    assert_eq!(notes, [true, false]);
+    assert_eq!(server.wait_for("file", PATIENCE).parameter("file_path"), &file["file_path"]);
 }
 
 #[test]

@@ -1,5 +1,12 @@
 //! Files in both directions.
 
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    thread,
+    time::Duration,
+};
+
 use fake_telegram::{Draft, File, MediaKind, Server};
 use serde_json::{Value, json};
 
@@ -192,4 +199,33 @@ fn an_album_is_of_compatible_kinds() {
     .json();
     assert_eq!(answer["description"], "Bad Request: message caption is too long");
     assert_eq!(server.messages(&ada().chat()).len(), 6);
+}
+
+#[test]
+fn a_connection_goes_on_though_the_end_of_a_form_is_late() {
+    let server = acquainted();
+    let mut stream = TcpStream::connect(server.address().strip_prefix("http://").unwrap()).unwrap();
+    let form = "--sea\r\nContent-Disposition: form-data; name=\"chat_id\"\r\n\r\n42\r\n--sea\r\nContent-Disposition: form-data; name=\"text\"\r\n\r\nhello\r\n--sea--\r\n";
+    let token = server.token();
+    for _ in 0..2 {
+        write!(
+            stream,
+            "POST /bot{token}/sendMessage HTTP/1.1\r\nHost: fake\r\nTransfer-Encoding: chunked\r\nContent-Type: multipart/form-data; boundary=sea\r\n\r\n{:x}\r\n{form}\r\n",
+            form.len()
+        )
+        .unwrap();
+        thread::sleep(Duration::from_millis(50));
+        stream.write_all(b"0\r\n\r\n").unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200");
+        // The rest of it is one JSON object.
+        let mut rest = Vec::new();
+        while !rest.ends_with(b"}}") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            rest.extend(byte);
+        }
+    }
+    assert_eq!(server.messages(&ada().chat()).len(), 2);
 }

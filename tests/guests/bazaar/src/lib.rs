@@ -75,7 +75,7 @@ impl Channel for Bazaar {
         if let Some(failure) = failure::due(Failing::Identify) {
             return Err(failure.fault());
         }
-        Ok(Identity { id: "bot".into(), name: "Bazaar Bot".into(), link: None })
+        Ok(Identity { id: "bot".into(), name: "Bazaar Bot".into(), link: None, notes: Vec::new() })
     }
 
     fn send(outgoing: Outgoing) -> Sent {

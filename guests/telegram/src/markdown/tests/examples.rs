@@ -39,6 +39,8 @@ fn links_lead_where_telegram_can_go_and_are_spelled_out_elsewhere() {
         ("[a](https://b.c/?d&e \"title\")", "<a href=\"https://b.c/?d&amp;e\">a</a>"),
         ("<https://a.b/c>", "<a href=\"https://a.b/c\">https://a.b/c</a>"),
         ("[a *b*](https://c.d)", "<a href=\"https://c.d\">a <i>b</i></a>"),
+        ("[a\nb](https://c.d)", "<a href=\"https://c.d\">a\nb</a>"),
+        ("[  ![\n🙂](https://c.d)", "[\n<a href=\"https://c.d\">🙂</a>"),
         ("**[a](https://c.d)**", "<a href=\"https://c.d\"><b>a</b></a>"),
         ("[`a`](https://c.d)", "<a href=\"https://c.d\">a</a>"),
         ("[a][1]\n\n[1]: https://c.d", "<a href=\"https://c.d\">a</a>"),
@@ -69,6 +71,7 @@ fn links_lead_where_telegram_can_go_and_are_spelled_out_elsewhere() {
 fn blocks_are_an_empty_line_apart() {
     for (markdown, expected) in [
         ("a\n\n\n\nb", "a\n\nb"),
+        ("a&#10;\n\nb", "a\n\nb"),
         ("# A\nb\n## C *d*\ne", "<b>A</b>\n\nb\n\n<b>C <i>d</i></b>\n\ne"),
         ("A\n===\nb", "<b>A</b>\n\nb"),
         ("# A `b`", "<b>A </b><code>b</code>"),
@@ -90,6 +93,7 @@ fn lists_keep_their_numbers_and_their_levels() {
         ("3. a\n4. b\n   - c", "3. a\n4. b\n   • c"),
         ("1) a\n1) b", "1. a\n2. b"),
         ("- a\n\n- b", "• a\n\n• b"),
+        ("- a\n\n  - b\n\n- c", "• a\n\n  • b\n\n• c"),
         ("- a\n\n  b\n- c", "• a\n\n  b\n\n• c"),
         ("- a\n  b", "• a\n  b"),
         ("a\n- b\n\nc", "a\n\n• b\n\nc"),
@@ -107,6 +111,13 @@ fn lists_keep_their_numbers_and_their_levels() {
     ] {
         assert_eq!(html(markdown), expected, "{markdown}");
     }
+}
+
+#[test]
+fn deep_lists_do_not_wander_off() {
+    let stairs: String = (0..12).map(|depth| "  ".repeat(depth) + "- a\n").collect();
+    let indents: Vec<_> = html(&stairs).lines().map(|line| line.find('•').unwrap()).collect();
+    assert_eq!(indents, [0, 2, 4, 6, 8, 10, 12, 14, 16, 16, 16, 16]);
 }
 
 #[test]
@@ -152,7 +163,7 @@ fn code_blocks_keep_what_is_in_them() {
 
 #[test]
 fn tables_are_aligned_or_told_row_by_row() {
-    let wide = "w".repeat(55);
+    let (wide, label) = ("w".repeat(55), "l".repeat(20));
     for (markdown, expected) in [
         (
             "| Name | Age |\n|:-----|----:|\n| Ada | 36 |\n| **Bob** | 7 |",
@@ -162,7 +173,12 @@ fn tables_are_aligned_or_told_row_by_row() {
         ("| | |\n|-|-|\n|a|b|", "<pre>a | b</pre>".to_owned()),
         ("|a|\n|-|\nb", "<pre>a\n-\nb</pre>".to_owned()),
         ("|a|\n|-|", "<pre>a\n-</pre>".to_owned()),
+        ("|a|long|\n|-|-|\n|b|c|\n|d|e|", "<pre>a | long\n--+-----\nb | c\nd | e</pre>".to_owned()),
+        ("|a&#10;b|\n|-|", "<pre>a b\n---</pre>".to_owned()),
+        (&format!("|{wide} b|c|\n|-|-|"), format!("{wide} b\nc")),
+        (&format!("|{label}|{label}|{label}|\n|-|-|-|"), format!("{label}\n{label}\n{label}")),
         ("| |\n|-|", String::new()),
+        ("a\n\n| |\n|-|\n| |\n| |\n\nb", "a\n\nb".to_owned()),
         (
             "x\n\n|PR|Title|\n|-|-|\n|[1](https://a.b)|A `b`|\n|2||\n\ny",
             "x\n\n<b>PR:</b> <a href=\"https://a.b\">1</a>\n<b>Title:</b> A <code>b</code>\n\n<b>PR:</b> 2\n\ny"
@@ -224,6 +240,7 @@ fn long_texts_are_cut_at_the_best_place() {
         ("- one\n  - two\n  - three", 9, vec!["• one", "  • two", "  • three"]),
         ("&lt;&lt;&lt;", 1, vec!["&lt;", "&lt;", "&lt;"]),
         ("🙂🙂", 3, vec!["🙂", "🙂"]),
+        ("🙂a", 1, vec!["a"]),
         ("ae\u{301}e\u{301}", 4, vec!["ae\u{301}", "e\u{301}"]),
         ("👍🏽👍🏽", 6, vec!["👍🏽", "👍🏽"]),
         ("👍🏽", 3, vec!["👍", "🏽"]),

@@ -139,7 +139,8 @@ fn of_a_photo_the_largest_size_counts() {
     let [attachment] = &message.attachments[..] else { panic!("{:?}", message.attachments) };
     assert_eq!((attachment.id.as_str(), attachment.size), ("AgAClarge", Some(98_301)));
     assert_eq!(attachment.media_type.as_deref(), Some("image/jpeg"));
-    assert_eq!((message.text.as_str(), message.album.as_deref()), ("(photo)", Some("13370001")));
+    // A part of an album says nothing by itself.
+    assert_eq!((message.text.as_str(), message.album.as_deref()), ("", Some("13370001")));
     // Without any measure the last one, which Telegram has made the largest.
     let bare =
         told("message", &direct(&json!({"photo": [{"file_id": "a"}, {"file_id": "b"}, {"width": 9}, 7]})));

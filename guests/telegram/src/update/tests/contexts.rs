@@ -17,6 +17,9 @@ fn a_reply_tells_what_it_answers() {
     assert!(excerpt.starts_with("word word") && excerpt.ends_with("word…"), "{excerpt}");
     assert_eq!(excerpt.chars().count(), 200);
     assert_eq!(extra(&message, "quote"), Some("word"));
+    let administrator = grouped(&json!({"from": the_bot(), "sender_chat": harbour(), "text": "no"}));
+    let message = told("message", &grouped(&json!({"text": "why?", "reply_to_message": administrator})));
+    assert_eq!(extra(&message, "reply_to_user"), Some("Harbour"));
     let whole = "é".repeat(200);
     for (answered, expected) in [
         (json!({"text": whole}), Some(whole.as_str())),
@@ -38,6 +41,7 @@ fn a_topics_beginning_is_no_reply() {
         in_topic(
             &json!({"text": "hi", "reply_to_message": grouped(&json!({"message_id": 45, "text": "root"}))}),
         ),
+        in_topic(&json!({"text": "hi", "reply_to_message": {"from": the_bot(), "forum_topic_created": {}}})),
     ] {
         let message = told("message", &message);
         assert_eq!(message.reply_to, None);
@@ -47,6 +51,8 @@ fn a_topics_beginning_is_no_reply() {
     let reply = told("message", &in_topic(&json!({"text": "hi", "reply_to_message": answered})));
     assert_eq!(reply.reply_to.as_deref(), Some("46"));
     // Outside of a topic a message with the thread's number is an ordinary one.
+    let unknown = told("message", &grouped(&json!({"text": "hi", "reply_to_message": {"text": "so"}})));
+    assert_eq!((unknown.reply_to.as_deref(), extra(&unknown, "reply_to_text")), (None, Some("so")));
     let thread = json!({"text": "hi", "message_thread_id": 46, "reply_to_message": answered});
     assert_eq!(told("message", &grouped(&thread)).reply_to.as_deref(), Some("46"));
 }

@@ -84,6 +84,7 @@ fn odd_json_costs_nothing_but_itself() {
             r#"{{"update_id":1,"message":{{"message_id":2,"chat":{{"id":5,"type":"private"}},"date":3,{fields}}}}}"#
         )
     };
+    let nested = format!("{}{}", r#"{"blocks":["#.repeat(20_000), "]}".repeat(20_000));
     let deep = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
     for (fields, expected) in [
         (r#""text":"a\ud800b""#.to_owned(), "a\u{fffd}b"),
@@ -93,6 +94,7 @@ fn odd_json_costs_nothing_but_itself() {
         (r#""text":"a","text":"b""#.into(), "b"),
         (r#""text":"","caption":"","sticker":{}"#.into(), "(sticker)"),
         (format!(r#""text":"a","from":{deep},"reply_to_message":{deep}"#), "a"),
+        (format!(r#""rich_message":{{"blocks":[{nested},{{"text":"b"}}]}}"#), "b"),
         (format!(r#""rich_message":{{"blocks":[{{"text":{deep}}},{{"text":"b"}}]}}"#), "b"),
     ] {
         let [event] = <[_; 1]>::try_from(translate(message(&fields).as_bytes(), &bot()).unwrap()).unwrap();
