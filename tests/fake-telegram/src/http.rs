@@ -137,8 +137,13 @@ async fn call(shared: &Shared, doom: &Doom, method: &'static str, request: Reque
         shared.record.note(Call { method, parameters, files, at, faulted, error }, sent);
     };
     let result = if method == method::GET_UPDATES {
-        note(request.clone(), None, Vec::new());
-        if handled { poll(shared, &request).await } else { Ok(Bytes::new()) }
+        let polled = if handled { Some(begin(shared, &request)) } else { None };
+        // Whoever has seen the note can count on the wait.
+        note(request, None, Vec::new());
+        match polled {
+            Some(polled) => finish(shared, polled).await,
+            None => Ok(Bytes::new()),
+        }
     } else if handled {
         let (result, sent) = {
             let mut world = shared.world();
@@ -161,14 +166,15 @@ async fn call(shared: &Shared, doom: &Doom, method: &'static str, request: Reque
     }
 }
 
-async fn poll(shared: &Shared, request: &Request) -> Result<Bytes, ApiError> {
+fn begin(shared: &Shared, request: &Request) -> Result<Polled, ApiError> {
     let allowed = request.json("allowed_updates").ok().flatten();
-    let polled = {
-        let poll = &mut shared.world().poll;
-        poll.allow(allowed.as_ref());
-        poll.poll(request.number("offset"), request.number("limit"), request.number("timeout"))?
-    };
-    let Waiting { wake, timeout, offset, limit } = match polled {
+    let poll = &mut shared.world().poll;
+    poll.allow(allowed.as_ref());
+    poll.poll(request.number("offset"), request.number("limit"), request.number("timeout"))
+}
+
+async fn finish(shared: &Shared, polled: Result<Polled, ApiError>) -> Result<Bytes, ApiError> {
+    let Waiting { wake, timeout, offset, limit } = match polled? {
         Polled::Updates(updates) => return Ok(list(&updates)),
         Polled::Wait(waiting) => waiting,
     };

@@ -12,7 +12,7 @@ use crate::{error::ApiError, request::Upload};
 
 /// A call that came with a good token.
 ///
-/// `getUpdates` is noted when it arrives, every other call once it has taken effect. A download is one too: its method is
+/// `getUpdates` is noted when it begins to wait, every other call once it has taken effect. A download is one too: its method is
 /// `file`, and its one parameter `file_path`.
 #[derive(Clone, Debug)]
 pub struct Call {

@@ -39,7 +39,6 @@ fn whoever_waits_is_woken_at_once() {
             (updates, Instant::now())
         });
         server.wait_for("getUpdates", PATIENCE);
-        thread::sleep(std::time::Duration::from_millis(50));
         let said = Instant::now();
         server.says(&ada(), &ada().chat(), "hello");
         let (updates, heard) = poll.join().unwrap();
@@ -54,7 +53,6 @@ fn the_older_of_two_pollers_gets_the_conflict() {
     thread::scope(|scope| {
         let older = scope.spawn(|| call(&server, "getUpdates", &json!({"timeout": 50})));
         server.wait_for("getUpdates", PATIENCE);
-        thread::sleep(std::time::Duration::from_millis(50));
         let newer = scope.spawn(|| result(&server, "getUpdates", &json!({"offset": 1, "timeout": 50})));
         let answer = older.join().unwrap();
         assert_eq!(answer.status, 409);
@@ -77,7 +75,6 @@ fn a_token_that_is_revoked_ends_a_wait() {
     thread::scope(|scope| {
         let poll = scope.spawn(|| call(&server, "getUpdates", &json!({"timeout": 50})));
         server.wait_for("getUpdates", PATIENCE);
-        thread::sleep(std::time::Duration::from_millis(50));
         server.revoke();
         let answer = poll.join().unwrap();
         assert_eq!(answer.json(), json!({"ok": false, "error_code": 401, "description": "Unauthorized"}));
