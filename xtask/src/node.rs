@@ -1,4 +1,4 @@
-//! Tests that need Node: the official SDK's client, and a browser.
+//! Tests that need Node: the official SDK's client, a browser, and a bot framework on the fake Bot API.
 
 use std::{path::PathBuf, process::Command};
 
@@ -15,13 +15,13 @@ pub(crate) fn plan(install: bool) -> Plan {
     let node = process::exists("node") && process::exists("npm") || process::apt(&["nodejs", "npm"], install);
     if !node {
         process::say(
-            "SKIPPED interop and browser: node and npm are not installed (apt-get install nodejs npm)",
+            "SKIPPED interop, grammy and browser: node and npm are not installed (apt-get install nodejs npm)",
         );
         return Plan::Skip;
     }
     let chromium =
         find_chromium().or_else(|| process::apt(&["chromium"], install).then(find_chromium).flatten());
-    let mut tests = vec!["interop.test.mjs"];
+    let mut tests = vec!["interop.test.mjs", "grammy.test.mjs"];
     if chromium.is_some() {
         tests.extend(["browser.test.mjs", "prompt.test.mjs"]);
     } else {
@@ -46,11 +46,13 @@ pub(crate) fn run(plan: &Plan, program: &std::path::Path) -> anyhow::Result<()> 
     process::run(
         Command::new("npm").args(["ci", "--silent", "--no-audit", "--no-fund"]).current_dir(&folder),
     )?;
+    process::run(process::cargo().args(["build", "--quiet", "--package", "fake-telegram"]))?;
     let mut node = Command::new("node");
     node.args(["--test", "--test-reporter=spec"])
         .args(tests)
         .current_dir(&folder)
-        .env("TIDEGATE_BIN", program);
+        .env("TIDEGATE_BIN", program)
+        .env("FAKE_TELEGRAM_BIN", process::target().join("debug/fake-telegram"));
     if let Some(chromium) = chromium {
         node.env("CHROMIUM", chromium);
     }

@@ -12,7 +12,7 @@ const TICK: Duration = Duration::from_millis(10);
 
 /// How many ticks without any call before the thread sleeps. Calls that follow closely upon each other then
 /// never pay for waking it.
-const PATIENCE: u32 = 20;
+const PATIENCE: u32 = 5;
 
 /// Advances the engine's epoch while calls run, and costs nothing while none does.
 #[derive(Debug)]
