@@ -35,6 +35,9 @@ const PACKAGE: &str = "tidegate:channel/";
 /// The version of the contract that this host speaks.
 pub const VERSION: &str = "0.1.0";
 
+/// The packages of WASI 0.2 that are there for components that import them. `wasi:http` is not: there is `http`.
+const WASI: [&str; 6] = ["cli", "clocks", "filesystem", "io", "random", "sockets"];
+
 /// Where a channel's events come from, recognised by what its component exports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -117,7 +120,7 @@ fn judge<'a>(
         }
     }
     for name in imports {
-        if ours(name)?.is_none() {
+        if ours(name)?.is_none() && !is_wasi(name) {
             return Err(Mismatch::Import(name.to_owned()));
         }
     }
@@ -130,6 +133,16 @@ fn judge<'a>(
             Err(Mismatch::ManySources(many.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")))
         }
     }
+}
+
+/// Is this an interface of the WASI that a component may import? It finds nothing behind it but clocks, random bytes
+/// and the log.
+pub fn is_wasi(name: &str) -> bool {
+    let interface = name.strip_prefix("wasi:").and_then(|name| name.split_once('/'));
+    interface.is_some_and(|(package, rest)| {
+        WASI.contains(&package)
+            && rest.split_once('@').is_some_and(|(_, version)| version.starts_with("0.2."))
+    })
 }
 
 /// The interface's name without package and version, if it is one of ours; an error if of another version.
@@ -165,10 +178,17 @@ mod tests {
             judged(&[CHANNEL, OUTBOUND, WEB, POLL], &[]),
             Err(Mismatch::ManySources("web, poll".into()))
         );
-        assert_eq!(
-            judged(&[CHANNEL, OUTBOUND, WEB], &["wasi:sockets/tcp@0.2.0"]),
-            Err(Mismatch::Import("wasi:sockets/tcp@0.2.0".into()))
-        );
+        for wasi in ["wasi:cli/environment@0.2.0", "wasi:sockets/tcp@0.2.6", "wasi:io/poll@0.2.12"] {
+            assert_eq!(judged(&[CHANNEL, OUTBOUND, WEB], &[wasi]), Ok(Source::Web));
+        }
+        for other in [
+            "wasi:http/outgoing-handler@0.2.0",
+            "wasi:cli/environment@0.3.0",
+            "wasi:cli/environment",
+            "x:y/z@0.2.0",
+        ] {
+            assert_eq!(judged(&[CHANNEL, OUTBOUND, WEB], &[other]), Err(Mismatch::Import(other.into())));
+        }
     }
 
     #[test]

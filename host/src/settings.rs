@@ -186,7 +186,7 @@ impl Settings {
                 Proxy::parse,
             )?,
             ca_file: self.text(name, "ca_file", "an absolute path", absolute)?,
-            given: self.given(own),
+            given: own.and_then(given).unwrap_or_default(),
             values: self.values(name, own, declared)?,
         })
     }
@@ -232,11 +232,6 @@ impl Settings {
                 value(setting).map(|value| Some((setting.name.clone(), value?))).transpose()
             })
             .collect()
-    }
-
-    fn given(&self, own: Option<&Table>) -> BTreeSet<String> {
-        let given = own.and_then(|table| table.get("settings")?.as_table());
-        given.map(|table| table.keys().cloned().collect()).unwrap_or_default()
     }
 
     fn table(&self, name: &str) -> Option<&Table> {
@@ -319,6 +314,11 @@ impl Settings {
     pub fn error(&self, problem: String) -> Error {
         Error { path: self.path.clone(), problem }
     }
+}
+
+/// The names of the settings that stand in a channel's table.
+fn given(own: &Table) -> Option<BTreeSet<String>> {
+    Some(own.get("settings")?.as_table()?.keys().cloned().collect())
 }
 
 fn absolute(path: &str) -> Option<PathBuf> {

@@ -4,8 +4,10 @@ mod credential;
 mod limit;
 mod policy;
 mod proxy;
+mod tls;
 mod transfer;
 mod upstream;
+mod wasi;
 
 use std::process::Command;
 

@@ -1,15 +1,30 @@
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
 use super::Tenant;
 use crate::contract::imports::log::{Host, Level};
 
 /// Lines of one call that are written; the rest is counted.
 const LINES: u32 = 64;
 /// The longest line, in bytes.
-const LENGTH: usize = 4096;
+pub(super) const LENGTH: usize = 4096;
 
-impl Host for Tenant {
-    fn write(&mut self, level: Level, text: String) -> wasmtime::Result<()> {
-        let channel = &*self.surroundings()?.name;
-        let line = self.lines;
+/// The lines that one call has written, whichever way.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lines(Arc<AtomicU32>);
+
+impl Lines {
+    /// Another call begins.
+    pub(super) fn reset(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
+    /// Writes one line, cut to [`LENGTH`], if the call has not written too many.
+    pub(super) fn write(&self, channel: &str, level: Level, text: &str) {
+        let line = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |line| line.checked_add(1));
+        let line = line.unwrap_or(u32::MAX);
         if line < LINES {
             let text = text.get(..text.floor_char_boundary(LENGTH)).unwrap_or_default().escape_debug();
             match level {
@@ -21,7 +36,13 @@ impl Host for Tenant {
         } else if line == LINES {
             tracing::warn!(target: "guest", channel, "more than {LINES} lines in one call: the rest is dropped");
         }
-        self.lines = line.saturating_add(1);
+    }
+}
+
+impl Host for Tenant {
+    fn write(&mut self, level: Level, text: String) -> wasmtime::Result<()> {
+        let channel = &*self.surroundings()?.name;
+        self.lines.write(channel, level, &text);
         Ok(())
     }
 }

@@ -11,6 +11,7 @@ mod journal;
 mod log;
 mod secrets;
 mod state;
+mod wasi;
 pub mod web;
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
@@ -76,13 +77,15 @@ pub struct Tenant {
     /// What this call has done so far.
     effects: Effects,
     /// Lines that this call has written to the log.
-    lines: u32,
+    lines: log::Lines,
     /// Bytes that wait in the effects.
     spent: usize,
     /// Files that this call was given.
     handles: files::Handles,
     /// When the call is cut off, whatever it does.
     ends: Option<Instant>,
+    /// For a component that imports it.
+    wasi: Option<Box<wasi::Wasi>>,
 }
 
 /// What one call may set and push, in bytes.
@@ -120,13 +123,16 @@ impl Tenant {
     /// Hands the call its files. Whatever an earlier call had is gone.
     pub fn enter(&mut self, handles: files::Handles) {
         self.effects = Effects::default();
-        self.lines = 0;
+        self.lines.reset();
         self.spent = 0;
         self.handles = handles;
     }
 
     /// What the call has done, and which files it was given or made.
     pub fn leave(&mut self) -> (Effects, files::Handles) {
+        if let Some(wasi) = &self.wasi {
+            wasi.flush();
+        }
         (std::mem::take(&mut self.effects), std::mem::take(&mut self.handles))
     }
 
@@ -150,8 +156,8 @@ impl Tenant {
     }
 }
 
-/// Everything that a component may import; a component that wants more does not link.
-pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<Resident<Tenant>>> {
+/// Everything that a component may import, WASI only where it does; a component that wants more does not link.
+pub fn linker(engine: &Engine, with_wasi: bool) -> wasmtime::Result<Linker<Resident<Tenant>>> {
     fn tenant(resident: &mut Resident<Tenant>) -> &mut Tenant {
         resident.tenant.ends = resident.ends();
         &mut resident.tenant
@@ -164,6 +170,9 @@ pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<Resident<Tenant>>> {
     imports::environment::add_to_linker::<_, HasSelf<Tenant>>(&mut linker, tenant)?;
     imports::log::add_to_linker::<_, HasSelf<Tenant>>(&mut linker, tenant)?;
     imports::web::add_to_linker::<_, HasSelf<Tenant>>(&mut linker, tenant)?;
+    if with_wasi {
+        wasi::add_to_linker(&mut linker)?;
+    }
     Ok(linker)
 }
 

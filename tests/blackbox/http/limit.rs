@@ -17,7 +17,7 @@ use crate::harness::Home;
 
 /// Writes a head, and then a body without end until nobody wants it any more.
 fn pour(stream: &mut TcpStream, head: &str) -> bool {
-    let chunk = [b'x'; 1 << 16];
+    let chunk = vec![b'x'; 1 << 16];
     let _ = stream.write_all(format!("HTTP/1.1 200 OK\r\n{head}\r\n").as_bytes());
     // 1 GiB is without end.
     (0..1 << 14).all(|_| stream.write_all(&chunk).is_ok())

@@ -195,7 +195,10 @@ fn a_setting_that_is_no_url_is_the_users_to_mend() {
 #[test]
 fn a_server_that_speaks_no_tls_or_nothing_is_named_without_its_path() {
     let home = Home::new();
-    let upstream = Upstream::new(|_, stream| stream.write_all(b"nonsense\r\n\r\n").is_ok() && false);
+    let upstream = Upstream::new(|_, stream| {
+        stream.write_all(b"nonsense\r\n\r\n").unwrap();
+        false
+    });
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let tls = format!("https://127.0.0.1:{}", upstream.port);
     let courier = granted(&home, &[&upstream.origin(), &tls, &format!("http://127.0.0.1:{closed}")]);

@@ -90,8 +90,9 @@ impl Upstream {
 
 /// Writes a whole response. True if that went well.
 pub(super) fn respond(stream: &mut TcpStream, status: &str, headers: &[&str], body: &[u8]) -> bool {
-    let headers: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
-    let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{headers}\r\n", body.len());
+    let length = format!("Content-Length: {}", body.len());
+    let lines: Vec<&str> = [&length].into_iter().map(String::as_str).chain(headers.iter().copied()).collect();
+    let head = format!("HTTP/1.1 {status}\r\n{}\r\n\r\n", lines.join("\r\n"));
     stream.write_all(&[head.as_bytes(), body].concat()).is_ok()
 }
 

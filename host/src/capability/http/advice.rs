@@ -32,7 +32,7 @@ impl Advice {
         let cure = if refused.grantable {
             format!("if that is what you want, {}", self.grant(origin))
         } else {
-            "no name may lead there".to_owned()
+            "no name may lead there, only the address itself can be granted".to_owned()
         };
         format!("{refused}: {cure}")
     }

@@ -13,7 +13,7 @@ use super::resolver::{Policy, Resolver};
 
 /// Connections to one host that are kept for the next request, and for how long.
 const KEPT: usize = 2;
-const KEPT_FOR: Duration = Duration::from_secs(60);
+const KEPT_FOR: Duration = Duration::from_mins(1);
 /// A connection that nobody answers on is noticed.
 const PROBE: Duration = Duration::from_secs(30);
 

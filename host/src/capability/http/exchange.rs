@@ -35,7 +35,7 @@ impl<'a> Exchange<'a> {
     /// `secret` finds the value of a credential.
     pub(super) fn new(
         network: &'a Network,
-        request: Request,
+        request: &Request,
         payload: Payload,
         secret: impl FnOnce(&str) -> Option<&'a str>,
     ) -> Result<Self, Failure> {
@@ -61,10 +61,10 @@ impl<'a> Exchange<'a> {
         if let Some(media_type) = &payload.media_type {
             // A form's boundary is the host's; what a file is, the guest may know better.
             let form = media_type.starts_with("multipart/");
-            if form || !headers.contains_key(header::CONTENT_TYPE) {
-                if let Ok(value) = HeaderValue::from_str(media_type) {
-                    headers.insert(header::CONTENT_TYPE, value);
-                }
+            if (form || !headers.contains_key(header::CONTENT_TYPE))
+                && let Ok(value) = HeaderValue::from_str(media_type)
+            {
+                headers.insert(header::CONTENT_TYPE, value);
             }
         }
         Ok(Self { network, method, url, headers, payload, credential })
@@ -130,7 +130,7 @@ impl<'a> Exchange<'a> {
         }
         let started = std::time::Instant::now();
         let sent = request.send().await;
-        let status = sent.as_ref().map(|response| response.status());
+        let status = sent.as_ref().map(reqwest::Response::status);
         tracing::debug!(
             "{}: {} {origin}: {} after {} ms",
             advice.channel,

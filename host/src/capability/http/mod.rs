@@ -47,7 +47,7 @@ use self::{
     grant::Grants,
     scrub::Scrubber,
 };
-use super::{Surroundings, Tenant};
+use super::{Surroundings, Tenant, files::Handles};
 use crate::contract::imports::{
     http::{Body, Failure, Host, Request, Response},
     types::Saved,
@@ -156,40 +156,39 @@ impl Tenant {
         let wanted = wanted.map_or(left, |wanted| Duration::from_millis(wanted.into()));
         Instant::now() + left.min(wanted)
     }
+}
 
-    /// Sends a request. The answer's body has not been read yet.
-    async fn ask(
-        &self,
-        surroundings: &Surroundings,
-        mut request: Request,
-    ) -> Result<(Origin, reqwest::Response), Failure> {
-        let body = std::mem::replace(&mut request.body, Body::Empty);
-        let payload = Payload::new(body, &surroundings.files, &self.handles)
-            .map_err(|error| denied(format!("the request cannot be sent: {error}")))?;
-        let secrets = surroundings.secrets.values();
-        surroundings.network.learn(secrets.values().map(String::as_str));
-        Exchange::new(&surroundings.network, request, payload, |name| secrets.get(name).map(String::as_str))?
-            .perform()
-            .await
-    }
+/// Sends a request. The answer's body has not been read yet.
+async fn ask(
+    surroundings: &Surroundings,
+    handles: &Handles,
+    mut request: Request,
+) -> Result<(Origin, reqwest::Response), Failure> {
+    let body = std::mem::replace(&mut request.body, Body::Empty);
+    let payload = Payload::new(body, &surroundings.files, handles)
+        .map_err(|error| denied(format!("the request cannot be sent: {error}")))?;
+    let secrets = surroundings.secrets.values();
+    surroundings.network.learn(secrets.values().map(String::as_str));
+    let secret = |name: &str| secrets.get(name).map(String::as_str);
+    Exchange::new(&surroundings.network, &request, payload, secret)?.perform().await
 }
 
 impl Host for Tenant {
     async fn send(&mut self, request: Request) -> wasmtime::Result<Result<Response, Failure>> {
-        let surroundings = self.surroundings()?;
+        let (surroundings, handles) = (self.surroundings()?, &self.handles);
         let network = &surroundings.network;
         let work = timeout_at(self.until(request.timeout_ms), async {
-            let (origin, response) = self.ask(surroundings, request).await?;
+            let (origin, response) = ask(surroundings, handles, request).await?;
             network.whole(&origin, response).await
         });
         Ok(work.await.unwrap_or(Err(Failure::Timeout)).map_err(|failure| network.scrubbed(failure)))
     }
 
     async fn download(&mut self, request: Request, name: String) -> wasmtime::Result<Result<Saved, Failure>> {
-        let surroundings = self.surroundings()?;
+        let (surroundings, handles) = (self.surroundings()?, &self.handles);
         let network = &surroundings.network;
         let work = timeout_at(self.until(request.timeout_ms), async {
-            let (origin, response) = self.ask(surroundings, request).await?;
+            let (origin, response) = ask(surroundings, handles, request).await?;
             network.save(&origin, response, &name, &surroundings.files).await
         });
         let file = work.await.unwrap_or(Err(Failure::Timeout)).map_err(|failure| network.scrubbed(failure));

@@ -1,7 +1,10 @@
 //! A guest that runs errands: a test posts a request to its page, and is answered with what came of it.
 //!
 //! `POST /` takes an [`Errand`] and answers with an [`Outcome`], both JSON. A reply of the session's is posted as a
-//! form, with its files, to the URL that is its text.
+//! form, with its files, to the URL that is its text. `GET /wasi` tells what WASI has for it, `GET /complain`
+//! writes a lot to stderr, `GET /sleep` waits.
+
+mod wasi;
 
 use serde::{Deserialize, Serialize};
 use tidegate_guest::{
@@ -169,14 +172,26 @@ impl Channel for Courier {
     }
 }
 
+fn answer(status: u16, body: Vec<u8>) -> Answer {
+    Answer { response: Response { status, headers: Vec::new(), body }, events: Vec::new() }
+}
+
 impl WebSource for Courier {
     fn handle(request: Request) -> Result<Answer, Fault> {
         let Body::Bytes(body) = request.body else { return Err(Fault::Unsupported) };
+        match (request.method.as_str(), request.path.as_str()) {
+            ("GET", "/wasi") => {
+                return Ok(answer(200, serde_json::to_vec(&wasi::explore()).unwrap_or_default()));
+            }
+            ("GET", "/complain") => wasi::complain(),
+            ("GET", "/sleep") => wasi::sleep(60_000),
+            _ => {}
+        }
         let (status, body) = match serde_json::from_slice::<Errand>(&body) {
             Ok(errand) => (200, serde_json::to_vec(&errand.run()).unwrap_or_default()),
             Err(error) => (400, error.to_string().into_bytes()),
         };
-        Ok(Answer { response: Response { status, headers: Vec::new(), body }, events: Vec::new() })
+        Ok(answer(status, body))
     }
 
     fn receive(_connection: u64, _signal: Signal) -> Result<Vec<Event>, Fault> {

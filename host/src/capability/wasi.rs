@@ -1,0 +1,207 @@
+//! WASI p2 for components whose language brings it along, with nothing granted.
+//!
+//! There is no environment, no argument, no folder, no socket and no name lookup; what is written to stdout and stderr
+//! goes to the host's log, within the limits of `log.write`; clocks and random bytes work. Waiting ends with the call.
+
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use axum::body::Bytes;
+use tokio::io::AsyncWrite;
+use wasmtime::component::{Linker, ResourceTable};
+use wasmtime_wasi::{
+    WasiCtx, WasiCtxView, WasiView,
+    cli::{IsTerminal, StdoutStream},
+    p2::{OutputStream, Pollable, StreamResult},
+};
+
+use super::{
+    Tenant,
+    log::{LENGTH, Lines},
+};
+use crate::{contract::imports::log::Level, sandbox::Resident};
+
+/// Streams, timers and the like that one instance may hold at a time. Each takes the host's memory.
+const RESOURCES: usize = 1000;
+/// The most random bytes of one call.
+const RANDOM: u64 = 64 << 10;
+
+/// What an instance that uses WASI has of it. Made when it first does.
+pub(super) struct Wasi {
+    context: WasiCtx,
+    table: ResourceTable,
+    voices: [Voice; 2],
+}
+
+impl std::fmt::Debug for Wasi {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Wasi")
+    }
+}
+
+impl Wasi {
+    fn new(channel: &str, lines: &Lines) -> Self {
+        let voice = |level| {
+            let rest = Rest { channel: channel.to_owned(), lines: lines.clone(), level, bytes: Vec::new() };
+            Voice(Arc::new(Mutex::new(rest)))
+        };
+        let voices = [voice(Level::Info), voice(Level::Warn)];
+        let [stdout, stderr] = voices.clone();
+        let context = WasiCtx::builder()
+            .stdout(stdout)
+            .stderr(stderr)
+            .max_random_size(RANDOM)
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false)
+            .build();
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(RESOURCES);
+        Self { context, table, voices }
+    }
+
+    /// A call has ended, in the middle of a line perhaps.
+    pub(super) fn flush(&self) {
+        for voice in &self.voices {
+            voice.rest().flush();
+        }
+    }
+}
+
+/// Adds everything that WASI p2 has, but for `wasi:http`.
+pub(super) fn add_to_linker(linker: &mut Linker<Resident<Tenant>>) -> wasmtime::Result<()> {
+    wasmtime_wasi::p2::add_to_linker_async(linker)
+}
+
+impl WasiView for Resident<Tenant> {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        let Tenant { surroundings, lines, wasi, .. } = &mut self.tenant;
+        let wasi = wasi.get_or_insert_with(|| {
+            // A guest that describes itself has no name yet.
+            let channel = surroundings.as_ref().map_or("a new channel", |surroundings| &*surroundings.name);
+            Box::new(Wasi::new(channel, lines))
+        });
+        WasiCtxView { ctx: &mut wasi.context, table: &mut wasi.table }
+    }
+}
+
+/// Standard output, or standard error.
+#[derive(Clone)]
+struct Voice(Arc<Mutex<Rest>>);
+
+/// A line that has not ended yet.
+struct Rest {
+    channel: String,
+    lines: Lines,
+    level: Level,
+    bytes: Vec<u8>,
+}
+
+impl Voice {
+    fn rest(&self) -> MutexGuard<'_, Rest> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Rest {
+    fn add(&mut self, mut bytes: &[u8]) {
+        while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
+            let (line, rest) = bytes.split_at(end);
+            self.bytes.extend_from_slice(line);
+            self.line();
+            bytes = rest.get(1..).unwrap_or_default();
+        }
+        self.bytes.extend_from_slice(bytes);
+        if self.bytes.len() >= LENGTH {
+            self.line();
+        }
+    }
+
+    fn line(&mut self) {
+        let text = String::from_utf8_lossy(&self.bytes);
+        self.lines.write(&self.channel, self.level, &text);
+        self.bytes = Vec::new();
+    }
+
+    fn flush(&mut self) {
+        if !self.bytes.is_empty() {
+            self.line();
+        }
+    }
+}
+
+/// The last words of an instance that has failed.
+impl Drop for Rest {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
+impl IsTerminal for Voice {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Voice {
+    /// Only for a later WASI, which is not linked.
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(tokio::io::sink())
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+impl Pollable for Voice {
+    /// Always.
+    fn ready<'a, 'b>(&'a mut self) -> Pin<Box<dyn Future<Output = ()> + Send + 'b>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+impl OutputStream for Voice {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.rest().add(&bytes);
+        Ok(())
+    }
+
+    /// Programs flush in the middle of lines; the log has whole ones.
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(LENGTH)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_becomes_lines() {
+        let lines = Lines::default();
+        let mut rest =
+            Rest { channel: "x".into(), lines: lines.clone(), level: Level::Info, bytes: Vec::new() };
+        rest.add(b"one\ntwo");
+        assert_eq!(rest.bytes, b"two");
+        rest.add(b" three\n\nfour");
+        assert_eq!(rest.bytes, b"four");
+        rest.flush();
+        assert!(rest.bytes.is_empty());
+        // Without an end, a line ends where a line of the log does.
+        for _ in 0..100 {
+            rest.add(&[b'x'; LENGTH / 2]);
+            assert!(rest.bytes.len() < LENGTH);
+        }
+    }
+}
