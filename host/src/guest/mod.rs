@@ -19,8 +19,11 @@ use crate::{
     text,
 };
 
-/// How much longer a poll may take than other calls: platforms hold a long poll for up to a minute.
+/// How much longer a poll, or bringing files, may take than other calls: platforms hold a long poll for up to a minute.
 const POLL: Duration = Duration::from_mins(1);
+
+/// Files may take their time: so many bytes a second at least.
+const SLOWEST: u64 = 128 << 10;
 
 /// Describing itself is pure computation: whatever takes longer is stuck.
 const DESCRIBE: Duration = Duration::from_secs(2);
@@ -319,12 +322,13 @@ impl Guest {
     /// Sends one message.
     pub async fn send(&self, outgoing: Outgoing) -> Result<(Sent, Effects), CallError> {
         let mut handles = Handles::default();
+        let files: u64 = outgoing.files.iter().map(|file| file.size).sum();
         let outgoing = convert::outgoing(outgoing, &mut handles);
         let (sent, (effects, _)) = self
             .pool
             .call(
                 Lane::Outward,
-                self.deadline(),
+                self.deadline() + Duration::from_secs(files / SLOWEST),
                 |store, exports| {
                     store.data_mut().tenant.enter(handles);
                     Box::pin(async move { exports.outbound.call_send(store, &outgoing).await })
@@ -422,7 +426,7 @@ impl Guest {
         wanted: Vec<Wanted>,
     ) -> Result<Answered<Vec<PathBuf>>, CallError> {
         let (Answered { result, effects }, handles) = self
-            .ask_with_files(move |store, exports| {
+            .ask_with_files(self.deadline() + POLL, move |store, exports| {
                 Box::pin(async move { exports.outbound.call_fetch(store, &chat, &message, &wanted).await })
             })
             .await?;
@@ -520,16 +524,20 @@ impl Guest {
     }
 
     async fn ask<R>(&self, call: impl Question<R>) -> Result<Answered<R>, CallError> {
-        self.ask_with_files(call).await.map(|(answered, _)| answered)
+        self.ask_with_files(self.deadline(), call).await.map(|(answered, _)| answered)
     }
 
     /// Also hands out the files that the call has made.
-    async fn ask_with_files<R>(&self, call: impl Question<R>) -> Result<(Answered<R>, Handles), CallError> {
+    async fn ask_with_files<R>(
+        &self,
+        deadline: Duration,
+        call: impl Question<R>,
+    ) -> Result<(Answered<R>, Handles), CallError> {
         let (result, (effects, handles)) = self
             .pool
             .call(
                 Lane::Outward,
-                self.deadline(),
+                deadline,
                 |store, exports| {
                     store.data_mut().tenant.enter(Handles::default());
                     call(store, exports)

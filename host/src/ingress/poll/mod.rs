@@ -21,6 +21,9 @@ use crate::{
 /// How long to wait while nobody knows who may speak, and how often to look for a new credential.
 const LOOK: Duration = Duration::from_secs(2);
 
+/// A poll that brings nothing takes at least so long, or the next one is put off.
+const HELD: Duration = Duration::from_secs(1);
+
 /// How often an update is tried that the guest fails on.
 const TRIES: u32 = 2;
 
@@ -58,6 +61,8 @@ struct Poller<'a> {
     /// Who the bot is was found out with this account.
     known: bool,
     backoff: Backoff,
+    /// For a platform that answers at once, with nothing.
+    lull: Backoff,
     conflicts: u32,
     /// Since when nothing came of it.
     failing: Option<Instant>,
@@ -130,6 +135,7 @@ impl<'a> Poller<'a> {
             cursor,
             account,
             backoff: Backoff::default(),
+            lull: Backoff::default(),
             conflicts: 0,
             failing: None,
         })
@@ -161,6 +167,7 @@ impl<'a> Poller<'a> {
             return Err(IntakeError::from(shut).into());
         }
         self.channel.breathe().await;
+        let asked = Instant::now();
         let ((), answered, identified) = tokio::join!(
             self.channel.deliver(stored),
             self.channel.guest().poll(self.cursor.clone()),
@@ -172,17 +179,23 @@ impl<'a> Poller<'a> {
         }
         let Batch { updates, pause_ms } = self.settle(answered?)?;
         self.healthy();
-        if updates.is_empty() {
-            sleep(Duration::from_millis(pause_ms.into())).await;
-            return Ok(Vec::new());
+        let pause = Duration::from_millis(pause_ms.into());
+        let before = self.cursor.clone();
+        let stored = if updates.is_empty() { Vec::new() } else { self.take(updates).await? };
+        // Whoever does not hold a poll, or sends the same for ever, is not asked in a hot loop.
+        let idle = before == self.cursor && asked.elapsed() < HELD;
+        let pause = if idle {
+            pause.max(self.lull.next())
+        } else {
+            self.lull.reset();
+            pause
+        };
+        if pause.is_zero() {
+            return Ok(stored);
         }
-        let stored = self.take(updates).await?;
-        if pause_ms > 0 {
-            self.channel.deliver(stored).await;
-            sleep(Duration::from_millis(pause_ms.into())).await;
-            return Ok(Vec::new());
-        }
-        Ok(stored)
+        self.channel.deliver(stored).await;
+        sleep(pause).await;
+        Ok(Vec::new())
     }
 
     /// Of an account that is new here nothing can be translated before it is known who the bot is.
