@@ -21,6 +21,7 @@ pub mod ingress;
 pub mod journal;
 pub mod launch;
 pub mod lock;
+pub mod memory;
 pub mod parent;
 pub mod sandbox;
 pub mod session;

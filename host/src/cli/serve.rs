@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
@@ -8,10 +8,13 @@ use crate::{
     claude::{self, OptIn},
     hub::Hub,
     launch::{Launcher, Order},
-    parent,
+    memory, parent,
     session::{self, Dialogs},
     stdio,
 };
+
+/// After so long a start is over, and what only it needed can go.
+const STARTED: Duration = Duration::from_millis(500);
 
 /// Serve channels to a Claude Code session, over MCP on stdin and stdout
 ///
@@ -84,11 +87,16 @@ async fn session(launcher: &Launcher, order: &Order) -> anyhow::Result<()> {
     // Claude Code's own servers are not started from a model's shell.
     let dialogs = if claude::in_models_shell() { Dialogs::Doubted } else { Dialogs::Believed };
     let upkeep = tokio::spawn(hub.clone().upkeep());
+    let trim = tokio::spawn(async {
+        tokio::time::sleep(STARTED).await;
+        memory::trim();
+    });
     tokio::select! {
         () = session::serve(hub, dialogs, reader, writer) => {}
         () = parent::gone() => {}
     }
     upkeep.abort();
+    trim.abort();
     Ok(())
 }
 
