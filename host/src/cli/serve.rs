@@ -16,6 +16,9 @@ use crate::{
 /// After so long a start is over, and what only it needed can go.
 const STARTED: Duration = Duration::from_millis(500);
 
+/// What a busy time has mapped again can go as well; what is used then is slower for once.
+const SELDOM: Duration = Duration::from_mins(10);
+
 /// Serve channels to a Claude Code session, over MCP on stdin and stdout
 ///
 /// This is what stands in `.mcp.json`. A session takes messages only if it was started with the server's name.
@@ -89,7 +92,10 @@ async fn session(launcher: &Launcher, order: &Order) -> anyhow::Result<()> {
     let upkeep = tokio::spawn(hub.clone().upkeep());
     let trim = tokio::spawn(async {
         tokio::time::sleep(STARTED).await;
-        memory::trim();
+        loop {
+            memory::trim();
+            tokio::time::sleep(SELDOM).await;
+        }
     });
     tokio::select! {
         () = session::serve(hub, dialogs, reader, writer) => {}
