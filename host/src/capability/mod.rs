@@ -17,7 +17,7 @@ pub mod web;
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 pub use secrets::Secrets;
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::{Component, HasSelf, Linker};
 
 use crate::{
     contract::imports,
@@ -132,8 +132,8 @@ impl Tenant {
     }
 }
 
-/// Everything that a component may import, WASI only where it does; a component that wants more does not link.
-pub fn linker(engine: &Engine, with_wasi: bool) -> wasmtime::Result<Linker<Resident<Tenant>>> {
+/// Everything that this component may import; if it wants more, it does not link.
+pub fn linker(engine: &Engine, component: &Component) -> wasmtime::Result<Linker<Resident<Tenant>>> {
     fn tenant(resident: &mut Resident<Tenant>) -> &mut Tenant {
         resident.tenant.ends = resident.ends();
         &mut resident.tenant
@@ -146,9 +146,7 @@ pub fn linker(engine: &Engine, with_wasi: bool) -> wasmtime::Result<Linker<Resid
     imports::environment::add_to_linker::<_, HasSelf<Tenant>>(&mut linker, tenant)?;
     imports::log::add_to_linker::<_, HasSelf<Tenant>>(&mut linker, tenant)?;
     imports::web::add_to_linker::<_, HasSelf<Tenant>>(&mut linker, tenant)?;
-    if with_wasi {
-        wasi::add_to_linker(&mut linker)?;
-    }
+    wasi::add_to_linker(&mut linker, component)?;
     Ok(linker)
 }
 
