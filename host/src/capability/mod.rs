@@ -18,7 +18,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 pub use secrets::{Secrets, Unavailable};
 use sha2::Digest as _;
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::{Component, HasSelf, Linker};
 
 use crate::{
     contract::imports,
@@ -156,8 +156,8 @@ impl Tenant {
     }
 }
 
-/// Everything that a component may import, WASI only where it does; a component that wants more does not link.
-pub fn linker(engine: &Engine, with_wasi: bool) -> wasmtime::Result<Linker<Resident<Tenant>>> {
+/// Everything that this component may import; if it wants more, it does not link.
+pub fn linker(engine: &Engine, component: &Component) -> wasmtime::Result<Linker<Resident<Tenant>>> {
     fn tenant(resident: &mut Resident<Tenant>) -> &mut Tenant {
         resident.tenant.ends = resident.ends();
         &mut resident.tenant
@@ -170,9 +170,7 @@ pub fn linker(engine: &Engine, with_wasi: bool) -> wasmtime::Result<Linker<Resid
     imports::environment::add_to_linker::<_, HasSelf<Tenant>>(&mut linker, tenant)?;
     imports::log::add_to_linker::<_, HasSelf<Tenant>>(&mut linker, tenant)?;
     imports::web::add_to_linker::<_, HasSelf<Tenant>>(&mut linker, tenant)?;
-    if with_wasi {
-        wasi::add_to_linker(&mut linker)?;
-    }
+    wasi::add_to_linker(&mut linker, component)?;
     Ok(linker)
 }
 

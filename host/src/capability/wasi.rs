@@ -1,7 +1,10 @@
 //! WASI p2 for components whose language brings it along, with nothing granted.
 //!
-//! There is no environment, no argument, no folder, no socket and no name lookup; what is written to stdout and stderr
-//! goes to the host's log, within the limits of `log.write`; clocks and random bytes work. Waiting ends with the call.
+//! There is no environment and no argument; of files and sockets there is not even an implementation ([`nothing`]); what
+//! is written to stdout and stderr goes to the host's log, within the limits of `log.write`; clocks and random bytes work.
+//! Waiting ends with the call.
+
+mod nothing;
 
 use std::{
     pin::Pin,
@@ -10,18 +13,22 @@ use std::{
 
 use axum::body::Bytes;
 use tokio::io::AsyncWrite;
-use wasmtime::component::{Linker, ResourceTable};
+use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime_wasi::{
     WasiCtx, WasiCtxView, WasiView,
-    cli::{IsTerminal, StdoutStream},
+    cli::{IsTerminal, StdoutStream, WasiCli, WasiCliView as _},
     p2::{OutputStream, Pollable, StreamResult},
+    random::WasiRandom,
 };
 
 use super::{
     Tenant,
     log::{LENGTH, Lines},
 };
-use crate::{contract::imports::log::Level, sandbox::Resident};
+use crate::{
+    contract::{self, imports::log::Level},
+    sandbox::Resident,
+};
 
 /// Streams, timers and the like that one instance may hold at a time. Each takes the host's memory.
 const RESOURCES: usize = 1000;
@@ -49,14 +56,7 @@ impl Wasi {
         };
         let voices = [voice(Level::Info), voice(Level::Warn)];
         let [stdout, stderr] = voices.clone();
-        let context = WasiCtx::builder()
-            .stdout(stdout)
-            .stderr(stderr)
-            .max_random_size(RANDOM)
-            .allow_tcp(false)
-            .allow_udp(false)
-            .allow_ip_name_lookup(false)
-            .build();
+        let context = WasiCtx::builder().stdout(stdout).stderr(stderr).max_random_size(RANDOM).build();
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES);
         Self { context, table, voices }
@@ -70,9 +70,33 @@ impl Wasi {
     }
 }
 
-/// Adds everything that WASI p2 has, but for `wasi:http`.
-pub(super) fn add_to_linker(linker: &mut Linker<Resident<Tenant>>) -> wasmtime::Result<()> {
-    wasmtime_wasi::p2::add_to_linker_async(linker)
+/// Adds what a component that imports WASI finds; nothing at all for one that does not.
+pub(super) fn add_to_linker(
+    linker: &mut Linker<Resident<Tenant>>,
+    component: &Component,
+) -> wasmtime::Result<()> {
+    use wasmtime_wasi::p2::bindings::{cli, random};
+    type Tenants = Resident<Tenant>;
+    let engine = component.engine();
+    if !component.component_type().imports(engine).any(|(name, _)| contract::is_wasi(name)) {
+        return Ok(());
+    }
+    // Streams, polls, clocks, stdio.
+    wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(linker)?;
+    random::insecure::add_to_linker::<_, WasiRandom>(linker, |tenant: &mut Tenants| {
+        tenant.ctx().ctx.random()
+    })?;
+    random::insecure_seed::add_to_linker::<_, WasiRandom>(linker, |tenant: &mut Tenants| {
+        tenant.ctx().ctx.random()
+    })?;
+    cli::environment::add_to_linker::<_, WasiCli>(linker, Tenants::cli)?;
+    cli::exit::add_to_linker::<_, WasiCli>(linker, Tenants::cli)?;
+    cli::terminal_input::add_to_linker::<_, WasiCli>(linker, Tenants::cli)?;
+    cli::terminal_output::add_to_linker::<_, WasiCli>(linker, Tenants::cli)?;
+    cli::terminal_stdin::add_to_linker::<_, WasiCli>(linker, Tenants::cli)?;
+    cli::terminal_stdout::add_to_linker::<_, WasiCli>(linker, Tenants::cli)?;
+    cli::terminal_stderr::add_to_linker::<_, WasiCli>(linker, Tenants::cli)?;
+    nothing::add_to_linker(linker, component)
 }
 
 impl WasiView for Resident<Tenant> {

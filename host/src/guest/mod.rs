@@ -78,10 +78,9 @@ impl Blueprint {
         let component = engine.load(label, bytes).await?;
         let source = contract::recognise(engine.wasmtime(), &component)?;
         let link = |error: wasmtime::Error| LoadError::Link(format!("{error:#}"));
-        let imports: Vec<String> =
+        let imports =
             component.component_type().imports(engine.wasmtime()).map(|(name, _)| name.to_owned()).collect();
-        let with_wasi = imports.iter().any(|import| contract::is_wasi(import));
-        let template = crate::capability::linker(&engine, with_wasi)
+        let template = crate::capability::linker(&engine, &component)
             .and_then(|linker| linker.instantiate_pre(&component))
             .map_err(link)?;
         let indices = exports::channel::GuestIndices::new(&template).map_err(link)?;

@@ -20,7 +20,7 @@ fn wasi_has_clocks_and_random_bytes_and_nothing_else() {
         world,
         json!({
             "environment": [], "arguments": [], "folder": null, "preopens": 0, "tcp": "access-denied",
-            "udp": "access-denied", "name": "permanent-resolver-failure", "random": 16,
+            "udp": "access-denied", "name": "access-denied", "random": 16,
             "clock": true
         })
     );

@@ -57,7 +57,13 @@ impl Advice {
 
     /// A credential that does not go there.
     pub(super) fn not_for(&self, credential: &str, hosts: &Grants, origin: &Origin) -> String {
-        format!("the credential \"{credential}\" of {} goes to {hosts} only, not to {origin}", self.channel)
+        let channel = &self.channel;
+        if hosts.is_empty() {
+            return format!(
+                "the credential \"{credential}\" of {channel} goes nowhere: the setting that names its host is not set"
+            );
+        }
+        format!("the credential \"{credential}\" of {channel} goes to {hosts} only, not to {origin}")
     }
 
     /// The line that grants an origin, and where it belongs. It can be followed literally.

@@ -27,7 +27,8 @@ impl Network {
             .iter()
             .map(|(name, value)| {
                 let value = String::from_utf8_lossy(value.as_bytes());
-                (name.as_str().to_owned(), self.scrubber().text(&value).into_owned())
+                let scrubber = self.scrubber();
+                (scrubber.text(name.as_str()).into_owned(), scrubber.text(&value).into_owned())
             })
             .collect();
         let (mut pieces, mut body) = (self.pieces(origin, response, BODY)?, Vec::new());

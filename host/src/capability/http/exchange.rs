@@ -21,7 +21,8 @@ use crate::contract::imports::http::{Failure, Request};
 /// Headers of an answer, all together, in bytes.
 const HEADERS: usize = 64 << 10;
 
-/// One request of a guest's, checked as far as that is possible before anything is sent.
+/// One request of a guest's, checked as far as that is possible before anything is sent. What its failures say is still
+/// to be scrubbed.
 pub(super) struct Exchange<'a> {
     network: &'a Network,
     method: Method,
@@ -76,7 +77,7 @@ impl<'a> Exchange<'a> {
         let mut left = REDIRECTS;
         let mut redirected = false;
         loop {
-            let (origin, response) = self.once(redirected).await.map_err(|failure| self.scrubbed(failure))?;
+            let (origin, response) = self.once(redirected).await?;
             let size: usize =
                 response.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
             if size > HEADERS {
@@ -89,7 +90,7 @@ impl<'a> Exchange<'a> {
             left = left.checked_sub(1).ok_or_else(|| {
                 Failure::Network(format!("{} redirects more than {REDIRECTS} times", origin.authority()))
             })?;
-            self.follow(&origin, redirect).map_err(|failure| self.scrubbed(failure))?;
+            self.follow(&origin, redirect)?;
             redirected = true;
         }
     }
@@ -165,14 +166,12 @@ impl<'a> Exchange<'a> {
             }
         } else {
             self.payload = Payload::default();
-            self.headers.remove(header::CONTENT_TYPE);
+            for name in [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::CONTENT_LANGUAGE] {
+                self.headers.remove(name);
+            }
         }
         (self.url, self.method) = (redirect.url, redirect.method);
         Ok(())
-    }
-
-    fn scrubbed(&self, failure: Failure) -> Failure {
-        self.network.scrubbed(failure)
     }
 }
 

@@ -66,6 +66,11 @@ impl Grants {
         Ok(Self(rules))
     }
 
+    /// Is there nowhere to go at all?
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// May anything go there, and whither may the name lead?
     pub(super) fn trust(&self, origin: &Origin) -> Option<Trust> {
         let of = |rule: &Rule| match rule {
@@ -95,9 +100,6 @@ fn setting(name: &str, values: Values<'_>) -> Result<Option<Rule>, InvalidSettin
 /// For a person.
 impl fmt::Display for Grants {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return formatter.write_str("nowhere");
-        }
         for (index, rule) in self.0.iter().enumerate() {
             formatter.write_str(if index == 0 { "" } else { ", " })?;
             match rule {

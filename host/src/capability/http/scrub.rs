@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 const REDACTED: &[u8] = b"[redacted]";
 
 /// Takes a channel's secrets out of what comes back: as they are, percent-encoded, and as JSON escapes them; each
-/// byte in any of these ways.
+/// byte in any of these ways, each letter in either case (hosts and names of headers lose it).
 #[derive(Clone, Default)]
 pub(super) struct Scrubber(Arc<[Vec<u8>]>);
 
@@ -62,7 +62,11 @@ impl Scrubber {
 
     /// Can a secret begin with this byte?
     fn may_begin(&self, byte: u8) -> bool {
-        matches!(byte, b'%' | b'\\') || self.0.iter().any(|secret| secret.first() == Some(&byte))
+        matches!(byte, b'%' | b'\\')
+            || self
+                .0
+                .iter()
+                .any(|secret| secret.first().is_some_and(|first| first.eq_ignore_ascii_case(&byte)))
     }
 
     /// Does a secret stand here? At the end of the stream nothing is a beginning any more.
@@ -125,8 +129,10 @@ impl Form {
         let digits = matches!(self, Self::Percent | Self::Unicode);
         match (rest, digits) {
             ([], _) | ([_], true) => Found::Beginning,
-            ([byte, ..], false) if *byte == wanted => Found::Whole(prefix.len() + 1),
-            ([high, low, ..], true) if hexadecimal(*high, *low) == Some(wanted) => {
+            ([byte, ..], false) if byte.eq_ignore_ascii_case(&wanted) => Found::Whole(prefix.len() + 1),
+            ([high, low, ..], true)
+                if hexadecimal(*high, *low).is_some_and(|byte| byte.eq_ignore_ascii_case(&wanted)) =>
+            {
                 Found::Whole(prefix.len() + 2)
             }
             _ => Found::No,
@@ -207,10 +213,12 @@ mod tests {
             "12:a\\/b\\\"c",
             "12:a\\u002fb\\u0022c",
             "12:a%2Fb\\\"c",
+            "12:A/b\"C",
+            "12:%41/B\\u0022c",
         ] {
             assert_eq!(scrubber.text(&format!("<{text}>{text}")), "<[redacted]>[redacted]", "{text}");
         }
-        for text in ["12:a/b", "12:a/b\"", "", "2:a/b\"c", "12%3Aa%2Fb%22", "12:a\\\\/b\"c", "12:a/b\"C"] {
+        for text in ["12:a/b", "12:a/b\"", "", "2:a/b\"c", "12%3Aa%2Fb%22", "12:a\\\\/b\"c"] {
             assert_eq!(scrubber.text(text), text);
             assert!(!scrubber.finds(text));
         }

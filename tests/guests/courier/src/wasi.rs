@@ -35,6 +35,7 @@ mod bindings {
                 interface streams {
                     use error.{error};
                     variant stream-error { last-operation-failed(error), closed }
+                    resource input-stream { read: func(length: u64) -> result<list<u8>, stream-error>; }
                     resource output-stream {
                         blocking-write-and-flush: func(contents: list<u8>) -> result<_, stream-error>;
                     }
@@ -63,7 +64,12 @@ mod bindings {
                 }
             }
             package wasi:filesystem@0.2.0 {
-                interface types { resource descriptor; }
+                interface types {
+                    use wasi:io/streams@0.2.0.{input-stream, error};
+                    enum error-code { access, would-block, already }
+                    resource descriptor { read-via-stream: func(offset: u64) -> result<input-stream, error-code>; }
+                    filesystem-error-code: func(error: borrow<error>) -> option<error-code>;
+                }
                 interface preopens {
                     use types.{descriptor};
                     get-directories: func() -> list<tuple<descriptor, string>>;
@@ -93,7 +99,15 @@ mod bindings {
                     resource resolve-address-stream;
                     resolve-addresses: func(network: borrow<network>, name: string) -> result<resolve-address-stream, error-code>;
                 }
-                interface tcp { resource tcp-socket; }
+                interface tcp {
+                    use wasi:io/poll@0.2.0.{pollable};
+                    use wasi:io/streams@0.2.0.{input-stream, output-stream};
+                    use network.{error-code};
+                    resource tcp-socket {
+                        finish-connect: func() -> result<tuple<input-stream, output-stream>, error-code>;
+                        subscribe: func() -> pollable;
+                    }
+                }
                 interface tcp-create-socket {
                     use network.{ip-address-family, error-code};
                     use tcp.{tcp-socket};
@@ -115,7 +129,11 @@ mod bindings {
 use bindings::wasi::{
     cli::{environment, stderr, stdout},
     clocks::monotonic_clock,
-    filesystem::preopens,
+    filesystem::{
+        preopens,
+        types::{self, Descriptor},
+    },
+    io::streams::StreamError,
     random::random,
     sockets::{
         instance_network, ip_name_lookup,
@@ -151,13 +169,26 @@ pub(crate) fn explore() -> World {
         environment: environment::get_environment(),
         arguments: environment::get_arguments(),
         folder: environment::initial_cwd(),
-        preopens: preopens::get_directories().len(),
-        tcp: outcome(tcp_create_socket::create_tcp_socket(IpAddressFamily::Ipv4)),
+        preopens: preopens::get_directories().iter().filter(|(folder, _)| read(folder)).count(),
+        tcp: outcome(tcp_create_socket::create_tcp_socket(IpAddressFamily::Ipv4).and_then(|socket| {
+            socket.subscribe().block();
+            socket.finish_connect()
+        })),
         udp: outcome(udp_create_socket::create_udp_socket(IpAddressFamily::Ipv4)),
         name: outcome(ip_name_lookup::resolve_addresses(&network, "localhost")),
         random: random::get_random_bytes(16).len(),
         clock: monotonic_clock::now() > before + 1_000_000,
     }
+}
+
+/// Reads a file, as programs that have one do.
+fn read(file: &Descriptor) -> bool {
+    let stream = file.read_via_stream(0);
+    let result = stream.map(|stream| match stream.read(10) {
+        Err(StreamError::LastOperationFailed(error)) => types::filesystem_error_code(&error).is_none(),
+        _ => true,
+    });
+    result.unwrap_or(true)
 }
 
 /// Complains two hundred times.
