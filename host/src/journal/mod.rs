@@ -74,6 +74,14 @@ pub enum Error {
         "the journal {0} has undone what was not yet committed, because something else could not be stored"
     )]
     Undone(PathBuf),
+    /// It cannot be made to survive a power failure.
+    #[error("the journal {path} cannot be synced with the disk: {source}")]
+    Sync {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// A newer tidegate has been here.
     #[error(
         "the journal {path} has format {found}, made by a newer tidegate; this one knows format {}: update it",
@@ -188,6 +196,15 @@ impl Journal {
             self.checkpoint();
         }
         Ok(())
+    }
+
+    /// Waits until what was committed would survive a power failure too. A process that dies loses nothing without it.
+    pub async fn sync(&self) -> Result<(), Error> {
+        let mut log = self.path.clone().into_os_string();
+        log.push("-wal");
+        let synced = tokio::task::spawn_blocking(move || std::fs::File::open(log)?.sync_data()).await;
+        // The other way out is a process that ends.
+        synced.unwrap_or(Ok(())).map_err(|source| Error::Sync { path: self.path.clone(), source })
     }
 
     /// Waits while the write-ahead log is too long. For whoever is about to bring a lot.

@@ -58,6 +58,8 @@ struct Poller<'a> {
     /// Whose cursor it is.
     account: String,
     cursor: Option<String>,
+    /// The cursor has moved since the disk was last waited for.
+    moved: bool,
     /// Who the bot is was found out with this account.
     known: bool,
     backoff: Backoff,
@@ -132,6 +134,7 @@ impl<'a> Poller<'a> {
         Ok(Self {
             channel,
             known: cursor.is_some(),
+            moved: false,
             cursor,
             account,
             backoff: Backoff::default(),
@@ -168,16 +171,16 @@ impl<'a> Poller<'a> {
         }
         self.channel.breathe().await;
         let asked = Instant::now();
-        let ((), answered, identified) = tokio::join!(
-            self.channel.deliver(stored),
-            self.channel.guest().poll(self.cursor.clone()),
-            self.identify()
-        );
+        let ((), answered, identified) =
+            tokio::join!(self.channel.deliver(stored), self.ask(), self.identify());
+        // Whatever becomes of the answer: the disk has what it takes.
+        let answered = answered?;
+        self.moved = false;
         identified?;
         if !std::mem::replace(&mut self.known, true) {
             self.identify_beside();
         }
-        let Batch { updates, pause_ms } = self.settle(answered?)?;
+        let Batch { updates, pause_ms } = self.settle(answered)?;
         self.healthy();
         let pause = Duration::from_millis(pause_ms.into());
         let before = self.cursor.clone();
@@ -196,6 +199,14 @@ impl<'a> Poller<'a> {
         self.channel.deliver(stored).await;
         sleep(pause).await;
         Ok(Vec::new())
+    }
+
+    /// With a cursor that has moved, the platform forgets what lies before it: the disk must have that first.
+    async fn ask(&self) -> Result<Answered<Batch>, Obstacle> {
+        if self.moved {
+            self.channel.surroundings().journal.sync().await.map_err(IntakeError::from)?;
+        }
+        Ok(self.channel.guest().poll(self.cursor.clone()).await?)
     }
 
     /// Of an account that is new here nothing can be translated before it is known who the bot is.
@@ -262,6 +273,7 @@ impl<'a> Poller<'a> {
                 return Err(error.into());
             }
         };
+        self.moved |= cursor.is_some();
         self.cursor = cursor.or_else(|| self.cursor.take());
         if let Some(first) = aside.first() {
             let text = format!(
