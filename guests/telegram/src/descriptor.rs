@@ -47,8 +47,8 @@ pub(crate) fn describe() -> Descriptor {
             | Features::ATTACHMENTS
             | Features::UPLOADS
             | Features::BUTTONS
-            | Features::THREADS,
-        // What the host splits is the source; what is rendered is split again where it became longer.
+            | Features::THREADS
+            | Features::SPLITS,
         max_text: u32::try_from(send::LIMIT).unwrap_or(u32::MAX),
         text_unit: TextUnit::Utf16,
         max_upload: UPLOAD,

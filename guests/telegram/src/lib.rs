@@ -36,7 +36,10 @@ impl Channel for Telegram {
 
     fn send(outgoing: Outgoing) -> Sent {
         match send::plan(&outgoing, settings::parse(environment::setting)) {
-            Ok(steps) => send::carry_out(&steps, |request| api::call(request, send::ids)),
+            Ok(steps) => {
+                let left = send::left(&steps, outgoing.done);
+                send::carry_out(left, |request| api::call(request, send::ids))
+            }
             Err(fault) => Sent { ids: Vec::new(), fault: Some(fault) },
         }
     }

@@ -139,6 +139,7 @@ fn features(descriptor: &Descriptor) -> String {
         ("attachments", features.attachments),
         ("uploads", features.uploads),
         ("buttons", features.buttons),
+        ("splits", features.splits),
         ("threads", features.threads),
     ];
     let able: Vec<String> =

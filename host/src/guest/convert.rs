@@ -139,6 +139,7 @@ pub(super) fn outgoing(outgoing: Outgoing, handles: &mut Handles) -> wire::Outgo
             })
             .collect(),
         buttons: outgoing.buttons.into_iter().map(wire::Button::from).collect(),
+        done: outgoing.done,
     }
 }
 

@@ -99,6 +99,7 @@ pub struct Features {
     pub attachments: bool,
     pub uploads: bool,
     pub buttons: bool,
+    pub splits: bool,
     pub threads: bool,
 }
 
@@ -142,6 +143,7 @@ impl TryFrom<wire::Descriptor> for Descriptor {
                 attachments: has(wire::Features::ATTACHMENTS),
                 uploads: has(wire::Features::UPLOADS),
                 buttons: has(wire::Features::BUTTONS),
+                splits: has(wire::Features::SPLITS),
                 threads: has(wire::Features::THREADS),
             },
             max_text: if wire.max_text == 0 && has(wire::Features::REPLY) {

@@ -115,7 +115,7 @@ impl Blueprint {
             .then(|| exports::web_source::GuestIndices::new(&self.template))
             .transpose()
             .map_err(link)?;
-        let poll = (self.source == Source::Poll)
+        let polled = (self.source == Source::Poll)
             .then(|| exports::poll_source::GuestIndices::new(&self.template))
             .transpose()
             .map_err(link)?;
@@ -128,7 +128,7 @@ impl Blueprint {
                 Ok(Exports {
                     channel: channel.load(&mut *store, instance)?,
                     outbound: outbound.load(&mut *store, instance)?,
-                    poll: poll.as_ref().map(|poll| poll.load(&mut *store, instance)).transpose()?,
+                    poll: polled.as_ref().map(|polled| polled.load(&mut *store, instance)).transpose()?,
                     web: web.as_ref().map(|web| web.load(&mut *store, instance)).transpose()?,
                 })
             },
@@ -209,6 +209,8 @@ pub struct Outgoing {
     pub files: Vec<LocalFile>,
     /// Below the message.
     pub buttons: Vec<Button>,
+    /// Messages of it that an earlier try has sent; the hub fills it in.
+    pub done: u32,
 }
 
 impl Outgoing {
@@ -223,6 +225,7 @@ impl Outgoing {
             reply_to: None,
             files: Vec::new(),
             buttons: Vec::new(),
+            done: 0,
         }
     }
 }

@@ -23,6 +23,10 @@ use crate::{
 /// An album is whole once no part of it has come for so long. Its parts are sent at once, and mostly come together.
 const QUIET: Duration = Duration::from_secs(1);
 
+/// How long a part of an album is remembered that does not address the bot, and how many.
+const OVERHEARD: Duration = Duration::from_secs(5);
+const OVERHEARD_MOST: usize = 64;
+
 /// How long a message waits for its pictures. After that it goes without, and says so.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -34,6 +38,8 @@ const TOGETHER: usize = 2;
 pub(super) struct Held {
     /// By album, or by the event's own id.
     groups: Mutex<HashMap<String, Group>>,
+    /// Parts of albums that do not address the bot, in case that another part does: with their album, for a moment.
+    unaddressed: Mutex<VecDeque<(String, Event, Instant)>>,
     together: Semaphore,
 }
 
@@ -46,7 +52,30 @@ struct Group {
 
 impl Default for Held {
     fn default() -> Self {
-        Self { groups: Mutex::default(), together: Semaphore::new(TOGETHER) }
+        Self { groups: Mutex::default(), unaddressed: Mutex::default(), together: Semaphore::new(TOGETHER) }
+    }
+}
+
+impl Held {
+    /// A part of an album that is for nobody so far.
+    pub(super) fn overhear(&self, album: String, part: Event) {
+        let mut parts = lock(&self.unaddressed);
+        parts.retain(|(.., since)| since.elapsed() < OVERHEARD);
+        if parts.len() >= OVERHEARD_MOST {
+            parts.pop_front();
+        }
+        parts.push_back((album, part, Instant::now()));
+    }
+
+    /// What was overheard of this album, which is for the session after all.
+    pub(super) fn overheard(&self, album: &str) -> Vec<Event> {
+        let mut parts = lock(&self.unaddressed);
+        let (ours, others) = parts
+            .drain(..)
+            .filter(|(.., since)| since.elapsed() < OVERHEARD)
+            .partition::<VecDeque<_>, _>(|(other, ..)| other == album);
+        *parts = others;
+        ours.into_iter().map(|(_, part, _)| part).collect()
     }
 }
 

@@ -121,6 +121,12 @@ impl Intake<'_> {
                             None => self.append(journal, event, now),
                             Some(album) => {
                                 self.written = true;
+                                // What of it came before the part that has the bot's name.
+                                for part in album.iter().flat_map(|album| channel.held.overheard(album)) {
+                                    if journal.hold(&part, album.as_deref(), now)? {
+                                        self.held.push((part, album.clone()));
+                                    }
+                                }
                                 if journal.hold(&event, album.as_deref(), now)? {
                                     self.held.push((event, album));
                                 }
@@ -148,8 +154,18 @@ impl Intake<'_> {
                 self.asides.extend(Aside::permission(event.id, what, request, answer));
             }
             (Decision::Settled(request), what) => self.asides.extend(Aside::settled(event.id, what, request)),
-            (Decision::Move, Happening::Moved { from, to }) => channel.move_group(&from, &to),
+            (Decision::Move, Happening::Moved { from, to }) => {
+                channel.move_group(&from, &to);
+                // What comes behind it is judged by what holds now.
+                self.rules = None;
+            }
             (Decision::Drop(reason), what) => {
+                if reason == Reason::Unaddressed
+                    && let Happening::Message(message) = &what
+                    && let Some(album) = held::album(message)
+                {
+                    channel.held.overhear(album, Event { id: event.id.clone(), what: what.clone() });
+                }
                 channel.refuse(&what, reason, now);
                 self.asides.extend(Aside::refused(event.id, &what, reason));
             }

@@ -21,6 +21,9 @@ use crate::{
     text::{self, Shape},
 };
 
+/// The longest Markdown that a channel gets which cuts it itself.
+const SOURCE: u32 = 64 << 10;
+
 /// What a session wants to have said.
 #[derive(Clone, Debug)]
 pub struct Reply {
@@ -196,9 +199,13 @@ impl Channel {
     /// How texts are cut for this channel.
     pub(super) fn shape(&self, format: Format, manners: Option<&Manners>) -> Shape {
         let descriptor = self.descriptor();
-        let limit = manners.and_then(|manners| manners.text_limit).unwrap_or(u32::MAX);
+        let wanted = manners.and_then(|manners| manners.text_limit);
+        // Each piece of its own is only the host's to quote with.
+        let quotes_all = manners.is_some_and(|manners| manners.reply_to == ReplyTo::All);
+        let splits = descriptor.features.splits && format == Format::Markdown && !quotes_all;
+        let most = if splits { SOURCE } else { descriptor.max_text };
         Shape {
-            limit: limit.min(descriptor.max_text).max(1) as usize,
+            limit: wanted.unwrap_or(u32::MAX).min(most).max(1) as usize,
             unit: descriptor.text_unit,
             mode: manners.map(|manners| manners.chunk_mode).unwrap_or_default(),
             markdown: format == Format::Markdown,
@@ -218,10 +225,27 @@ impl Channel {
         outgoing.key = key()?;
         let _turn = self.chats.turn(&outgoing.chat).await;
         let errand = self.errand();
+        let mut ids = Vec::new();
         loop {
-            errand.turn().await?;
-            if let Some(result) = errand.settle(self.send(outgoing.clone(), readers).await) {
-                return result;
+            let sent = match errand.turn().await {
+                Ok(()) => self.send(outgoing.clone(), readers).await,
+                // The pause is too long to wait for.
+                Err(failure) => Err(failure),
+            };
+            let (new, result) = match sent {
+                Ok(Sent { ids, fault: None }) => (ids, Ok(())),
+                Ok(Sent { ids, fault: Some(fault) }) => (ids, Err(fault.into())),
+                Err(failure) => (Vec::new(), Err(failure)),
+            };
+            ids.extend(new);
+            // After a pause it goes on with what is left.
+            outgoing.done = u32::try_from(ids.len()).unwrap_or(u32::MAX);
+            match errand.settle(result) {
+                None => {}
+                Some(Err(Failure::Fault(fault))) => return Ok(Sent { ids, fault: Some(fault) }),
+                Some(Err(failure)) if ids.is_empty() => return Err(failure),
+                Some(Err(failure)) => return Err(Failure::Partial { ids, reason: failure.to_string() }),
+                Some(Ok(())) => return Ok(Sent { ids, fault: None }),
             }
         }
     }
@@ -232,11 +256,7 @@ impl Channel {
             effects.confine();
         }
         self.apply(effects)?;
-        match sent.fault {
-            // Nothing of it is there yet: it may be said again.
-            Some(fault @ Fault::RateLimited(_)) if sent.ids.is_empty() => Err(fault.into()),
-            _ => Ok(sent),
-        }
+        Ok(sent)
     }
 
     /// Replaces a message of the bot's own.

@@ -53,13 +53,14 @@ impl Errand<'_> {
         Ok(())
     }
 
-    /// What came of the try; None if the platform wants a pause before the next.
+    /// What came of the try; None if the platform wants a pause before the next, and that is short enough.
     pub(super) fn settle<R>(&self, result: Result<R, Failure>) -> Option<Result<R, Failure>> {
         match result {
             Err(Failure::Fault(Fault::RateLimited(pause))) => {
                 tracing::info!("the platform asks to wait {:.1} s", pause.as_secs_f32());
                 self.pace.pause(pause);
-                None
+                let too_long = Instant::now() + pause > self.end;
+                too_long.then(|| Err(Fault::RateLimited(pause).into()))
             }
             result => Some(result),
         }

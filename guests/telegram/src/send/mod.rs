@@ -42,6 +42,8 @@ impl Parse {
 #[derive(Debug)]
 pub(crate) struct Step {
     pub(crate) request: Request,
+    /// How many messages it makes.
+    pub(crate) messages: u32,
     pub(crate) instead: Option<(Complaint, Request)>,
 }
 
@@ -101,6 +103,19 @@ pub(crate) fn plan(outgoing: &Outgoing, parse: Parse) -> Result<Vec<Step>, Fault
         return Err(Fault::Rejected("there is nothing in this message that Telegram could show".to_owned()));
     }
     Ok(steps)
+}
+
+/// What is left of a plan of which so many messages were sent. The same message makes the same plan each time.
+pub(crate) fn left(steps: &[Step], mut done: u32) -> &[Step] {
+    let sent = steps
+        .iter()
+        .take_while(|step| {
+            let sent = done >= step.messages;
+            done = done.saturating_sub(step.messages);
+            sent
+        })
+        .count();
+    steps.get(sent..).unwrap_or_default()
 }
 
 /// Carries a plan out. What was sent before something failed stays.

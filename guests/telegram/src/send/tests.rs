@@ -14,6 +14,7 @@ fn outgoing(text: &str) -> Outgoing {
         reply_to: None,
         uploads: Vec::new(),
         buttons: Vec::new(),
+        done: 0,
     }
 }
 
@@ -144,6 +145,20 @@ fn markup_that_telegram_rejects_goes_as_plain_text() {
     });
     assert_eq!((sent.ids, sent.fault.is_none()), (vec!["9".to_owned()], true));
     assert_eq!(texts, ["<b>a</b>", "a"]);
+}
+
+#[test]
+fn after_a_pause_it_goes_on_with_what_is_left() {
+    let text = "word ".repeat(2000);
+    let file = |name: &str| Upload { name: name.into(), ..upload() };
+    let message = Outgoing { uploads: vec![file("a.txt"), file("b.txt")], ..outgoing(&text) };
+    let steps = plan(&message, Parse::Markdown).unwrap();
+    assert_eq!(steps.iter().map(|step| step.messages).collect::<Vec<_>>(), [1, 1, 1, 2]);
+    for (done, expected) in [(0, 4), (1, 3), (3, 1), (5, 0), (9, 0)] {
+        assert_eq!(left(&steps, done).len(), expected, "{done}");
+    }
+    // An album is one call: it is there, or it is not.
+    assert_eq!(left(&steps, 4).len(), 1);
 }
 
 #[test]

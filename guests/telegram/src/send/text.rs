@@ -44,13 +44,14 @@ pub(super) fn drafts(text: &str, render: bool) -> Vec<Draft> {
     visible.map(|piece| Draft { html: None, text: piece.to_owned() }).collect()
 }
 
-/// Pieces of at most `limit` UTF-16 units. The host has split a plain text already, where it looks well.
+/// Pieces of at most `limit` UTF-16 units, cut behind a line or else behind a word, if there is one in the second half.
+/// A plain text was split by the host already; this is for Markdown that is shown as it is.
 pub(super) fn cut(text: &str, limit: usize) -> Vec<&str> {
     let mut pieces = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
         let mut units = 0;
-        let end = rest
+        let most = rest
             .char_indices()
             .find(|(start, character)| {
                 units += character.len_utf16();
@@ -58,6 +59,11 @@ pub(super) fn cut(text: &str, limit: usize) -> Vec<&str> {
                 units > limit && *start > 0
             })
             .map_or(rest.len(), |(start, _)| start);
+        let behind = |mark: char| {
+            let fits = rest.get(..most).filter(|fits| fits.len() < rest.len())?;
+            fits.rfind(mark).map(|at| at + mark.len_utf8()).filter(|end| end * 2 > most)
+        };
+        let end = behind('\n').or_else(|| behind(' ')).unwrap_or(most);
         let (piece, after) = rest.split_at(end);
         pieces.push(piece);
         rest = after;
@@ -76,9 +82,10 @@ impl Draft {
         match &self.html {
             Some(html) => Step {
                 request: request(html, Some("HTML")),
+                messages: 1,
                 instead: Some((Complaint::Markup, request(&self.text, None))),
             },
-            None => Step { request: request(&self.text, None), instead: None },
+            None => Step { request: request(&self.text, None), messages: 1, instead: None },
         }
     }
 }
@@ -127,6 +134,9 @@ mod tests {
             ("ab😀cd", 4, vec!["ab😀", "cd"]),
             ("abc😀", 4, vec!["abc", "😀"]),
             ("😀😀", 1, vec!["😀", "😀"]),
+            ("one two three", 9, vec!["one two ", "three"]),
+            ("one\ntwo 3", 7, vec!["one\n", "two 3"]),
+            ("a bcdefgh", 6, vec!["a bcde", "fgh"]),
         ] {
             assert_eq!(cut(text, limit), pieces, "{text} {limit}");
         }

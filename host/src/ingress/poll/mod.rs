@@ -3,9 +3,9 @@
 
 mod backoff;
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use self::backoff::Backoff;
 use crate::{
@@ -23,6 +23,9 @@ const LOOK: Duration = Duration::from_secs(2);
 
 /// A poll that brings nothing takes at least so long, or the next one is put off.
 const HELD: Duration = Duration::from_secs(1);
+
+/// A poll that is held for so long was accepted: what stood in its way is gone.
+const ACCEPTED: Duration = Duration::from_secs(3);
 
 /// How often an update is tried that the guest fails on.
 const TRIES: u32 = 2;
@@ -206,7 +209,12 @@ impl<'a> Poller<'a> {
         if self.moved {
             self.channel.surroundings().journal.sync().await.map_err(IntakeError::from)?;
         }
-        Ok(self.channel.guest().poll(self.cursor.clone()).await?)
+        let mut poll = pin!(self.channel.guest().poll(self.cursor.clone()));
+        if let Ok(answered) = timeout(ACCEPTED, &mut poll).await {
+            return Ok(answered?);
+        }
+        self.recovered();
+        Ok(poll.await?)
     }
 
     /// Of an account that is new here nothing can be translated before it is known who the bot is.
@@ -309,6 +317,11 @@ impl<'a> Poller<'a> {
         self.backoff.reset();
         self.conflicts = 0;
         self.failing = None;
+        self.recovered();
+    }
+
+    /// Tells everybody, once, that messages come again.
+    fn recovered(&self) {
         let before = self.channel.condition();
         if self.channel.set_condition(Condition::Up { address: None })
             && matches!(before, Condition::Interrupted { .. })
