@@ -27,6 +27,9 @@ const HELD: Duration = Duration::from_secs(1);
 /// A poll that is held for so long was accepted: what stood in its way is gone.
 const ACCEPTED: Duration = Duration::from_secs(3);
 
+/// The same after somebody else's: that one comes back too, and is then accepted for a while.
+const UNCONTESTED: Duration = Duration::from_secs(20);
+
 /// How often an update is tried that the guest fails on.
 const TRIES: u32 = 2;
 
@@ -210,7 +213,8 @@ impl<'a> Poller<'a> {
             self.channel.surroundings().journal.sync().await.map_err(IntakeError::from)?;
         }
         let mut poll = pin!(self.channel.guest().poll(self.cursor.clone()));
-        if let Ok(answered) = timeout(ACCEPTED, &mut poll).await {
+        let accepted = if self.conflicts > 0 { UNCONTESTED } else { ACCEPTED };
+        if let Ok(answered) = timeout(accepted, &mut poll).await {
             return Ok(answered?);
         }
         self.recovered();
