@@ -23,4 +23,5 @@ mod pairing;
 mod permission;
 mod persistence;
 mod protocol;
+mod telegram;
 mod web;

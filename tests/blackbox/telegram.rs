@@ -1,0 +1,13 @@
+//! Telegram, from a person to a session and back: the built program between an MCP client and a Bot API server.
+
+mod bad_input;
+mod configure;
+mod custody;
+mod faults;
+mod files;
+mod groups;
+mod kill;
+mod permission;
+mod stage;
+mod text;
+mod trips;
