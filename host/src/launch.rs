@@ -11,7 +11,7 @@ use crate::{
     capability::{
         Secrets, Surroundings, Unavailable,
         files::Files,
-        http::{self, Network},
+        http::{self, HostPattern, Network},
         web::Page,
     },
     claude::{self, OptIn, Policy, Verdict},
@@ -264,6 +264,11 @@ impl Launcher {
                 secrets: folder.join(".env"),
             },
         };
+        let places = descriptor.hosts.iter().filter_map(|host| match host {
+            HostPattern::Setting(name) => Some(name.clone()),
+            HostPattern::Name(_) | HostPattern::Below(_) => None,
+        });
+        let places = places.collect();
         let surroundings = Surroundings {
             network: Network::new(setup).map_err(|error| self.settings.error(error.to_string()))?,
             journal: Journal::open(&folder.join("journal.db"))?,
@@ -271,11 +276,22 @@ impl Launcher {
             page: Page::new()?,
             secrets,
             settings: settings.values,
+            places,
             name: name.clone(),
         };
+        let surroundings = Arc::new(surroundings);
+        if surroundings.secrets.in_keyring() {
+            // A keyring may be locked until a person comes: nothing else waits for that.
+            let theirs = Arc::clone(&surroundings);
+            std::thread::spawn(move || {
+                if let Err(error) = theirs.secrets.refresh() {
+                    tracing::warn!("{}: {error}", theirs.name);
+                }
+            });
+        }
         let admission = admission(&folder, &surroundings.journal, builtin, settings.messages_per_minute);
         let guest = blueprint
-            .furnish(Arc::new(surroundings), settings.limits)
+            .furnish(surroundings, settings.limits)
             .map_err(|source| Error::Load { label: name.to_string(), source })?;
         let grants = Grants { permission_prompts: settings.permission_prompts.unwrap_or(builtin.is_some()) };
         let channel = Channel::new(guest, settings.keep, admission, Arc::clone(relay), grants);

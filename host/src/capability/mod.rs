@@ -40,6 +40,8 @@ pub struct Surroundings {
     pub page: web::Page,
     /// The values of its settings, defaults filled in.
     pub settings: BTreeMap<String, String>,
+    /// Which of them say where its platform is.
+    pub places: Vec<String>,
     /// The values of its credentials.
     pub secrets: Secrets,
     /// The hosts that it may reach.
@@ -59,7 +61,8 @@ impl Surroundings {
     pub fn account(&self) -> String {
         let mut hash = sha2::Sha256::new();
         let secrets = self.secrets.values();
-        for (name, value) in self.settings.iter().chain(secrets.iter()) {
+        let places = self.settings.iter().filter(|(name, _)| self.places.contains(name));
+        for (name, value) in places.chain(secrets.iter()) {
             for part in [name, value] {
                 hash.update((part.len() as u64).to_le_bytes());
                 hash.update(part);

@@ -62,7 +62,7 @@ impl Configure {
             secrets.suppose(&values);
             output::print(&paint.dim("Checking …\n"))?;
             left -= 1;
-            match channel.identify().await {
+            match channel.inquire().await {
                 Ok(identity) => break (values, Some(identity)),
                 Err(Failure::Fault(Fault::Unsupported)) => break (values, None),
                 Err(Failure::Fault(Fault::Unauthorized(reason))) if left > 0 => {

@@ -323,7 +323,7 @@ async fn credentials(launcher: &Launcher, descriptor: &Descriptor) -> anyhow::Re
 }
 
 async fn accepted(channel: &Channel) -> Vec<Finding> {
-    match channel.identify().await {
+    match channel.inquire().await {
         Ok(identity) => {
             let known = good(format!("accepted: this is {} ({})", identity.name, identity.id));
             let note = |found| Finding { state: State::Notice, found, cure: None };

@@ -191,15 +191,25 @@ impl From<AttachmentKind> for wire::AttachmentKind {
     }
 }
 
+/// The shortest pause that a platform may ask for: none would be a loop.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The longest reason that a guest may give, in characters.
+const REASON: usize = 1000;
+
 impl From<wire::Fault> for Fault {
     fn from(fault: wire::Fault) -> Self {
+        // It may quote what somebody wrote, and goes to people, sessions and logs.
+        let clean = |reason: String| text::value(&reason).chars().take(REASON).collect::<String>();
         match fault {
-            wire::Fault::RateLimited(milliseconds) => Self::RateLimited(Duration::from_millis(milliseconds)),
-            wire::Fault::Unauthorized(reason) => Self::Unauthorized(reason),
-            wire::Fault::Conflict(reason) => Self::Conflict(reason),
-            wire::Fault::NotFound(reason) => Self::NotFound(reason),
-            wire::Fault::Rejected(reason) => Self::Rejected(reason),
-            wire::Fault::Unavailable(reason) => Self::Unavailable(reason),
+            wire::Fault::RateLimited(milliseconds) => {
+                Self::RateLimited(Duration::from_millis(milliseconds).max(PAUSE))
+            }
+            wire::Fault::Unauthorized(reason) => Self::Unauthorized(clean(reason)),
+            wire::Fault::Conflict(reason) => Self::Conflict(clean(reason)),
+            wire::Fault::NotFound(reason) => Self::NotFound(clean(reason)),
+            wire::Fault::Rejected(reason) => Self::Rejected(clean(reason)),
+            wire::Fault::Unavailable(reason) => Self::Unavailable(clean(reason)),
             wire::Fault::Unsupported => Self::Unsupported,
         }
     }

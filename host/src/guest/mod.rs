@@ -14,7 +14,7 @@ use crate::{
         files::{Handles, LocalFile},
     },
     contract::{self, Mismatch, Source, exports, imports},
-    event::{ChatId, Event, EventId, Format, Message, MessageId, SenderId},
+    event::{ChatId, Event, EventId, Format, Happening, Message, MessageId, SenderId},
     sandbox::{Call, CallError, CompileError, Digest, Engine, Lane, Limits, Pool, Resident},
     text,
 };
@@ -188,6 +188,21 @@ pub struct News {
     pub events: Vec<Event>,
     /// To be carried out together with storing the events.
     pub effects: Effects,
+}
+
+impl News {
+    /// What it takes in memory, roughly, in bytes.
+    pub fn weight(&self) -> usize {
+        let events = self.events.iter().map(|event| match &event.what {
+            Happening::Message(message) => {
+                let extra: usize = message.extra.iter().map(|(key, value)| key.len() + value.len()).sum();
+                512 + message.text.len() + extra + message.attachments.len() * 512
+            }
+            Happening::Press(_) | Happening::Question(_) | Happening::Moved { .. } => 1024,
+        });
+        let values = self.effects.state.values().flatten().map(Vec::len);
+        events.chain(values).sum()
+    }
 }
 
 /// A message to be sent.

@@ -2,11 +2,12 @@
 //! are to come. Each waits for itself; nothing else does.
 
 use std::{
-    collections::{HashMap, VecDeque, hash_map::Entry},
+    collections::{HashMap, HashSet, VecDeque, hash_map::Entry},
     sync::{Arc, Mutex},
     time::Duration,
 };
 
+use sha2::Digest as _;
 use tokio::{
     sync::Semaphore,
     time::{Instant, sleep, timeout_at},
@@ -15,7 +16,7 @@ use tokio::{
 use super::{Channel, Delivery, Failure, channel::lock};
 use crate::{
     clock,
-    event::{AttachmentKind, Event, Happening, Message},
+    event::{AttachmentKind, Event, EventId, Happening, Message},
     guest::{Fault, Wanted},
     journal,
 };
@@ -27,7 +28,14 @@ const QUIET: Duration = Duration::from_secs(1);
 const OVERHEARD: Duration = Duration::from_secs(5);
 const OVERHEARD_MOST: usize = 64;
 
-/// How long a message waits for its pictures. After that it goes without, and says so.
+/// However its parts come, an album is let go after so long, or with so many of them.
+const LONGEST: Duration = Duration::from_secs(10);
+const PARTS: usize = 32;
+
+/// Pictures of one message that are brought; the others can be asked for.
+const PICTURES: usize = 10;
+
+/// How long a message waits for each of its pictures. After that it goes without, and says so.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Pictures that are brought at the same time: replies need room too.
@@ -46,6 +54,7 @@ pub(super) struct Held {
 /// Parts that have come and that nobody has looked at yet.
 #[derive(Debug, Default)]
 struct Group {
+    ids: HashSet<EventId>,
     parts: VecDeque<Event>,
     arrived: Arc<tokio::sync::Notify>,
 }
@@ -83,7 +92,10 @@ impl Held {
 pub(super) fn album(message: &Message) -> Option<String> {
     // What is changed later is changed alone.
     let album = message.album.as_ref().filter(|_| !message.edited)?;
-    Some([&*message.chat.id, &*message.sender.id, album].join("\u{1f}"))
+    let key = [&*message.chat.id, &*message.sender.id, album].join("\u{1f}");
+    // A digest: it is kept for longer than the message, and names nobody.
+    let digest = sha2::Sha256::digest(key.as_bytes());
+    Some(digest.iter().take(16).fold(String::new(), |text, byte| format!("{text}{byte:02x}")))
 }
 
 impl Channel {
@@ -111,20 +123,24 @@ impl Channel {
 
     /// Sees to it that this event, which the journal holds, is delivered when it is whole.
     pub(super) fn make_whole(self: &Arc<Self>, event: Event, album: Option<String>) {
-        let is_album = album.is_some();
+        let quiet = if album.is_some() { QUIET } else { Duration::ZERO };
         let key = album.unwrap_or_else(|| event.id.to_string());
         let mut groups = lock(&self.held.groups);
         match groups.entry(key.clone()) {
             Entry::Occupied(mut group) => {
                 let group = group.get_mut();
-                group.parts.push_back(event);
-                group.arrived.notify_one();
+                // One that is taken up anew may be here already.
+                if group.ids.insert(event.id.clone()) {
+                    group.parts.push_back(event);
+                    group.arrived.notify_one();
+                }
             }
             Entry::Vacant(vacant) => {
-                vacant.insert(Group { parts: [event].into(), arrived: Arc::default() });
+                let ids = [event.id.clone()].into();
+                vacant.insert(Group { ids, parts: [event].into(), arrived: Arc::default() });
                 let channel = Arc::clone(self);
                 tokio::spawn(async move {
-                    let parts = channel.gather(&key, if is_album { QUIET } else { Duration::ZERO }).await;
+                    let parts = channel.gather(&key, quiet).await;
                     channel.let_go(parts).await;
                 });
             }
@@ -134,6 +150,7 @@ impl Channel {
     /// Brings the pictures of all parts, until no more come.
     async fn gather(self: &Arc<Self>, key: &str, quiet: Duration) -> Vec<Event> {
         let mut parts = Vec::new();
+        let end = Instant::now() + LONGEST;
         let mut until = Instant::now() + quiet;
         loop {
             let arrived = {
@@ -141,11 +158,16 @@ impl Channel {
                 let Some(group) = groups.get_mut(key) else { break };
                 for event in group.parts.drain(..) {
                     let channel = Arc::clone(self);
-                    parts.push(tokio::spawn(async move { channel.bring(event).await }));
+                    let brought = tokio::spawn({
+                        let event = event.clone();
+                        async move { channel.bring(event).await }
+                    });
+                    parts.push((event, brought));
                 }
                 Arc::clone(&group.arrived)
             };
-            if !quiet.is_zero() && timeout_at(until, arrived.notified()).await.is_ok() {
+            let more = !quiet.is_zero() && parts.len() < PARTS;
+            if more && timeout_at(until.min(end), arrived.notified()).await.is_ok() {
                 until = Instant::now() + quiet;
                 continue;
             }
@@ -156,9 +178,9 @@ impl Channel {
             }
         }
         let mut whole = Vec::with_capacity(parts.len());
-        for part in parts {
-            // The other way out is a process that ends.
-            whole.extend(part.await.ok());
+        for (event, brought) in parts {
+            // Whatever went wrong there, the message is not lost with its pictures.
+            whole.push(brought.await.unwrap_or(event));
         }
         whole
     }
@@ -166,12 +188,14 @@ impl Channel {
     /// Brings the pictures of one message.
     async fn bring(&self, mut event: Event) -> Event {
         let Happening::Message(message) = &mut event.what else { return event };
-        let until = Instant::now() + PATIENCE;
-        let pictures: Vec<usize> = self.pictures(message).collect();
+        let pictures: Vec<usize> = self.pictures(message).take(PICTURES).collect();
+        let mut missing = None;
         for index in pictures {
             let Some(attachment) = message.attachments.get(index) else { continue };
             let wanted = Wanted { id: attachment.id.clone(), name: attachment.name.clone() };
-            match self.bring_one(message, wanted, until).await {
+            // Never closed. How long others take is not counted.
+            let _turn = self.held.together.acquire().await;
+            match self.bring_one(message, wanted).await {
                 Ok(path) => {
                     if let Some(attachment) = message.attachments.get_mut(index) {
                         attachment.saved = path;
@@ -183,24 +207,20 @@ impl Channel {
                         self.name(),
                         message.id
                     );
-                    message.extra.push(("picture_missing".to_owned(), reason));
+                    missing = Some(reason);
+                    break;
                 }
             }
         }
+        message.extra.extend(missing.map(|reason| ("picture_missing".to_owned(), reason)));
         event
     }
 
-    async fn bring_one(
-        &self,
-        message: &Message,
-        wanted: Wanted,
-        until: Instant,
-    ) -> Result<Option<String>, String> {
+    async fn bring_one(&self, message: &Message, wanted: Wanted) -> Result<Option<String>, String> {
+        let until = Instant::now() + PATIENCE;
         let mut pause = Duration::from_millis(500);
         loop {
             let attempt = async {
-                // Never closed.
-                let _turn = self.held.together.acquire().await;
                 let (chat, id) = (message.chat.id.clone(), message.id.clone());
                 self.conclude(self.guest.fetch(chat, id, vec![wanted.clone()]).await)
             };
@@ -213,14 +233,16 @@ impl Channel {
             };
             let wait = match &failure {
                 Failure::Fault(Fault::RateLimited(wait)) => *wait,
-                Failure::Fault(Fault::Unavailable(_)) => pause,
+                Failure::Fault(Fault::Unavailable(_)) => {
+                    pause = pause.saturating_mul(2);
+                    pause / 2
+                }
                 _ => return Err(failure.to_string()),
             };
             if Instant::now() + wait >= until {
                 return Err(failure.to_string());
             }
             sleep(wait).await;
-            pause *= 2;
         }
     }
 
@@ -229,21 +251,29 @@ impl Channel {
         let ids: Vec<_> = parts.iter().map(|part| part.id.clone()).collect();
         let Some(event) = join(parts) else { return };
         let journal = self.journal();
-        let now = clock::now();
-        let store = || {
-            let seq = journal.release(&ids, &event, now, self.has_inbox())?;
-            if let (Some(_), Happening::Message(message)) = (seq, &event.what) {
-                self.admission.remember(message, now)?;
+        let mut pause = Duration::from_secs(1);
+        loop {
+            let now = clock::now();
+            let store = || {
+                let seq = journal.release(&ids, &event, now, self.has_inbox())?;
+                if let (Some(_), Happening::Message(message)) = (seq, &event.what) {
+                    self.admission.remember(message, now)?;
+                }
+                journal.commit().map(|()| seq)
+            };
+            match store() {
+                Ok(Some(seq)) => {
+                    return self.deliver(vec![Delivery { seq, event, redelivered: false }]).await;
+                }
+                Ok(None) => return,
+                Err(error) => {
+                    journal.roll_back();
+                    tracing::error!("{}: a message is held back: {error}", self.name());
+                }
             }
-            journal.commit().map(|()| seq)
-        };
-        match store() {
-            Ok(Some(seq)) => self.deliver(vec![Delivery { seq, event, redelivered: false }]).await,
-            Ok(None) => {}
-            Err(error) => {
-                journal.roll_back();
-                tracing::error!("{}: a message stays held back until the next start: {error}", self.name());
-            }
+            // A full disk, most likely: somebody will see to it.
+            sleep(pause).await;
+            pause = pause.saturating_mul(2).min(PATIENCE);
         }
     }
 }

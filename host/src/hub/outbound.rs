@@ -22,7 +22,10 @@ use crate::{
 };
 
 /// The longest Markdown that a channel gets which cuts it itself.
-const SOURCE: u32 = 64 << 10;
+const SOURCE: u32 = 16 << 10;
+
+/// The most messages that one send may make.
+const PIECES: usize = 1000;
 
 /// What a session wants to have said.
 #[derive(Clone, Debug)]
@@ -224,7 +227,7 @@ impl Channel {
     ) -> Result<Sent, Failure> {
         outgoing.key = key()?;
         let _turn = self.chats.turn(&outgoing.chat).await;
-        let errand = self.errand();
+        let errand = self.errand(&outgoing.chat);
         let mut ids = Vec::new();
         loop {
             let sent = match errand.turn().await {
@@ -240,6 +243,10 @@ impl Channel {
             ids.extend(new);
             // After a pause it goes on with what is left.
             outgoing.done = u32::try_from(ids.len()).unwrap_or(u32::MAX);
+            if ids.len() > PIECES {
+                let reason = "it makes too many messages".to_owned();
+                return Err(Failure::Partial { ids, reason });
+            }
             match errand.settle(result) {
                 None => {}
                 Some(Err(Failure::Fault(fault))) => return Ok(Sent { ids, fault: Some(fault) }),
@@ -279,7 +286,7 @@ impl Channel {
         if self.relay.asks(self.name(), &chat, &message) {
             return Err(Failure::Prompt);
         }
-        let errand = self.errand();
+        let errand = self.errand(&chat);
         loop {
             errand.turn().await?;
             let edited =
@@ -295,7 +302,7 @@ impl Channel {
         self.available()?;
         self.admission.welcome(&chat)?;
         let _turn = self.chats.turn(&chat).await;
-        let errand = self.errand();
+        let errand = self.errand(&chat);
         loop {
             errand.turn().await?;
             let reacted = self.guest.react(chat.clone(), message.clone(), emoji.clone()).await;
@@ -327,6 +334,12 @@ impl Channel {
     /// Asks the platform who the bot is.
     pub async fn identify(&self) -> Result<Identity, Failure> {
         self.conclude(self.guest.identify().await)
+    }
+
+    /// The same, and nothing that comes of it is kept: for credentials that are only tried.
+    pub async fn inquire(&self) -> Result<Identity, Failure> {
+        let answered = self.guest.identify().await.map_err(|source| self.failed(source))?;
+        Ok(answered.result?)
     }
 
     /// Who the bot is, where the platform knows that. Asked once.
@@ -366,9 +379,6 @@ impl Channel {
     pub(super) fn conclude<R>(&self, call: Result<Answered<R>, CallError>) -> Result<R, Failure> {
         let Answered { result, effects } = call.map_err(|source| self.failed(source))?;
         self.apply(effects)?;
-        if let Err(Fault::RateLimited(pause)) = &result {
-            self.pace.pause(*pause);
-        }
         Ok(result?)
     }
 

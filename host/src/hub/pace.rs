@@ -1,35 +1,38 @@
-//! How fast a platform wants to be spoken to.
+//! How fast a platform wants to be spoken to. What one chat gets too much of holds up no other.
 
-use std::{sync::Mutex, time::Duration};
+use std::{collections::HashMap, sync::Mutex, time::Duration};
 
 use tokio::time::{Instant, sleep_until};
 
 use super::{Channel, Failure, channel::lock};
-use crate::guest::Fault;
+use crate::{event::ChatId, guest::Fault};
 
 /// How long a session is kept waiting before it is told to come back later.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A pause that the platform has asked for, if there is one.
+/// Pauses that the platform has asked for, by chat.
 #[derive(Debug, Default)]
-pub(super) struct Pace(Mutex<Option<Instant>>);
+pub(super) struct Pace(Mutex<HashMap<ChatId, Instant>>);
 
 impl Pace {
-    /// The platform wants a pause.
-    pub(super) fn pause(&self, pause: Duration) {
-        let until = Instant::now() + pause.min(Duration::from_hours(1));
-        let mut current = lock(&self.0);
-        *current = Some(current.map_or(until, |current| current.max(until)));
+    /// The platform wants a pause in this chat.
+    pub(super) fn pause(&self, chat: &ChatId, pause: Duration) {
+        let now = Instant::now();
+        let until = now + pause.min(Duration::from_hours(1));
+        let mut pauses = lock(&self.0);
+        pauses.retain(|_, until| *until > now);
+        let current = pauses.entry(chat.clone()).or_insert(until);
+        *current = until.max(*current);
     }
 
-    /// Until when nothing should be sent, if so.
-    pub(super) fn paused(&self) -> Option<Instant> {
-        lock(&self.0).filter(|until| *until > Instant::now())
+    /// Until when nothing should be sent there, if so.
+    pub(super) fn paused(&self, chat: &ChatId) -> Option<Instant> {
+        lock(&self.0).get(chat).copied().filter(|until| *until > Instant::now())
     }
 
-    /// Waits until something may be sent.
-    pub(super) async fn ready(&self) {
-        while let Some(until) = self.paused() {
+    /// Waits until something may be sent there.
+    pub(super) async fn ready(&self, chat: &ChatId) {
+        while let Some(until) = self.paused(chat) {
             sleep_until(until).await;
         }
     }
@@ -38,13 +41,14 @@ impl Pace {
 /// One errand at a platform that may want pauses: it is tried again after each, for a minute in all.
 pub(super) struct Errand<'a> {
     pace: &'a Pace,
+    chat: ChatId,
     end: Instant,
 }
 
 impl Errand<'_> {
     /// Waits until it may be tried. Fails if that would take too long.
     pub(super) async fn turn(&self) -> Result<(), Failure> {
-        if let Some(until) = self.pace.paused() {
+        while let Some(until) = self.pace.paused(&self.chat) {
             if until > self.end {
                 return Err(Fault::RateLimited(until - Instant::now()).into());
             }
@@ -58,7 +62,7 @@ impl Errand<'_> {
         match result {
             Err(Failure::Fault(Fault::RateLimited(pause))) => {
                 tracing::info!("the platform asks to wait {:.1} s", pause.as_secs_f32());
-                self.pace.pause(pause);
+                self.pace.pause(&self.chat, pause);
                 let too_long = Instant::now() + pause > self.end;
                 too_long.then(|| Err(Fault::RateLimited(pause).into()))
             }
@@ -68,8 +72,15 @@ impl Errand<'_> {
 }
 
 impl Channel {
-    /// Begins something at the platform.
-    pub(super) fn errand(&self) -> Errand<'_> {
-        Errand { pace: &self.pace, end: Instant::now() + PATIENCE }
+    /// Begins something in this chat.
+    pub(super) fn errand(&self, chat: &ChatId) -> Errand<'_> {
+        Errand { pace: &self.pace, chat: chat.clone(), end: Instant::now() + PATIENCE }
+    }
+
+    /// For what is only a courtesy: the pause that it is answered with, if it is.
+    pub(super) fn heed<R>(&self, chat: &ChatId, result: &Result<R, Failure>) {
+        if let Err(Failure::Fault(Fault::RateLimited(pause))) = result {
+            self.pace.pause(chat, *pause);
+        }
     }
 }

@@ -63,12 +63,15 @@ impl Channel {
                 next
             };
             let Some((chat, message, since)) = next else { return };
-            self.pace.ready().await;
+            self.pace.ready(&chat).await;
             if since.elapsed() > STALE {
                 continue;
             }
             // Only a courtesy: whatever stands in the way will show where it matters.
-            if let Err(error) = self.conclude(self.guest.react(chat, message, emoji.to_owned()).await) {
+            let reacted = self.guest.react(chat.clone(), message, emoji.to_owned()).await;
+            let reacted = self.conclude(reacted);
+            self.heed(&chat, &reacted);
+            if let Err(error) = reacted {
                 tracing::warn!("{}: the reaction after delivery: {error}", self.name());
             }
         }

@@ -72,11 +72,13 @@ impl Channel {
                 return;
             }
             for (chat, thread) in chats {
-                if self.pace.paused().is_some() {
-                    break;
+                if self.pace.paused(&chat).is_some() {
+                    continue;
                 }
                 // Only a courtesy: whatever stands in the way will show where it matters.
-                if let Err(error) = self.conclude(self.guest.typing(chat, thread).await) {
+                let signalled = self.conclude(self.guest.typing(chat.clone(), thread).await);
+                self.heed(&chat, &signalled);
+                if let Err(error) = signalled {
                     tracing::debug!("{}: typing: {error}", self.name());
                 }
             }

@@ -5,10 +5,10 @@ use rusqlite::{OptionalExtension as _, Row, params};
 use super::{Error, Journal};
 
 /// Updates that are kept for a report: the newest.
-const SET_ASIDE: u32 = 100;
+const SET_ASIDE: u32 = 50;
 
 /// What is kept of one update, in bytes.
-const PAYLOAD: usize = 256 << 10;
+const PAYLOAD: usize = 64 << 10;
 
 /// An update that could not be translated.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct SetAside {
     pub at: u64,
     /// What the guest failed with.
     pub reason: String,
-    /// As the platform sent it, cut at 256 KiB.
+    /// As the platform sent it, cut at 64 KiB.
     pub payload: Vec<u8>,
 }
 
@@ -32,6 +32,11 @@ impl Journal {
                 .query_row([account], |row| row.get(0))
                 .optional()
         })
+    }
+
+    /// Forgets where to go on.
+    pub fn drop_cursor(&self) -> Result<(), Error> {
+        self.store(|database| database.execute("DELETE FROM cursor", [])).map(drop)
     }
 
     /// Keeps, within the open transaction, where to go on.

@@ -66,7 +66,7 @@ impl Journal {
                 [ATTACHMENTS],
             )?;
             let mut dropped = 0;
-            while used(database)? > keep.size {
+            while used(database)? > keep.size && events(database)? > keep.size / 4 {
                 // A tenth at a time: a file at its limit must not be trimmed again at every turn.
                 let count: i64 = database.query_row("SELECT count(*) FROM event", [], |row| row.get(0))?;
                 if count == 0 {
@@ -121,6 +121,8 @@ impl Journal {
             database.execute_batch("DELETE FROM set_aside")?;
             let all = forget.chat.is_none() && forget.sender.is_none() && forget.before.is_none();
             let values = if all {
+                // Whose messages a platform tells of is found out anew with the guest's values.
+                database.execute_batch("DELETE FROM cursor")?;
                 // Who was let in stays; who was only met is forgotten.
                 database.execute_batch(
                     "DELETE FROM contact; DELETE FROM attachment; DELETE FROM refusal; DELETE FROM trouble",
@@ -135,6 +137,12 @@ impl Journal {
         };
         work().map_err(|source| self.failed(source))
     }
+}
+
+/// What events take, without the rest.
+fn events(database: &rusqlite::Connection) -> rusqlite::Result<u64> {
+    let bytes = "SELECT coalesce(sum(length(body) + length(id)), 0) FROM event";
+    database.query_row(bytes, [], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)
 }
 
 fn used(database: &rusqlite::Connection) -> rusqlite::Result<u64> {

@@ -104,7 +104,7 @@ const TABLES: &str = "
         place INTEGER PRIMARY KEY,
         id    TEXT NOT NULL UNIQUE,
         at    INTEGER NOT NULL,
-        album TEXT,                    -- chat, sender and album of a part
+        album TEXT,                    -- a digest of chat, sender and album of a part
         body  BLOB                     -- JSON; none once it was let go
     ) STRICT;
     CREATE INDEX IF NOT EXISTS held_album ON held (album) WHERE album IS NOT NULL;
@@ -131,10 +131,14 @@ pub(super) fn open(path: &Path, log_pages: Arc<AtomicU32>) -> Result<Connection,
     let found: i32 = database.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
     match found {
         FORMAT => {}
-        2 => database
-            .execute_batch("ALTER TABLE attachment ADD COLUMN name TEXT")
-            .and_then(|()| database.execute_batch(TABLES))
-            .map_err(failed)?,
+        2 => {
+            // Whoever died half-way, or is at it as well, has added it already.
+            let added = database.execute_batch("ALTER TABLE attachment ADD COLUMN name TEXT");
+            match added {
+                Err(error) if !error.to_string().contains("duplicate column") => return Err(failed(error)),
+                _ => database.execute_batch(TABLES).map_err(failed)?,
+            }
+        }
         // Format 1 had some of the tables; none has changed.
         0 | 1 => database.execute_batch(TABLES).map_err(failed)?,
         _ => return Err(Error::Format { path: path.to_owned(), found }),

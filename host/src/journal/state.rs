@@ -24,6 +24,11 @@ impl Journal {
         read().map_err(|source| self.failed(source))
     }
 
+    /// Is there any value?
+    pub fn has_state(&self) -> Result<bool, Error> {
+        self.read(|database| database.prepare_cached("SELECT 1 FROM state LIMIT 1")?.exists([]))
+    }
+
     /// Sets a value, or removes it, within the open transaction.
     pub fn set_state(&self, key: &str, value: Option<&[u8]>) -> Result<(), Error> {
         let mut inner = self.lock();

@@ -225,17 +225,17 @@ fn a_cursor_is_its_accounts_own() {
 }
 
 #[test]
-fn the_newest_hundred_of_what_was_set_aside_are_kept() {
+fn the_newest_fifty_of_what_was_set_aside_are_kept() {
     let (_directory, journal) = open();
-    for number in 0..105 {
+    for number in 0..55 {
         let update =
             SetAside { id: number.to_string(), at: 0, reason: "r".into(), payload: vec![1; 300 << 10] };
         journal.set_aside(&update).unwrap();
     }
     journal.commit().unwrap();
     let kept = journal.updates_set_aside().unwrap();
-    assert_eq!((kept.len(), kept[0].id.as_str(), kept[99].id.as_str()), (100, "104", "5"));
-    assert_eq!(kept[0].payload.len(), 256 << 10);
+    assert_eq!((kept.len(), kept[0].id.as_str(), kept[49].id.as_str()), (50, "54", "5"));
+    assert_eq!(kept[0].payload.len(), 64 << 10);
 }
 
 #[test]

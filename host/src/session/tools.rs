@@ -291,7 +291,8 @@ impl Arguments {
 
     fn format(&self) -> Result<Format, Refused> {
         match self.optional("format")? {
-            None | Some("markdown") => Ok(Format::Markdown),
+            // CommonMark takes the backslashes of the official plugin's MarkdownV2 for what they are.
+            None | Some("markdown" | "markdownv2") => Ok(Format::Markdown),
             Some("text" | "plain") => Ok(Format::Plain),
             Some(other) => {
                 Err(Refused(format!("\"format\" must be \"markdown\" or \"text\", not \"{other}\"")))

@@ -1,6 +1,6 @@
 use std::{fs::File, io};
 
-use cap_std::fs::{Dir, OpenOptions};
+use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt as _};
 
 use super::{
     LocalFile, Origin,
@@ -23,7 +23,7 @@ impl Incoming {
     pub(super) fn begin(inbox: Dir, name: &str) -> io::Result<Self> {
         let unique = unique(name)?;
         let partial = format!(".{unique}.partial");
-        let file = inbox.open_with(&partial, OpenOptions::new().write(true).create_new(true))?;
+        let file = inbox.open_with(&partial, OpenOptions::new().write(true).create_new(true).mode(0o600))?;
         Ok(Self { inbox, file: Some(file.into_std()), partial, unique, name: safe_name(name) })
     }
 

@@ -17,7 +17,7 @@ use std::{
 
 use cap_std::{
     ambient_authority,
-    fs::{Dir, OpenOptions},
+    fs::{Dir, OpenOptions, OpenOptionsExt as _},
 };
 
 use self::name::unique;
@@ -191,7 +191,9 @@ impl Files {
             Origin::Open(source) => {
                 let mut source = source.as_ref();
                 source.rewind()?;
-                let target = self.outbox.open_with(&name, OpenOptions::new().write(true).create_new(true))?;
+                let target = self
+                    .outbox
+                    .open_with(&name, OpenOptions::new().write(true).create_new(true).mode(0o600))?;
                 // As it was when it was checked, however it grows.
                 io::copy(&mut source.take(file.size), &mut target.into_std())?;
             }

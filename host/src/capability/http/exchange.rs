@@ -52,6 +52,10 @@ impl<'a> Exchange<'a> {
             if is_the_hosts(&name) {
                 return Err(denied(format!("the header {name} is the host's, no request may set it")));
             }
+            if credential.is_some() && matches!(name.as_str(), "range" | "if-range") {
+                // Piece by piece a secret would not be found.
+                return Err(denied(format!("the header {name} does not go along with a credential")));
+            }
             if taken.as_ref() == Some(&name) {
                 return Err(denied(format!(
                     "the header {name} is the credential's, the request may not set it too"

@@ -109,6 +109,8 @@ pub(super) fn is_the_hosts(name: &HeaderName) -> bool {
                 | "connection"
                 | "keep-alive"
                 | "te"
+                // A secret could come back packed.
+                | "accept-encoding"
                 | "trailer"
                 | "upgrade"
                 | "expect"

@@ -117,6 +117,14 @@ impl Secrets {
         news
     }
 
+    /// Is any of them in the system's keyring, which may have to ask a person?
+    pub fn in_keyring(&self) -> bool {
+        let text = file::read(&self.file).unwrap_or_default();
+        let stored = file::parse(&text);
+        let reference = |variable: &String| stored.get(variable.as_str())?.strip_prefix(keyring::REFERENCE);
+        self.credentials.iter().any(|(_, variable)| reference(variable).is_some())
+    }
+
     /// Where they are kept.
     pub fn file(&self) -> &Path {
         &self.file

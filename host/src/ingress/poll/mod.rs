@@ -5,7 +5,7 @@ mod backoff;
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use self::backoff::Backoff;
 use crate::{
@@ -24,11 +24,18 @@ const LOOK: Duration = Duration::from_secs(2);
 /// A poll that brings nothing takes at least so long, or the next one is put off.
 const HELD: Duration = Duration::from_secs(1);
 
-/// A poll that is held for so long was accepted: what stood in its way is gone.
-const ACCEPTED: Duration = Duration::from_secs(3);
-
-/// The same after somebody else's: that one comes back too, and is then accepted for a while.
+/// A poll that nobody has contested for so long: whoever did has given up, or comes back only now.
 const UNCONTESTED: Duration = Duration::from_secs(20);
+
+/// After a refusal it is asked again now and then, though nobody has changed anything here: a server may have been wrong.
+const REFUSED: Duration = Duration::from_mins(5);
+
+/// The longest pause that a platform may ask for before the next poll.
+const LONGEST: Duration = Duration::from_mins(15);
+
+/// Updates that are stored together, and how much may be translated before they are, in bytes.
+const SLICE: usize = 100;
+const WEIGHT: usize = 8 << 20;
 
 /// How often an update is tried that the guest fails on.
 const TRIES: u32 = 2;
@@ -58,6 +65,37 @@ impl From<CallError> for Obstacle {
     }
 }
 
+/// What became of one update.
+enum Translated {
+    News(News),
+    /// Nobody can make sense of it.
+    Nonsense {
+        reason: String,
+        payload: Vec<u8>,
+    },
+    /// It is to be tried again.
+    Later(Fault),
+}
+
+/// Updates that are stored together.
+#[derive(Default)]
+struct Slice {
+    news: Vec<News>,
+    aside: Vec<SetAside>,
+    /// Past the last of them.
+    cursor: Option<String>,
+    count: usize,
+    /// What it takes in memory, roughly, in bytes.
+    weight: usize,
+}
+
+impl Slice {
+    fn add(&mut self, news: News) {
+        self.weight += news.weight();
+        self.news.push(news);
+    }
+}
+
 /// How it stands between the host and a platform.
 struct Poller<'a> {
     channel: &'a Arc<Channel>,
@@ -66,8 +104,10 @@ struct Poller<'a> {
     cursor: Option<String>,
     /// The cursor has moved since the disk was last waited for.
     moved: bool,
-    /// Who the bot is was found out with this account.
+    /// Who the bot is was found out with this account, now or before.
     known: bool,
+    /// The guest keeps something, most likely that.
+    has_state: bool,
     backoff: Backoff,
     /// For a platform that answers at once, with nothing.
     lull: Backoff,
@@ -84,9 +124,9 @@ pub(super) async fn run(channel: &Arc<Channel>) {
         let mut poller = match Poller::begin(channel) {
             Ok(poller) => poller,
             Err(error) => {
-                channel.set_condition(Condition::Down { reason: error.to_string() });
-                tracing::error!("{}: {error}", channel.name());
-                return;
+                interrupt(channel, error.to_string());
+                sleep(look(channel)).await;
+                continue;
             }
         };
         poller.run().await;
@@ -110,8 +150,13 @@ async fn credentials(channel: &Arc<Channel>) {
             Err(error) => format!("its secrets cannot be read: {error}"),
         };
         interrupt(channel, reason);
-        sleep(LOOK).await;
+        sleep(look(channel)).await;
     }
+}
+
+/// How often to look for other credentials. A keyring may ask a person each time.
+fn look(channel: &Channel) -> Duration {
+    if channel.surroundings().secrets.in_keyring() { Duration::from_mins(1) } else { LOOK }
 }
 
 /// Looks whether somebody has stored other credentials.
@@ -137,10 +182,15 @@ impl<'a> Poller<'a> {
         let surroundings = channel.surroundings();
         let account = surroundings.account();
         let cursor = surroundings.journal.cursor(&account)?;
+        if cursor.is_none() {
+            // Whoever comes back to an account after another finds out anew who the bot is.
+            surroundings.journal.drop_cursor()?;
+        }
         Ok(Self {
             channel,
             known: cursor.is_some(),
             moved: false,
+            has_state: false,
             cursor,
             account,
             backoff: Backoff::default(),
@@ -183,14 +233,12 @@ impl<'a> Poller<'a> {
         let answered = answered?;
         self.moved = false;
         identified?;
-        if !std::mem::replace(&mut self.known, true) {
-            self.identify_beside();
-        }
+        self.known = true;
         let Batch { updates, pause_ms } = self.settle(answered)?;
-        self.healthy();
         let pause = Duration::from_millis(pause_ms.into());
         let before = self.cursor.clone();
-        let stored = if updates.is_empty() { Vec::new() } else { self.take(updates).await? };
+        let stored = self.take(updates).await?;
+        self.healthy();
         // Whoever does not hold a poll, or sends the same for ever, is not asked in a hot loop.
         let idle = before == self.cursor && asked.elapsed() < HELD;
         let pause = if idle {
@@ -212,12 +260,25 @@ impl<'a> Poller<'a> {
         if self.moved {
             self.channel.surroundings().journal.sync().await.map_err(IntakeError::from)?;
         }
-        let mut poll = pin!(self.channel.guest().poll(self.cursor.clone()));
-        let accepted = if self.conflicts > 0 { UNCONTESTED } else { ACCEPTED };
-        if let Ok(answered) = timeout(accepted, &mut poll).await {
-            return Ok(answered?);
+        let poll = self.channel.guest().poll(self.cursor.clone());
+        if self.failing.is_none() {
+            return Ok(poll.await?);
         }
-        self.recovered();
+        // A poll that is held says nothing for a long time. That it is over is told when it is known.
+        let mut poll = pin!(poll);
+        let over = async {
+            if self.conflicts > 0 {
+                sleep(UNCONTESTED).await;
+            } else if self.channel.identify().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            self.recovered();
+        };
+        tokio::select! {
+            biased;
+            answered = &mut poll => return Ok(answered?),
+            () = over => {}
+        }
         Ok(poll.await?)
     }
 
@@ -227,7 +288,11 @@ impl<'a> Poller<'a> {
             return Ok(());
         }
         match self.channel.identify().await {
-            Ok(_) | Err(Failure::Fault(Fault::Unsupported)) => Ok(()),
+            Ok(_) => {
+                self.identify_beside();
+                Ok(())
+            }
+            Err(Failure::Fault(Fault::Unsupported)) => Ok(()),
             Err(failure) => Err(failure),
         }
     }
@@ -248,35 +313,64 @@ impl<'a> Poller<'a> {
         Ok(result.map_err(Failure::from)?)
     }
 
-    /// Has updates translated and stores what they tell, all at once.
+    /// Has updates translated and stores what they tell, many at once.
     async fn take(&mut self, updates: Vec<Update>) -> Result<Vec<Delivery>, Obstacle> {
-        let mut translated = Vec::with_capacity(updates.len());
-        let mut aside = Vec::new();
-        let mut cursor = None;
-        for update in updates {
-            let payload = Arc::new(update.payload);
-            match self.translate(&payload).await {
-                Ok(news) => translated.push(news),
-                Err(reason) => aside.push(SetAside {
-                    id: crate::text::name(&update.id).into_owned(),
-                    at: clock::now(),
-                    reason,
-                    payload: Arc::unwrap_or_clone(payload),
-                }),
+        let mut updates = updates.into_iter().peekable();
+        loop {
+            if self.forgotten() {
+                self.channel.identify().await?;
             }
-            cursor = Some(update.cursor);
+            let mut slice = Slice::default();
+            let mut obstacle = None;
+            while slice.count < SLICE
+                && slice.weight < WEIGHT
+                && let Some(update) = updates.next()
+            {
+                match self.translate(Arc::new(update.payload)).await {
+                    Translated::News(news) => slice.add(news),
+                    Translated::Nonsense { reason, payload } => slice.aside.push(SetAside {
+                        id: crate::text::name(&update.id).into_owned(),
+                        at: clock::now(),
+                        reason,
+                        payload,
+                    }),
+                    Translated::Later(fault) => {
+                        obstacle = Some(fault);
+                        break;
+                    }
+                }
+                slice.count += 1;
+                slice.cursor = Some(update.cursor);
+            }
+            let stored = self.store(slice)?;
+            if let Some(fault) = obstacle {
+                self.channel.deliver(stored).await;
+                return Err(Failure::from(fault).into());
+            }
+            if updates.peek().is_none() {
+                return Ok(stored);
+            }
+            self.channel.deliver(stored).await;
         }
-        // From here on nothing waits for anybody.
+    }
+
+    /// Somebody has erased what the guest knew of the bot: without that nothing is addressed to it.
+    fn forgotten(&self) -> bool {
+        self.has_state && self.channel.surroundings().journal.has_state().is_ok_and(|has| !has)
+    }
+
+    /// Stores what updates tell, and the cursor that moves past them. From here on nothing waits for anybody.
+    fn store(&mut self, slice: Slice) -> Result<Vec<Delivery>, Obstacle> {
+        let Slice { news, aside, cursor, .. } = slice;
+        let Some(cursor) = cursor else { return Ok(Vec::new()) };
         let mut intake = self.channel.intake(Origin::Trusted);
-        for news in translated {
+        for news in news {
             intake.take(news)?;
         }
         for update in &aside {
             intake.set_aside(update)?;
         }
-        if let Some(cursor) = &cursor {
-            intake.advance(&self.account, cursor)?;
-        }
+        intake.advance(&self.account, &cursor)?;
         let stored = match intake.store() {
             Ok(stored) => stored,
             Err(error) => {
@@ -285,16 +379,17 @@ impl<'a> Poller<'a> {
                 return Err(error.into());
             }
         };
-        self.moved |= cursor.is_some();
-        self.cursor = cursor.or_else(|| self.cursor.take());
+        self.moved = true;
+        self.cursor = Some(cursor);
+        self.has_state = self.has_state || self.channel.surroundings().journal.has_state().unwrap_or(false);
         if let Some(first) = aside.first() {
+            // Why is in the report: it may quote what a stranger wrote.
             let text = format!(
-                "{} of what {} has sent could not be understood and was set aside, the rest goes on ({}: {}). \
+                "{} of what {} has sent could not be understood and was set aside, the rest goes on ({}). \
                  `tidegate report {}` shows it: please report it to whoever makes the channel",
                 aside.len(),
                 self.channel.descriptor().title,
                 first.id,
-                first.reason,
                 self.channel.name()
             );
             tracing::error!("{}: {text}", self.channel.name());
@@ -304,16 +399,20 @@ impl<'a> Poller<'a> {
         Ok(stored)
     }
 
-    async fn translate(&self, payload: &Arc<Vec<u8>>) -> Result<News, String> {
+    async fn translate(&self, payload: Arc<Vec<u8>>) -> Translated {
         let mut reason = String::new();
         for _ in 0..TRIES {
-            match self.channel.guest().translate(Arc::clone(payload)).await {
-                Ok(Ok(news)) => return Ok(news),
+            match self.channel.guest().translate(Arc::clone(&payload)).await {
+                Ok(Ok(news)) => return Translated::News(news),
+                // It has tried something that may work later.
+                Ok(Err(fault @ (Fault::RateLimited(_) | Fault::Unauthorized(_) | Fault::Unavailable(_)))) => {
+                    return Translated::Later(fault);
+                }
                 Ok(Err(fault)) => reason = fault.to_string(),
                 Err(error) => reason = error.to_string(),
             }
         }
-        Err(reason)
+        Translated::Nonsense { reason, payload: Arc::unwrap_or_clone(payload) }
     }
 
     /// The platform answers.
@@ -343,17 +442,19 @@ impl<'a> Poller<'a> {
         match obstacle {
             Obstacle::Platform(Failure::Fault(Fault::Unauthorized(reason))) => {
                 interrupt(self.channel, reason);
-                while !refresh(self.channel).await.unwrap_or(false) {
-                    sleep(LOOK).await;
+                let refused = Instant::now();
+                while refused.elapsed() < REFUSED && !refresh(self.channel).await.unwrap_or(false) {
+                    sleep(look(self.channel)).await;
                 }
                 return true;
             }
             Obstacle::Platform(Failure::Fault(Fault::RateLimited(pause))) => {
-                tracing::warn!(
-                    "{}: the platform asks to wait {:.1} s",
-                    self.channel.name(),
-                    pause.as_secs_f32()
-                );
+                let pause = pause.min(LONGEST);
+                let text = format!("the platform asks to wait {:.1} s", pause.as_secs_f32());
+                tracing::warn!("{}: {text}", self.channel.name());
+                if pause >= OUTAGE {
+                    interrupt(self.channel, text);
+                }
                 sleep(pause.max(Duration::from_millis(100)) + backoff::jitter(Duration::from_millis(500)))
                     .await;
             }
