@@ -39,7 +39,7 @@ pub(crate) fn declare() -> Vec<Setting> {
         ),
         setting(
             REACTIONS,
-            "Whether the session is told of people's reactions: \"on\" or \"off\". In groups only where the bot is an admin.",
+            "Whether the session is told of people's reactions: \"on\" or \"off\". In groups only where the bot is an admin and requireMention is off.",
             Some("off"),
         ),
     ]

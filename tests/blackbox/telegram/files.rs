@@ -383,7 +383,6 @@ fn in_a_group_one_mention_is_enough_for_a_whole_album() {
 }
 
 #[test]
-#[ignore = "bug: what came of an album before the part that mentions the bot is lost"]
 fn the_mention_may_be_below_any_picture_of_an_album() {
     let stage = Stage::with(&json!({
         "dmPolicy": "allowlist", "allowFrom": ["42"], "groups": {GROUP.to_string(): {}}

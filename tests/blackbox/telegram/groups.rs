@@ -247,7 +247,6 @@ fn a_group_that_becomes_a_supergroup_keeps_its_entry() {
 }
 
 #[test]
-#[ignore = "bug: updates that come together are judged by the rules from before the first of them"]
 fn what_is_said_right_after_a_group_became_a_supergroup_is_heard() {
     let stage = stage(&json!({"-567": {"requireMention": false}}));
     let (bob, group) = (bob(), Chat::group(-567, "Dinghies"));

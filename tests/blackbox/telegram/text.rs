@@ -170,7 +170,6 @@ fn code_that_is_cut_goes_on_as_code() {
 }
 
 #[test]
-#[ignore = "bug: the source is cut without regard to inline markup, and its marks are shown"]
 fn markup_that_is_cut_goes_on_as_such() {
     let (stage, mut server) = start(&[]);
     for (before, after) in

@@ -73,7 +73,9 @@ impl Refusal {
     fn explained(&self) -> String {
         let description = self.description.strip_prefix("Bad Request: ").unwrap_or(&self.description);
         if let Some(chat) = self.moved_to {
-            return format!("the group went on as a supergroup: its chat_id is {chat} now");
+            return format!(
+                "the group went on as a supergroup: its chat_id is {chat} now; the session's user can let the new chat in with `tidegate access telegram group add {chat}`"
+            );
         }
         let lower = self.description.to_ascii_lowercase();
         match ADVICE.iter().find(|(text, _)| lower.contains(text)) {
@@ -81,6 +83,13 @@ impl Refusal {
             None if description.is_empty() => format!("Telegram refuses, with the code {}", self.code),
             None => format!("Telegram refuses: {description}"),
         }
+    }
+}
+
+impl Error {
+    /// Nobody can tell whether Telegram did what it was asked: no answer came, or none that can be read.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self, Self::TooLarge(_) | Self::Failed(Fault::Unavailable(_)))
     }
 }
 
@@ -246,7 +255,10 @@ mod tests {
         };
         assert!(!refusal.is_about_media());
         match Fault::from(refusal) {
-            Fault::Rejected(text) => assert!(text.contains("-1001234"), "{text}"),
+            Fault::Rejected(text) => {
+                assert!(text.contains("its chat_id is -1001234 now"), "{text}");
+                assert!(text.contains("`tidegate access telegram group add -1001234`"), "{text}");
+            }
             other => panic!("{other:?}"),
         }
     }

@@ -71,6 +71,10 @@ pub(crate) fn download(path: &str, name: &str) -> Result<Saved, Fault> {
         http::Failure::TooLarge(limit) => {
             Fault::Rejected(format!("the file is larger than the {limit} bytes that may be brought in"))
         }
+        // The host says so of an answer that is no success. What is not there now is not there later either.
+        http::Failure::Network(text) if text.starts_with("HTTP 404") => {
+            Fault::NotFound(format!("the file is not at Telegram any more: {text}"))
+        }
         // Where the server answered, this says what.
         http::Failure::Network(text) => {
             Fault::Unavailable(format!("the file could not be brought in: {text}"))

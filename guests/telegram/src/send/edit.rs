@@ -15,6 +15,7 @@ struct EditMessageText<'a> {
     text: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     parse_mode: Option<&'static str>,
+    link_preview_options: text::LinkPreview,
     reply_markup: &'a Keyboard<'a>,
 }
 
@@ -49,10 +50,16 @@ fn step((chat, id): (&str, &str), text: &str, render: bool, buttons: &[Button]) 
         }));
     };
     Ok(draft.step(|text, parse_mode| {
-        let reply_markup = &keyboard;
         Request::json(
             "editMessageText",
-            &EditMessageText { chat_id: target.chat, message_id, text, parse_mode, reply_markup },
+            &EditMessageText {
+                chat_id: target.chat,
+                message_id,
+                text,
+                parse_mode,
+                link_preview_options: text::LinkPreview::OFF,
+                reply_markup: &keyboard,
+            },
         )
     }))
 }
@@ -85,13 +92,16 @@ mod tests {
             step.request.parameters(),
             json!({
                 "chat_id": -100, "message_id": 7, "text": "<b>x</b>", "parse_mode": "HTML",
-                "reply_markup": {"inline_keyboard": []}
+                "link_preview_options": {"is_disabled": true}, "reply_markup": {"inline_keyboard": []}
             })
         );
         let (_, plain) = step.instead.unwrap();
         assert_eq!(
             plain.parameters(),
-            json!({"chat_id": -100, "message_id": 7, "text": "x", "reply_markup": {"inline_keyboard": []}})
+            json!({
+                "chat_id": -100, "message_id": 7, "text": "x",
+                "link_preview_options": {"is_disabled": true}, "reply_markup": {"inline_keyboard": []}
+            })
         );
     }
 
@@ -103,6 +113,7 @@ mod tests {
             step.request.parameters(),
             json!({
                 "chat_id": 5, "message_id": 7, "text": "x",
+                "link_preview_options": {"is_disabled": true},
                 "reply_markup": {"inline_keyboard": [[{"text": "A", "callback_data": "a"}]]}
             })
         );

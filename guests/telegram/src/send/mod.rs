@@ -118,7 +118,8 @@ pub(crate) fn left(steps: &[Step], mut done: u32) -> &[Step] {
     steps.get(sent..).unwrap_or_default()
 }
 
-/// Carries a plan out. What was sent before something failed stays.
+/// Carries a plan out. What was sent before something failed stays. Where Telegram's answer is missing, the fault says
+/// that the message may be there: nobody should send it twice unseen.
 pub(crate) fn carry_out(
     steps: &[Step],
     mut call: impl FnMut(&Request) -> Result<Vec<String>, Error>,
@@ -127,7 +128,16 @@ pub(crate) fn carry_out(
     for step in steps {
         match step.attempt(&mut call) {
             Ok(sent) => ids.extend(sent),
-            Err(error) => return Sent { ids, fault: Some(error.into()) },
+            Err(error) => {
+                let is_open = error.is_open();
+                let fault = match error.into() {
+                    Fault::Unavailable(text) if is_open => Fault::Unavailable(format!(
+                        "{text}; it may have arrived all the same: look before it is sent again"
+                    )),
+                    fault => fault,
+                };
+                return Sent { ids, fault: Some(fault) };
+            }
         }
     }
     Sent { ids, fault: None }

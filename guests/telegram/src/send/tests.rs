@@ -41,12 +41,18 @@ fn a_message_goes_to_its_topic_as_html() {
     assert_eq!(step.request.method, "sendMessage");
     assert_eq!(
         step.request.parameters(),
-        json!({"chat_id": -1_001_234, "message_thread_id": 45, "text": "<b>a</b> &lt; b", "parse_mode": "HTML"})
+        json!({
+            "chat_id": -1_001_234, "message_thread_id": 45, "text": "<b>a</b> &lt; b", "parse_mode": "HTML",
+            "link_preview_options": {"is_disabled": true}
+        })
     );
     let Some((Complaint::Markup, instead)) = &step.instead else { panic!("{step:?}") };
     assert_eq!(
         instead.parameters(),
-        json!({"chat_id": -1_001_234, "message_thread_id": 45, "text": "a < b"})
+        json!({
+            "chat_id": -1_001_234, "message_thread_id": 45, "text": "a < b",
+            "link_preview_options": {"is_disabled": true}
+        })
     );
 }
 
@@ -61,7 +67,10 @@ fn a_text_that_is_not_to_be_rendered_is_left_alone() {
         assert!(step.instead.is_none());
         assert_eq!(
             step.request.parameters(),
-            json!({"chat_id": -1_001_234, "message_thread_id": 45, "text": "**a** < b"})
+            json!({
+                "chat_id": -1_001_234, "message_thread_id": 45, "text": "**a** < b",
+                "link_preview_options": {"is_disabled": true}
+            })
         );
     }
 }
@@ -129,6 +138,43 @@ fn what_was_sent_before_a_failure_is_told() {
     assert_eq!(sent.ids, ["1", "2"]);
     assert!(matches!(sent.fault, Some(Fault::RateLimited(5000))), "{sent:?}");
     assert_eq!(calls, 3, "nothing is sent after a failure");
+}
+
+#[test]
+fn no_text_has_telegram_open_its_links() {
+    let link = "[docs](https://example.org/?q=secret) ";
+    for format in [Format::Markdown, Format::Plain] {
+        let steps = plan(&Outgoing { format, ..outgoing(&link.repeat(1200)) }, Parse::Markdown).unwrap();
+        assert!(steps.len() > 1, "{format:?}");
+        for step in &steps {
+            for request in [Some(&step.request), step.instead.as_ref().map(|(_, request)| request)] {
+                let Some(request) = request else { continue };
+                assert_eq!(request.parameters()["link_preview_options"], json!({"is_disabled": true}));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_never_answered_may_have_arrived() {
+    use tidegate_guest::http::Failure;
+    let steps = plan(&outgoing("x"), Parse::Markdown).unwrap();
+    for (error, may_have_arrived) in [
+        (Failure::Timeout.into(), true),
+        (Failure::Network("reset".into()).into(), true),
+        (Failure::TooLarge(5).into(), true),
+        (Failure::Denied("add a line".into()).into(), false),
+        (refused(500, "Internal Server Error"), false),
+        (refused(400, "Bad Request: the file is temporarily unavailable"), false),
+        (refused(403, "Forbidden: bot was blocked by the user"), false),
+    ] {
+        let shown = format!("{error:?}");
+        let mut error = Some(error);
+        let sent = carry_out(&steps, |_| Err(error.take().unwrap()));
+        let Some(Fault::Unavailable(text) | Fault::Rejected(text)) = sent.fault else { panic!("{shown}") };
+        let told = text.ends_with("; it may have arrived all the same: look before it is sent again");
+        assert_eq!(told, may_have_arrived, "{shown}: {text}");
+    }
 }
 
 #[test]

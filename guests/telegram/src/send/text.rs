@@ -15,6 +15,17 @@ pub(super) struct Draft {
     text: String,
 }
 
+/// `LinkPreviewOptions`. To show a preview, Telegram's servers open the link as soon as the message is there: what the
+/// session was talked into putting in a link would be told to whoever owns its address, and nobody had to click.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct LinkPreview {
+    is_disabled: bool,
+}
+
+impl LinkPreview {
+    pub(super) const OFF: Self = Self { is_disabled: true };
+}
+
 /// `sendMessage`.
 #[derive(Serialize)]
 struct SendMessage<'a> {
@@ -24,6 +35,7 @@ struct SendMessage<'a> {
     text: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     parse_mode: Option<&'static str>,
+    link_preview_options: LinkPreview,
     #[serde(skip_serializing_if = "Option::is_none")]
     reply_parameters: Option<Reply>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -110,6 +122,7 @@ pub(super) fn steps(
                         message_thread_id: target.thread,
                         text,
                         parse_mode,
+                        link_preview_options: LinkPreview::OFF,
                         reply_parameters: reply,
                         reply_markup: keyboard.filter(|_| index == last),
                     },

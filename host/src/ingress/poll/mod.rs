@@ -125,7 +125,7 @@ pub(super) async fn run(channel: &Arc<Channel>) {
             Ok(poller) => poller,
             Err(error) => {
                 interrupt(channel, error.to_string());
-                sleep(look(channel)).await;
+                sleep(LOOK).await;
                 continue;
             }
         };
@@ -135,6 +135,7 @@ pub(super) async fn run(channel: &Arc<Channel>) {
 
 /// Waits until every credential has a value.
 async fn credentials(channel: &Arc<Channel>) {
+    let mut pause = LOOK;
     loop {
         // What is in the system's keyring has not been looked at before.
         let refreshed = refresh(channel).await;
@@ -150,13 +151,14 @@ async fn credentials(channel: &Arc<Channel>) {
             Err(error) => format!("its secrets cannot be read: {error}"),
         };
         interrupt(channel, reason);
-        sleep(look(channel)).await;
+        sleep(pause).await;
+        pause = look(channel, pause);
     }
 }
 
-/// How often to look for other credentials. A keyring may ask a person each time.
-fn look(channel: &Channel) -> Duration {
-    if channel.surroundings().secrets.in_keyring() { Duration::from_mins(1) } else { LOOK }
+/// How long to wait before looking for other credentials again. A keyring may ask a person each time.
+fn look(channel: &Channel, last: Duration) -> Duration {
+    if channel.surroundings().secrets.in_keyring() { last.saturating_mul(2).min(REFUSED) } else { LOOK }
 }
 
 /// Looks whether somebody has stored other credentials.
@@ -261,7 +263,8 @@ impl<'a> Poller<'a> {
             self.channel.surroundings().journal.sync().await.map_err(IntakeError::from)?;
         }
         let poll = self.channel.guest().poll(self.cursor.clone());
-        if self.failing.is_none() {
+        let interrupted = matches!(self.channel.condition(), Condition::Interrupted { .. });
+        if !interrupted && self.failing.is_none() {
             return Ok(poll.await?);
         }
         // A poll that is held says nothing for a long time. That it is over is told when it is known.
@@ -442,9 +445,10 @@ impl<'a> Poller<'a> {
         match obstacle {
             Obstacle::Platform(Failure::Fault(Fault::Unauthorized(reason))) => {
                 interrupt(self.channel, reason);
-                let refused = Instant::now();
+                let (refused, mut pause) = (Instant::now(), LOOK);
                 while refused.elapsed() < REFUSED && !refresh(self.channel).await.unwrap_or(false) {
-                    sleep(look(self.channel)).await;
+                    sleep(pause).await;
+                    pause = look(self.channel, pause);
                 }
                 return true;
             }
