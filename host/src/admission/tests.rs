@@ -1,7 +1,10 @@
 use std::{fs, os::unix::fs::PermissionsExt as _, thread};
 
 use super::*;
-use crate::event::{MessageId, Sender};
+use crate::{
+    event::{MessageId, Sender},
+    gate::pairing,
+};
 
 /// Two processes' views of one channel.
 fn both() -> (tempfile::TempDir, Admission, Admission) {

@@ -2,6 +2,8 @@
 //! with the cursor that moves past it. Only then is the platform asked again, which lets it forget them.
 
 mod backoff;
+mod credential;
+mod slice;
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -9,12 +11,8 @@ use tokio::time::{Instant, sleep};
 
 use self::backoff::Backoff;
 use crate::{
-    capability::Unavailable,
-    clock,
-    gate::Origin,
-    guest::{Answered, Batch, Fault, News, Update},
+    guest::{Answered, Batch, Fault},
     hub::{Channel, Condition, Delivery, Failure, IntakeError},
-    journal::SetAside,
     sandbox::CallError,
 };
 
@@ -32,13 +30,6 @@ const REFUSED: Duration = Duration::from_mins(5);
 
 /// The longest pause that a platform may ask for before the next poll.
 const LONGEST: Duration = Duration::from_mins(15);
-
-/// Updates that are stored together, and how much may be translated before they are, in bytes.
-const SLICE: usize = 100;
-const WEIGHT: usize = 8 << 20;
-
-/// How often an update is tried that the guest fails on.
-const TRIES: u32 = 2;
 
 /// Another consumer has to be met so often before it is told: this process's predecessor may still be in its last poll.
 const CONFLICTS: u32 = 2;
@@ -62,37 +53,6 @@ impl From<CallError> for Obstacle {
         Self::Platform(
             Fault::Unavailable(format!("the channel failed when it was to ask for news: {error}")).into(),
         )
-    }
-}
-
-/// What became of one update.
-enum Translated {
-    News(News),
-    /// Nobody can make sense of it.
-    Nonsense {
-        reason: String,
-        payload: Vec<u8>,
-    },
-    /// It is to be tried again.
-    Later(Fault),
-}
-
-/// Updates that are stored together.
-#[derive(Default)]
-struct Slice {
-    news: Vec<News>,
-    aside: Vec<SetAside>,
-    /// Past the last of them.
-    cursor: Option<String>,
-    count: usize,
-    /// What it takes in memory, roughly, in bytes.
-    weight: usize,
-}
-
-impl Slice {
-    fn add(&mut self, news: News) {
-        self.weight += news.weight();
-        self.news.push(news);
     }
 }
 
@@ -120,7 +80,7 @@ struct Poller<'a> {
 pub(super) async fn run(channel: &Arc<Channel>) {
     channel.session().await;
     loop {
-        credentials(channel).await;
+        credential::wait(channel).await;
         let mut poller = match Poller::begin(channel) {
             Ok(poller) => poller,
             Err(error) => {
@@ -131,43 +91,6 @@ pub(super) async fn run(channel: &Arc<Channel>) {
         };
         poller.run().await;
     }
-}
-
-/// Waits until every credential has a value.
-async fn credentials(channel: &Arc<Channel>) {
-    let mut pause = LOOK;
-    loop {
-        // What is in the system's keyring has not been looked at before.
-        let refreshed = refresh(channel).await;
-        let surroundings = channel.surroundings();
-        let wanted = channel.descriptor().credentials.iter().map(|one| (one.name.as_str(), one.env.as_str()));
-        let Some(missing) = surroundings.missing_credential(wanted) else { return };
-        let reason = match refreshed {
-            Ok(_) => format!(
-                "it has no {missing} yet: run `tidegate configure {}` in a terminal, or put {missing}=… into {}",
-                channel.name(),
-                surroundings.secrets.file().display()
-            ),
-            Err(error) => format!("its secrets cannot be read: {error}"),
-        };
-        interrupt(channel, reason);
-        sleep(pause).await;
-        pause = look(channel, pause);
-    }
-}
-
-/// How long to wait before looking for other credentials again. A keyring may ask a person each time.
-fn look(channel: &Channel, last: Duration) -> Duration {
-    if channel.surroundings().secrets.in_keyring() { last.saturating_mul(2).min(REFUSED) } else { LOOK }
-}
-
-/// Looks whether somebody has stored other credentials.
-async fn refresh(channel: &Arc<Channel>) -> Result<bool, Unavailable> {
-    let surroundings = Arc::clone(channel.surroundings());
-    // A keyring may be locked until a person comes.
-    let refreshed = tokio::task::spawn_blocking(move || surroundings.secrets.refresh()).await;
-    // The other way out is a process that ends.
-    refreshed.unwrap_or(Ok(false))
 }
 
 /// Tells everybody, once, that nothing comes.
@@ -316,108 +239,6 @@ impl<'a> Poller<'a> {
         Ok(result.map_err(Failure::from)?)
     }
 
-    /// Has updates translated and stores what they tell, many at once.
-    async fn take(&mut self, updates: Vec<Update>) -> Result<Vec<Delivery>, Obstacle> {
-        let mut updates = updates.into_iter().peekable();
-        loop {
-            if self.forgotten() {
-                self.channel.identify().await?;
-            }
-            let mut slice = Slice::default();
-            let mut obstacle = None;
-            while slice.count < SLICE
-                && slice.weight < WEIGHT
-                && let Some(update) = updates.next()
-            {
-                match self.translate(Arc::new(update.payload)).await {
-                    Translated::News(news) => slice.add(news),
-                    Translated::Nonsense { reason, payload } => slice.aside.push(SetAside {
-                        id: crate::text::name(&update.id).into_owned(),
-                        at: clock::now(),
-                        reason,
-                        payload,
-                    }),
-                    Translated::Later(fault) => {
-                        obstacle = Some(fault);
-                        break;
-                    }
-                }
-                slice.count += 1;
-                slice.cursor = Some(update.cursor);
-            }
-            let stored = self.store(slice)?;
-            if let Some(fault) = obstacle {
-                self.channel.deliver(stored).await;
-                return Err(Failure::from(fault).into());
-            }
-            if updates.peek().is_none() {
-                return Ok(stored);
-            }
-            self.channel.deliver(stored).await;
-        }
-    }
-
-    /// Somebody has erased what the guest knew of the bot: without that nothing is addressed to it.
-    fn forgotten(&self) -> bool {
-        self.has_state && self.channel.surroundings().journal.has_state().is_ok_and(|has| !has)
-    }
-
-    /// Stores what updates tell, and the cursor that moves past them. From here on nothing waits for anybody.
-    fn store(&mut self, slice: Slice) -> Result<Vec<Delivery>, Obstacle> {
-        let Slice { news, aside, cursor, .. } = slice;
-        let Some(cursor) = cursor else { return Ok(Vec::new()) };
-        let mut intake = self.channel.intake(Origin::Trusted);
-        for news in news {
-            intake.take(news)?;
-        }
-        for update in &aside {
-            intake.set_aside(update)?;
-        }
-        intake.advance(&self.account, &cursor)?;
-        let stored = match intake.store() {
-            Ok(stored) => stored,
-            Err(error) => {
-                // Somebody else's commit may have stored a part of it.
-                self.channel.drain_soon();
-                return Err(error.into());
-            }
-        };
-        self.moved = true;
-        self.cursor = Some(cursor);
-        self.has_state = self.has_state || self.channel.surroundings().journal.has_state().unwrap_or(false);
-        if let Some(first) = aside.first() {
-            // Why is in the report: it may quote what a stranger wrote.
-            let text = format!(
-                "{} of what {} has sent could not be understood and was set aside, the rest goes on ({}). \
-                 `tidegate report {}` shows it: please report it to whoever makes the channel",
-                aside.len(),
-                self.channel.descriptor().title,
-                first.id,
-                self.channel.name()
-            );
-            tracing::error!("{}: {text}", self.channel.name());
-            self.channel.trouble(&text);
-            self.channel.notice(&text);
-        }
-        Ok(stored)
-    }
-
-    async fn translate(&self, payload: Arc<Vec<u8>>) -> Translated {
-        let mut reason = String::new();
-        for _ in 0..TRIES {
-            match self.channel.guest().translate(Arc::clone(&payload)).await {
-                Ok(Ok(news)) => return Translated::News(news),
-                // It has tried something that may work later.
-                Ok(Err(fault @ (Fault::RateLimited(_) | Fault::Unauthorized(_) | Fault::Unavailable(_)))) => {
-                    return Translated::Later(fault);
-                }
-                Ok(Err(fault)) => reason = fault.to_string(),
-                Err(error) => reason = error.to_string(),
-            }
-        }
-        Translated::Nonsense { reason, payload: Arc::unwrap_or_clone(payload) }
-    }
-
     /// The platform answers.
     fn healthy(&mut self) {
         self.backoff.reset();
@@ -446,9 +267,10 @@ impl<'a> Poller<'a> {
             Obstacle::Platform(Failure::Fault(Fault::Unauthorized(reason))) => {
                 interrupt(self.channel, reason);
                 let (refused, mut pause) = (Instant::now(), LOOK);
-                while refused.elapsed() < REFUSED && !refresh(self.channel).await.unwrap_or(false) {
+                while refused.elapsed() < REFUSED && !credential::refresh(self.channel).await.unwrap_or(false)
+                {
                     sleep(pause).await;
-                    pause = look(self.channel, pause);
+                    pause = credential::look(self.channel, pause);
                 }
                 return true;
             }

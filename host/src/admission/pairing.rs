@@ -1,0 +1,126 @@
+//! Strangers who wait to be let in, as they are kept.
+
+use std::time::Duration;
+
+use super::{Admission, Error, Unapproved};
+use crate::{
+    event::{Chat, Sender, SenderId},
+    gate::{
+        document::Change,
+        pairing::{self, Code, Pending},
+    },
+    journal::{self, Contact},
+    text,
+};
+
+impl Admission {
+    /// Notes, within the journal's open transaction, that a stranger is told a code. It cannot be confirmed before
+    /// [`Admission::set_code`].
+    pub fn begin_pairing(&self, sender: &Sender, chat: &Chat, now: u64) -> Result<Pending, journal::Error> {
+        let lifetime = u64::try_from(pairing::LIFETIME.as_millis()).unwrap_or(u64::MAX);
+        let pending = Pending {
+            sender: sender.id.clone(),
+            name: text::name(&sender.name).into_owned(),
+            chat: chat.id.clone(),
+            thread: chat.thread.clone(),
+            hash: None,
+            expires_at: now.saturating_add(lifetime),
+            answers: 1,
+            denied: false,
+        };
+        self.journal.begin_pairing(&pending, now)?;
+        Ok(pending)
+    }
+
+    /// Makes a code for a stranger; None if they wait no more. Takes some 100 ms of computing.
+    pub fn set_code(&self, sender: &SenderId) -> Result<Option<Code>, Error> {
+        let code = Code::generate()?;
+        let set = self.journal.set_code(sender, &code.hash()?)?;
+        Ok(set.then_some(code))
+    }
+
+    /// Lets go of a stranger who could not be told their code.
+    pub fn abandon(&self, sender: &SenderId) -> Result<(), journal::Error> {
+        self.journal.remove_pairing(sender).map(drop)
+    }
+
+    /// Lets go of all whose codes were never made, because whoever should have made them has ended.
+    pub fn abandon_unfinished(&self) -> Result<(), journal::Error> {
+        self.journal.remove_unfinished_pairings()
+    }
+
+    /// Counts, within the journal's open transaction, one more answer to a stranger. None if there is nothing to remind
+    /// them of: their code is gone, or still on its way.
+    pub fn count_answer(&self, sender: &SenderId, now: u64) -> Result<Option<Pending>, journal::Error> {
+        let pending = self.journal.pairings(now)?.into_iter().find(|pending| pending.sender == *sender);
+        let Some(pending) = pending.filter(|pending| pending.hash.is_some()) else { return Ok(None) };
+        self.journal.count_answer(sender)?;
+        Ok(Some(pending))
+    }
+
+    /// Whose codes wait.
+    pub fn pending(&self, now: u64) -> Result<Vec<Pending>, journal::Error> {
+        self.journal.pairings(now)
+    }
+
+    /// For how long no code is taken, if so.
+    pub fn locked(&self, now: u64) -> Result<Option<Duration>, journal::Error> {
+        Ok(self.journal.tries()?.locked(now))
+    }
+
+    /// Lets in the stranger who was told this code. Only a person's way may lead here. Takes some 100 ms of computing
+    /// for each code that waits.
+    pub fn pair(&self, code: &str, now: u64) -> Result<Pending, Unapproved> {
+        let tries = self.spend_try(now)?;
+        let wrong = || match tries.locked(now) {
+            Some(rest) => Unapproved::Locked(rest),
+            None => Unapproved::Wrong { left: pairing::TRIES - tries.wrong },
+        };
+        let pending = self.find(code, now)?.ok_or_else(wrong)?;
+        // Whoever takes it out has used it: two at once cannot both.
+        if !self.journal.remove_pairing(&pending.sender)? {
+            return Err(wrong());
+        }
+        if let Err(error) = self.change(Change::Allow(pending.sender.clone())) {
+            self.journal.put_pairing(&pending, now)?;
+            return Err(error.into());
+        }
+        if *pending.chat != *pending.sender {
+            self.journal.add_contact(&pending.chat, &Contact::Direct(pending.sender.clone()))?;
+        }
+        self.journal.set_tries(pairing::Tries::default())?;
+        Ok(pending)
+    }
+
+    /// Turns down the stranger who was told this code, or who has this id. None if there is none.
+    pub fn deny(&self, code_or_sender: &str, now: u64) -> Result<Option<Pending>, Unapproved> {
+        let mut waiting = self.journal.pairings(now)?;
+        let named = waiting.iter().position(|pending| *pending.sender == *code_or_sender);
+        let pending = if let Some(index) = named {
+            Some(waiting.swap_remove(index))
+        } else {
+            self.spend_try(now)?;
+            self.find(code_or_sender, now)?
+        };
+        let Some(mut pending) = pending else { return Ok(None) };
+        pending.denied = true;
+        self.journal.put_pairing(&pending, now)?;
+        Ok(Some(pending))
+    }
+
+    /// Counts a try as wrong before it is made: however many are made at once, there are no more than five.
+    fn spend_try(&self, now: u64) -> Result<pairing::Tries, Unapproved> {
+        match self.journal.spend_try(now)? {
+            Ok(tries) => Ok(tries),
+            Err(rest) => Err(Unapproved::Locked(rest)),
+        }
+    }
+
+    fn find(&self, code: &str, now: u64) -> Result<Option<Pending>, journal::Error> {
+        let Some(code) = Code::parse(code) else { return Ok(None) };
+        let matches = |pending: &Pending| {
+            !pending.denied && pending.hash.as_ref().is_some_and(|hash| code.matches(hash))
+        };
+        Ok(self.journal.pairings(now)?.into_iter().find(matches))
+    }
+}

@@ -1,0 +1,45 @@
+//! Values that a channel cannot do without: waits for them, and looks for others.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::sleep;
+
+use super::{LOOK, REFUSED, interrupt};
+use crate::{capability::Unavailable, hub::Channel};
+
+/// Waits until every credential has a value.
+pub(super) async fn wait(channel: &Arc<Channel>) {
+    let mut pause = LOOK;
+    loop {
+        // What is in the system's keyring has not been looked at before.
+        let refreshed = refresh(channel).await;
+        let surroundings = channel.surroundings();
+        let wanted = channel.descriptor().credentials.iter().map(|one| (one.name.as_str(), one.env.as_str()));
+        let Some(missing) = surroundings.missing_credential(wanted) else { return };
+        let reason = match refreshed {
+            Ok(_) => format!(
+                "it has no {missing} yet: run `tidegate configure {}` in a terminal, or put {missing}=… into {}",
+                channel.name(),
+                surroundings.secrets.file().display()
+            ),
+            Err(error) => format!("its secrets cannot be read: {error}"),
+        };
+        interrupt(channel, reason);
+        sleep(pause).await;
+        pause = look(channel, pause);
+    }
+}
+
+/// How long to wait before looking for other credentials again. A keyring may ask a person each time.
+pub(super) fn look(channel: &Channel, last: Duration) -> Duration {
+    if channel.surroundings().secrets.in_keyring() { last.saturating_mul(2).min(REFUSED) } else { LOOK }
+}
+
+/// Looks whether somebody has stored other credentials.
+pub(super) async fn refresh(channel: &Arc<Channel>) -> Result<bool, Unavailable> {
+    let surroundings = Arc::clone(channel.surroundings());
+    // A keyring may be locked until a person comes.
+    let refreshed = tokio::task::spawn_blocking(move || surroundings.secrets.refresh()).await;
+    // The other way out is a process that ends.
+    refreshed.unwrap_or(Ok(false))
+}
