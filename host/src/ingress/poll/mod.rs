@@ -298,7 +298,13 @@ impl<'a> Poller<'a> {
             }
             Obstacle::Platform(failure) => {
                 if since.elapsed() >= OUTAGE || matches!(failure, Failure::Fault(Fault::Rejected(_))) {
-                    interrupt(self.channel, format!("{failure}. It goes on trying"));
+                    let reason = format!("{failure}. It goes on trying");
+                    // An outage has many faces, and is told once.
+                    if matches!(self.channel.condition(), Condition::Interrupted { .. }) {
+                        self.channel.set_condition(Condition::Interrupted { reason });
+                    } else {
+                        interrupt(self.channel, reason);
+                    }
                 }
                 sleep(self.backoff.next()).await;
             }
