@@ -42,6 +42,7 @@ const STYLES: styling::Styles = styling::Styles::styled()
         Environment:\n  \
         TIDEGATE_HOME       another place for the state\n  \
         TIDEGATE_LOG        how much is logged: off, error, warn, info, debug, trace\n  \
+        TELEGRAM_BOT_TOKEN  telegram's token, above what `tidegate configure` has stored\n  \
         FAKECHAT_PORT       the port of fakechat's page; likewise <CHANNEL>_PORT for any other page"
 )]
 struct Arguments {
