@@ -22,6 +22,7 @@ mod outbound;
 mod pairing;
 mod permission;
 mod persistence;
+mod poll;
 mod protocol;
 mod telegram;
 mod web;

@@ -10,7 +10,7 @@ use crate::{process, toolchain::Toolchain};
 /// The channels inside the program.
 const SHIPPED: [&str; 2] = ["fakechat", "telegram"];
 /// The ones that only tests load.
-const FIXTURES: [&str; 3] = ["bazaar", "chameleon", "courier"];
+const FIXTURES: [&str; 4] = ["bazaar", "chameleon", "courier", "postman"];
 
 /// Which guests to build.
 #[derive(Clone, Copy, PartialEq)]

@@ -381,8 +381,9 @@ impl Guest {
         Ok(Answered { result: result.map_err(Fault::from), effects })
     }
 
-    /// Has an update translated. What it makes no sense of is the fault.
-    pub async fn translate(&self, payload: Arc<Vec<u8>>) -> Result<Result<News, Fault>, CallError> {
+    /// Has an update translated. What it makes no sense of is the fault: it brings no events, but what the call has done
+    /// is to be carried out all the same.
+    pub async fn translate(&self, payload: Arc<Vec<u8>>) -> Result<(News, Option<Fault>), CallError> {
         let (events, (effects, handles)) = self
             .pool
             .call(
@@ -395,9 +396,10 @@ impl Guest {
                 Tenant::leave,
             )
             .await?;
-        Ok(events
-            .map(|events| News { events: convert::events(events, self.given(&handles)), effects })
-            .map_err(Fault::from))
+        Ok(match events {
+            Ok(events) => (News { events: convert::events(events, self.given(&handles)), effects }, None),
+            Err(fault) => (News { events: Vec::new(), effects }, Some(fault.into())),
+        })
     }
 
     async fn ask<R>(&self, call: impl Question<R>) -> Result<Answered<R>, CallError> {

@@ -139,14 +139,25 @@ impl Poller<'_> {
     async fn translate(&self, payload: Arc<Vec<u8>>) -> Translated {
         let mut reason = String::new();
         for _ in 0..TRIES {
-            match self.channel.guest().translate(Arc::clone(&payload)).await {
-                Ok(Ok(news)) => return Translated::News(news),
+            let fault = match self.channel.guest().translate(Arc::clone(&payload)).await {
+                Ok((news, None)) => return Translated::News(news),
+                Ok((news, Some(fault))) => {
+                    if let Err(error) = self.channel.apply(news.effects) {
+                        tracing::error!("{}: {error}", self.channel.name());
+                    }
+                    fault
+                }
+                Err(error) => {
+                    reason = error.to_string();
+                    continue;
+                }
+            };
+            match fault {
                 // It has tried something that may work later.
-                Ok(Err(fault @ (Fault::RateLimited(_) | Fault::Unauthorized(_) | Fault::Unavailable(_)))) => {
+                Fault::RateLimited(_) | Fault::Unauthorized(_) | Fault::Unavailable(_) => {
                     return Translated::Later(fault);
                 }
-                Ok(Err(fault)) => reason = fault.to_string(),
-                Err(error) => reason = error.to_string(),
+                fault => reason = fault.to_string(),
             }
         }
         Translated::Nonsense { reason, payload: Arc::unwrap_or_clone(payload) }
