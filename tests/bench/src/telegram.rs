@@ -134,7 +134,9 @@ fn converse(
         platform.says(&user, &chat, format!("warm {number}"));
         server.event()?;
     }
-    thread::sleep(Duration::from_secs(1));
+    // Answered: nobody is shown that something is being worked on. Threads that waited for the disk are gone by then.
+    server.reply(&chat.id.to_string(), "done")?;
+    thread::sleep(Duration::from_secs(4));
     figures.push(("memory idle (PSS)", "MiB", server.memory()));
     let (cpu, wakeups) = (server.cpu(), server.wakeups());
     thread::sleep(IDLE);
