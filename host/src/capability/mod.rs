@@ -17,14 +17,13 @@ pub mod web;
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 pub use secrets::{Secrets, Unavailable};
-use sha2::Digest as _;
 use wasmtime::component::{Component, HasSelf, Linker};
 
 use crate::{
     contract::imports,
     event::ChannelName,
     journal::Journal,
-    sandbox::{Engine, Resident},
+    sandbox::{Digest, Engine, Resident},
 };
 
 /// Everything of one channel that its guest's calls can reach.
@@ -59,16 +58,16 @@ impl Surroundings {
 
     /// Changes with whatever could make this another account at the platform, or the same at another platform.
     pub fn account(&self) -> String {
-        let mut hash = sha2::Sha256::new();
+        let mut bytes = Vec::new();
         let secrets = self.secrets.values();
         let places = self.settings.iter().filter(|(name, _)| self.places.contains(name));
         for (name, value) in places.chain(secrets.iter()) {
             for part in [name, value] {
-                hash.update((part.len() as u64).to_le_bytes());
-                hash.update(part);
+                bytes.extend((part.len() as u64).to_le_bytes());
+                bytes.extend(part.bytes());
             }
         }
-        hash.finalize().iter().take(16).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+        Digest::of(&bytes).to_string()
     }
 }
 

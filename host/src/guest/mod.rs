@@ -202,15 +202,11 @@ impl Guest {
         let files: u64 = outgoing.files.iter().map(|file| file.size).sum();
         let outgoing = convert::outgoing(outgoing, &mut handles);
         let (sent, (effects, _)) = self
-            .pool
             .call(
                 Lane::Outward,
                 self.deadline() + Duration::from_secs(files / SLOWEST),
-                |store, exports| {
-                    store.data_mut().tenant.enter(handles);
-                    Box::pin(async move { exports.outbound.call_send(store, &outgoing).await })
-                },
-                Tenant::leave,
+                handles,
+                |store, exports| Box::pin(async move { exports.outbound.call_send(store, &outgoing).await }),
             )
             .await?;
         let ids = sent.ids.into_iter().map(MessageId::new).collect();
@@ -319,16 +315,9 @@ impl Guest {
         handles: Handles,
     ) -> Result<(Result<WebResponse, Fault>, News), CallError> {
         let (answer, (effects, handles)) = self
-            .pool
-            .call(
-                Lane::Inward,
-                self.deadline(),
-                |store, exports| {
-                    store.data_mut().tenant.enter(handles);
-                    Box::pin(async move { web(exports)?.call_handle(store, &request).await })
-                },
-                Tenant::leave,
-            )
+            .call(Lane::Inward, self.deadline(), handles, |store, exports| {
+                Box::pin(async move { web(exports)?.call_handle(store, &request).await })
+            })
             .await?;
         Ok(match answer {
             Ok(answer) => {
@@ -347,36 +336,19 @@ impl Guest {
         signal: WebSignal,
     ) -> Result<(News, Option<Fault>), CallError> {
         let (events, (effects, handles)) = self
-            .pool
-            .call(
-                Lane::Inward,
-                self.deadline(),
-                |store, exports| {
-                    store.data_mut().tenant.enter(Handles::default());
-                    Box::pin(async move { web(exports)?.call_receive(store, connection, &signal).await })
-                },
-                Tenant::leave,
-            )
+            .call(Lane::Inward, self.deadline(), Handles::default(), |store, exports| {
+                Box::pin(async move { web(exports)?.call_receive(store, connection, &signal).await })
+            })
             .await?;
-        Ok(match events {
-            Ok(events) => (News { events: convert::events(events, self.given(&handles)), effects }, None),
-            Err(fault) => (News { events: Vec::new(), effects }, Some(fault.into())),
-        })
+        Ok(self.news(events, effects, &handles))
     }
 
     /// Asks the platform for news, from this cursor on.
     pub async fn poll(&self, cursor: Option<String>) -> Result<Answered<Batch>, CallError> {
         let (result, (effects, _)) = self
-            .pool
-            .call(
-                Lane::Inward,
-                self.deadline() + POLL,
-                |store, exports| {
-                    store.data_mut().tenant.enter(Handles::default());
-                    Box::pin(async move { poll(exports)?.call_poll(store, cursor.as_deref()).await })
-                },
-                Tenant::leave,
-            )
+            .call(Lane::Inward, self.deadline() + POLL, Handles::default(), |store, exports| {
+                Box::pin(async move { poll(exports)?.call_poll(store, cursor.as_deref()).await })
+            })
             .await?;
         Ok(Answered { result: result.map_err(Fault::from), effects })
     }
@@ -385,21 +357,45 @@ impl Guest {
     /// is to be carried out all the same.
     pub async fn translate(&self, payload: Arc<Vec<u8>>) -> Result<(News, Option<Fault>), CallError> {
         let (events, (effects, handles)) = self
-            .pool
+            .call(Lane::Inward, self.deadline(), Handles::default(), |store, exports| {
+                Box::pin(async move { poll(exports)?.call_translate(store, &payload).await })
+            })
+            .await?;
+        Ok(self.news(events, effects, &handles))
+    }
+
+    /// What a call brought that a fault takes the events from, and nothing else.
+    fn news(
+        &self,
+        events: Result<Vec<imports::types::Event>, imports::types::Fault>,
+        effects: Effects,
+        handles: &Handles,
+    ) -> (News, Option<Fault>) {
+        match events {
+            Ok(events) => (News { events: convert::events(events, self.given(handles)), effects }, None),
+            Err(fault) => (News { events: Vec::new(), effects }, Some(fault.into())),
+        }
+    }
+
+    /// Makes one call, which gets these files. The answer comes with what the call leaves.
+    async fn call<R>(
+        &self,
+        lane: Lane,
+        deadline: Duration,
+        handles: Handles,
+        call: impl for<'a> FnOnce(&'a mut Store<Resident<Tenant>>, &'a Exports) -> Call<'a, R>,
+    ) -> Result<(R, (Effects, Handles)), CallError> {
+        self.pool
             .call(
-                Lane::Inward,
-                self.deadline(),
+                lane,
+                deadline,
                 |store, exports| {
-                    store.data_mut().tenant.enter(Handles::default());
-                    Box::pin(async move { poll(exports)?.call_translate(store, &payload).await })
+                    store.data_mut().tenant.enter(handles);
+                    call(store, exports)
                 },
                 Tenant::leave,
             )
-            .await?;
-        Ok(match events {
-            Ok(events) => (News { events: convert::events(events, self.given(&handles)), effects }, None),
-            Err(fault) => (News { events: Vec::new(), effects }, Some(fault.into())),
-        })
+            .await
     }
 
     async fn ask<R>(&self, call: impl Question<R>) -> Result<Answered<R>, CallError> {
@@ -412,18 +408,8 @@ impl Guest {
         deadline: Duration,
         call: impl Question<R>,
     ) -> Result<(Answered<R>, Handles), CallError> {
-        let (result, (effects, handles)) = self
-            .pool
-            .call(
-                Lane::Outward,
-                deadline,
-                |store, exports| {
-                    store.data_mut().tenant.enter(Handles::default());
-                    call(store, exports)
-                },
-                Tenant::leave,
-            )
-            .await?;
+        let (result, (effects, handles)) =
+            self.call(Lane::Outward, deadline, Handles::default(), call).await?;
         Ok((Answered { result: result.map_err(Fault::from), effects }, handles))
     }
 

@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use sha2::Digest as _;
 use tokio::{
     sync::Semaphore,
     time::{Instant, sleep, timeout_at},
@@ -19,6 +18,7 @@ use crate::{
     event::{AttachmentKind, Event, EventId, Happening, Message},
     guest::{Fault, Wanted},
     journal,
+    sandbox::Digest,
 };
 
 /// An album is whole once no part of it has come for so long. Its parts are sent at once, and mostly come together.
@@ -94,8 +94,7 @@ pub(super) fn album(message: &Message) -> Option<String> {
     let album = message.album.as_ref().filter(|_| !message.edited)?;
     let key = [&*message.chat.id, &*message.sender.id, album].join("\u{1f}");
     // A digest: it is kept for longer than the message, and names nobody.
-    let digest = sha2::Sha256::digest(key.as_bytes());
-    Some(digest.iter().take(16).fold(String::new(), |text, byte| format!("{text}{byte:02x}")))
+    Some(Digest::of(key.as_bytes()).to_string())
 }
 
 impl Channel {

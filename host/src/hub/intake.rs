@@ -177,18 +177,22 @@ impl Intake<'_> {
 
     /// Takes in, together with all that was taken, how far the platform is known.
     pub fn advance(&mut self, account: &str, cursor: &str) -> Result<(), IntakeError> {
-        let journal = self.channel.journal();
-        self.rollbacks.get_or_insert_with(|| journal.rollbacks());
-        self.written = true;
-        journal.set_cursor(account, cursor).inspect_err(|_| journal.roll_back()).map_err(IntakeError::from)
+        self.note(|journal| journal.set_cursor(account, cursor))
     }
 
     /// Takes in an update that nobody could make sense of, for a report.
     pub fn set_aside(&mut self, update: &SetAside) -> Result<(), IntakeError> {
+        self.note(|journal| journal.set_aside(update))
+    }
+
+    fn note(
+        &mut self,
+        write: impl FnOnce(&Journal) -> Result<(), journal::Error>,
+    ) -> Result<(), IntakeError> {
         let journal = self.channel.journal();
         self.rollbacks.get_or_insert_with(|| journal.rollbacks());
         self.written = true;
-        journal.set_aside(update).inspect_err(|_| journal.roll_back()).map_err(IntakeError::from)
+        write(journal).inspect_err(|_| journal.roll_back()).map_err(IntakeError::from)
     }
 
     fn append(&mut self, journal: &Journal, event: Event, now: u64) -> Result<(), IntakeError> {

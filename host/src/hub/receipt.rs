@@ -32,7 +32,11 @@ impl Channel {
         if !self.descriptor().features.react {
             return None;
         }
-        let own = self.admission.rules().ok().and_then(|rules| rules.manners.ack_reaction.clone());
+        // As it was when these were taken in: to look at the file again is a system call for each message.
+        let own = match &*lock(&self.rules) {
+            Some(Ok(rules)) => rules.manners.ack_reaction.clone(),
+            Some(Err(_)) | None => None,
+        };
         own.or_else(|| self.surroundings().settings.get("ack_reaction").cloned())
             .filter(|emoji| !emoji.is_empty())
     }

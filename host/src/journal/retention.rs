@@ -97,26 +97,17 @@ impl Journal {
         let work = || {
             let database = &inner.database;
             database.execute_batch("PRAGMA secure_delete = ON; BEGIN IMMEDIATE")?;
-            let events = database.execute(
-                "DELETE FROM event WHERE (?1 IS NULL OR ?1 IN (body ->> '$.message.chat.id', body ->> '$.press.chat.id'))
+            let erase = |table: &str| {
+                let sql = format!(
+                    "DELETE FROM {table} WHERE (?1 IS NULL OR ?1 IN (body ->> '$.message.chat.id', body ->> '$.press.chat.id'))
                      AND (?2 IS NULL OR ?2 IN (body ->> '$.message.sender.id', body ->> '$.press.sender.id'))
-                     AND (?3 IS NULL OR at < ?3)",
-                params![
-                    forget.chat.as_deref(),
-                    forget.sender.as_deref(),
-                    forget.before.map(u64::cast_signed)
-                ],
-            )?;
-            database.execute(
-                "DELETE FROM held WHERE (?1 IS NULL OR ?1 IN (body ->> '$.message.chat.id'))
-                     AND (?2 IS NULL OR ?2 IN (body ->> '$.message.sender.id'))
-                     AND (?3 IS NULL OR at < ?3)",
-                params![
-                    forget.chat.as_deref(),
-                    forget.sender.as_deref(),
-                    forget.before.map(u64::cast_signed)
-                ],
-            )?;
+                     AND (?3 IS NULL OR at < ?3)"
+                );
+                let before = forget.before.map(u64::cast_signed);
+                database.execute(&sql, params![forget.chat.as_deref(), forget.sender.as_deref(), before])
+            };
+            let events = erase("event")?;
+            erase("held")?;
             // It is not known whose they are.
             database.execute_batch("DELETE FROM set_aside")?;
             let all = forget.chat.is_none() && forget.sender.is_none() && forget.before.is_none();

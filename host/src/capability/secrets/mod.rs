@@ -2,7 +2,10 @@ use std::{
     collections::BTreeMap,
     fmt, io,
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 mod file;
@@ -19,6 +22,8 @@ pub struct Secrets {
     credentials: Vec<(String, String)>,
     file: PathBuf,
     values: RwLock<Arc<BTreeMap<String, String>>>,
+    /// When the file was last read, it named the keyring.
+    in_keyring: AtomicBool,
 }
 
 /// Secrets cannot be read or kept.
@@ -47,7 +52,7 @@ impl Secrets {
     ) -> Result<Self, Unavailable> {
         let credentials =
             credentials.map(|(name, variable)| (name.to_owned(), variable.to_owned())).collect();
-        let secrets = Self { credentials, file: file.to_owned(), values: RwLock::default() };
+        let secrets = Self { credentials, file: file.to_owned(), ..Self::default() };
         secrets.load(|_| Ok(None))?;
         Ok(secrets)
     }
@@ -65,6 +70,11 @@ impl Secrets {
         let stored = file::parse(&text);
         let mut values = BTreeMap::new();
         let mut found: BTreeMap<&str, Option<String>> = BTreeMap::new();
+        let is_reference = |variable: &String| {
+            stored.get(variable.as_str()).is_some_and(|value| value.starts_with(keyring::REFERENCE))
+        };
+        let in_keyring = self.credentials.iter().any(|(_, variable)| is_reference(variable));
+        self.in_keyring.store(in_keyring, Ordering::Relaxed);
         for (name, variable) in &self.credentials {
             let value = match (std::env::var(variable), stored.get(variable.as_str())) {
                 (Ok(value), _) => Some(value),
@@ -119,10 +129,7 @@ impl Secrets {
 
     /// Is any of them in the system's keyring, which may have to ask a person?
     pub fn in_keyring(&self) -> bool {
-        let text = file::read(&self.file).unwrap_or_default();
-        let stored = file::parse(&text);
-        let reference = |variable: &String| stored.get(variable.as_str())?.strip_prefix(keyring::REFERENCE);
-        self.credentials.iter().any(|(_, variable)| reference(variable).is_some())
+        self.in_keyring.load(Ordering::Relaxed)
     }
 
     /// Where they are kept.

@@ -10,12 +10,14 @@ use crate::{capability::Unavailable, hub::Channel};
 /// Waits until every credential has a value.
 pub(super) async fn wait(channel: &Arc<Channel>) {
     let mut pause = LOOK;
-    loop {
-        // What is in the system's keyring has not been looked at before.
-        let refreshed = refresh(channel).await;
-        let surroundings = channel.surroundings();
+    let surroundings = channel.surroundings();
+    let missing = || {
         let wanted = channel.descriptor().credentials.iter().map(|one| (one.name.as_str(), one.env.as_str()));
-        let Some(missing) = surroundings.missing_credential(wanted) else { return };
+        surroundings.missing_credential(wanted)
+    };
+    while missing().is_some() {
+        let refreshed = refresh(channel).await;
+        let Some(missing) = missing() else { return };
         let reason = match refreshed {
             Ok(_) => format!(
                 "it has no {missing} yet: run `tidegate configure {}` in a terminal, or put {missing}=… into {}",

@@ -281,8 +281,7 @@ impl<'a> Poller<'a> {
                 if pause >= OUTAGE {
                     interrupt(self.channel, text);
                 }
-                sleep(pause.max(Duration::from_millis(100)) + backoff::jitter(Duration::from_millis(500)))
-                    .await;
+                sleep(pause + backoff::jitter(Duration::from_millis(500))).await;
             }
             Obstacle::Platform(Failure::Fault(Fault::Conflict(reason))) => {
                 self.conflicts += 1;

@@ -37,12 +37,15 @@ struct Slice {
     aside: Vec<SetAside>,
     /// Past the last of them.
     cursor: Option<String>,
-    count: usize,
     /// What it takes in memory, roughly, in bytes.
     weight: usize,
 }
 
 impl Slice {
+    fn count(&self) -> usize {
+        self.news.len() + self.aside.len()
+    }
+
     fn add(&mut self, news: News) {
         self.weight += news.weight();
         self.news.push(news);
@@ -59,7 +62,7 @@ impl Poller<'_> {
             }
             let mut slice = Slice::default();
             let mut obstacle = None;
-            while slice.count < SLICE
+            while slice.count() < SLICE
                 && slice.weight < WEIGHT
                 && let Some(update) = updates.next()
             {
@@ -76,7 +79,6 @@ impl Poller<'_> {
                         break;
                     }
                 }
-                slice.count += 1;
                 slice.cursor = Some(update.cursor);
             }
             let stored = self.store(slice)?;
