@@ -13,6 +13,7 @@
 //! sees, and that a model which merely follows an injected instruction meets a refusal.
 
 mod ancestors;
+pub mod log;
 mod managed;
 mod opt_in;
 mod person;
