@@ -2,8 +2,11 @@
 
 use std::{
     path::{Path, PathBuf},
+    pin::Pin,
     sync::Arc,
 };
+
+use tokio::sync::watch;
 
 use crate::{
     admission::Admission,
@@ -14,15 +17,19 @@ use crate::{
         http::{self, HostPattern, Network},
         web::Page,
     },
-    claude::{self, OptIn, Policy, Verdict},
+    claude::{
+        self, Basis, Judge, OptIn, Policy, Receipts, Reception, Verdict,
+        log::{Query, Traits},
+    },
     contract::Source,
     event::ChannelName,
     gate::document::Document,
     guest::{Blueprint, LoadError},
-    hub::{Channel, Condition, Grants, Hub, Relay},
+    hub::{Channel, Grants, Hub, Relay},
     ingress::{self, Ingress},
     journal::{self, Journal},
     sandbox::Engine,
+    session::{self, Attention},
     settings::{self, Settings, nearest},
     state_root::{self, StateRoot},
 };
@@ -161,8 +168,7 @@ impl Launcher {
     /// Runs what can be run. One channel that cannot must not take the others with it, so what went wrong with a
     /// component is told to the session; only if there is nothing left, or the order itself makes no sense, is it
     /// an error.
-    pub async fn launch(&self, order: &Order) -> Result<Hub, Error> {
-        let consent = Consent::find(order);
+    pub async fn launch(&self, order: &Order) -> Result<Launched, Error> {
         let relay = Arc::<Relay>::default();
         let (mut channels, mut errors) = (Vec::new(), Vec::new());
         for builtin in named(&order.names)? {
@@ -181,17 +187,14 @@ impl Launcher {
         if order.port.is_some() && webs != 1 {
             return Err(Error::Port(self.root.settings()));
         }
+        let (judge, query) = judge(order, &channels);
+        let (reception, heard) = watch::channel(judge.begin());
+        let (receipts, given) = watch::channel(Receipts::default());
         let (mut running, mut ingresses) = (Vec::new(), Vec::new());
         for blueprint in channels {
-            match self.furnish(blueprint, order.port, &relay) {
+            match self.furnish(blueprint, order.port, &relay, &heard) {
                 Ok((channel, ingress)) => {
-                    match consent.refusal(channel.name()) {
-                        Some(reason) => {
-                            tracing::warn!("{}: {reason}", channel.name());
-                            channel.set_condition(Condition::Standby { reason });
-                        }
-                        None => ingresses.push(ingress),
-                    }
+                    ingresses.push(ingress);
                     running.push(channel);
                 }
                 // What the user has written is theirs to mend before anything runs.
@@ -213,7 +216,10 @@ impl Launcher {
         for ingress in ingresses {
             ingress.start();
         }
-        Ok(Hub::new(running, relay, broken))
+        let hub = Hub::new(running, relay, broken);
+        let judging = judge.follow(query, hub.attached(), reception, receipts);
+        let attention = Attention { reception: heard, receipts: given };
+        Ok(Launched { hub, attention, judging: Box::pin(judging) })
     }
 
     async fn load_file(&self, path: &Path, others: &[Blueprint]) -> Result<Blueprint, Error> {
@@ -230,6 +236,7 @@ impl Launcher {
         blueprint: Blueprint,
         port: Option<u16>,
         relay: &Arc<Relay>,
+        reception: &watch::Receiver<Reception>,
     ) -> Result<(Arc<Channel>, Ingress), Error> {
         let name = blueprint.descriptor.name.clone();
         let builtin = builtin::find(&name);
@@ -295,14 +302,15 @@ impl Launcher {
             .map_err(|source| Error::Load { label: name.to_string(), source })?;
         let grants = Grants { permission_prompts: settings.permission_prompts.unwrap_or(builtin.is_some()) };
         let channel = Channel::new(guest, settings.keep, admission, Arc::clone(relay), grants);
-        Ok((Arc::clone(&channel), Ingress::new(channel, folder, source)))
+        Ok((Arc::clone(&channel), Ingress::new(channel, folder, source, reception.clone())))
     }
 
     /// A built-in channel that takes nothing in: to ask it something.
     pub async fn open(&self, name: &str) -> Result<Arc<Channel>, Error> {
         let builtin = builtin::find(name).ok_or_else(|| unknown(name))?;
         let blueprint = load(&self.engine, builtin.name, builtin.bytes).await?;
-        Ok(self.furnish(blueprint, None, &Arc::default())?.0)
+        let (_, reception) = watch::channel(Reception::Awaited);
+        Ok(self.furnish(blueprint, None, &Arc::default(), &reception)?.0)
     }
 
     /// Where the state is.
@@ -327,31 +335,39 @@ pub fn admission(
     Arc::new(Admission::new(folder, Arc::clone(journal), initial, messages_per_minute))
 }
 
-/// Does the session take messages, and does the organisation let it?
-struct Consent<'a> {
-    order: &'a Order,
-    policy: Policy,
-    client: Result<Option<claude::Process>, claude::Unreadable>,
+/// What runs, and what is still to be found out about the session.
+pub struct Launched {
+    /// All channels.
+    pub hub: Hub,
+    /// What is known of the session.
+    pub attention: Attention,
+    /// Keeps that up to date. Ends when there is nothing more to find out.
+    pub judging: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
-impl<'a> Consent<'a> {
-    fn find(order: &'a Order) -> Self {
-        Self { order, policy: Policy::read(), client: claude::claude_code() }
-    }
-
-    /// Why a channel consumes nothing, if so.
-    fn refusal(&self, name: &ChannelName) -> Option<String> {
-        if let Some(blocked) = self.policy.blocked() {
-            return Some(blocked.to_owned());
-        }
-        let server = self.order.server.as_deref().unwrap_or(name);
-        let arguments =
-            self.client.as_ref().map(|client| client.as_ref().map(|client| client.arguments.as_slice()));
-        match claude::judge(self.order.opt_in, arguments, server, &self.policy) {
-            Verdict::In => None,
-            Verdict::Out(reason) => Some(reason.to_string()),
-        }
-    }
+/// Whether the session takes messages, as far as can be seen before it says so itself; and by what its client's log of
+/// this server is recognised.
+fn judge(order: &Order, channels: &[Blueprint]) -> (Judge, Query) {
+    let names: Vec<String> = match &order.server {
+        Some(name) => vec![name.clone()],
+        None => channels.iter().map(|channel| channel.descriptor.name.to_string()).collect(),
+    };
+    let client = claude::claude_code();
+    let policy = Policy::read();
+    let arguments = client.as_ref().map(|client| client.as_ref().map(|client| client.arguments.as_slice()));
+    let server = names.first().cloned().unwrap_or_default();
+    let expectation = match (policy.blocked(), claude::judge(order.opt_in, arguments, &server, &policy)) {
+        (Some(blocked), _) => Err(blocked.to_owned()),
+        (None, Verdict::In) if matches!(arguments, Ok(None)) => Ok(Basis::OtherClient),
+        (None, Verdict::In) => Ok(Basis::CommandLine),
+        (None, Verdict::Out(reason)) => Err(reason.to_string()),
+    };
+    let known = client.as_ref().ok().and_then(Option::as_ref);
+    let traits = Traits::find(names, session::introduction(), known);
+    // Where its process cannot be seen, the client has still said that it is Claude Code.
+    let by_claude_code =
+        !matches!(client, Ok(None)) || traits.session.is_some() && !claude::in_models_shell();
+    (Judge { setting: order.opt_in, expectation, by_claude_code, server }, Query::new(traits))
 }
 
 /// The sandbox, with the user's compile cache.

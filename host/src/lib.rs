@@ -23,6 +23,7 @@ pub mod launch;
 pub mod lock;
 pub mod memory;
 pub mod parent;
+pub mod process;
 pub mod sandbox;
 pub mod session;
 pub mod settings;

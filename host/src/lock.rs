@@ -82,6 +82,13 @@ impl Lock {
     }
 }
 
+/// What the last process that took the lock of this folder has said of itself, whether or not it still has it.
+pub fn introduction(folder: &Path) -> Option<String> {
+    let mut text = String::new();
+    File::open(folder.join("lock")).ok()?.take(200).read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

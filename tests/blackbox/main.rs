@@ -12,6 +12,7 @@
 mod access;
 mod cli;
 mod client;
+mod client_log;
 mod elicitation;
 mod harness;
 mod hostile;

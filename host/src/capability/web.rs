@@ -113,6 +113,13 @@ impl Page {
         self.lock().remove(&connection);
     }
 
+    /// Ends all connections: the browsers come back when the channel takes messages again.
+    pub fn cut_off_all(&self) {
+        for (_, outbox) in self.lock().drain() {
+            outbox.cut_off.cancel();
+        }
+    }
+
     /// How many browsers have the page open.
     pub fn connections(&self) -> usize {
         self.lock().len()

@@ -13,12 +13,16 @@
 //! sees, and that a model which merely follows an injected instruction meets a refusal.
 
 mod ancestors;
+mod cure;
 pub mod log;
 mod managed;
 mod opt_in;
 mod person;
+mod reception;
 
 pub use ancestors::{Process, Unreadable, Why, ancestors, claude_code, is_claude_code, nearest_claude_code};
+pub use cure::cure;
 pub use managed::Policy;
 pub use opt_in::{InvalidOptIn, OptIn, Reason, Verdict, judge};
 pub use person::{Refused, at_terminal, in_models_shell};
+pub use reception::{Basis, Judge, Receipts, Reception};

@@ -28,6 +28,7 @@ use crate::{
     guest::Descriptor,
     hub::Channel,
     ingress::web::Listener,
+    journal::{NotedAttention, SessionNote},
     launch::{self, Launcher},
     settings::{Settings, nearest},
 };
@@ -216,7 +217,7 @@ fn session(name: &str, policy: &Policy) -> Finding {
 /// What the channel has left behind.
 fn remains(name: &ChannelName, kept: &Kept) -> anyhow::Result<Vec<(&'static str, Finding)>> {
     let Kept { journal, admission } = kept;
-    let mut found = Vec::new();
+    let mut found: Vec<_> = journal.sessions()?.iter().map(|note| ("session", taking(note))).collect();
     found.push((
         "access",
         match admission.rules() {
@@ -288,6 +289,18 @@ fn remains(name: &ChannelName, kept: &Kept) -> anyhow::Result<Vec<(&'static str,
             .push(("dropped", notice(text, format!("tidegate status {name} says from whom, where and why"))));
     }
     Ok(found)
+}
+
+/// Does a session that runs take messages?
+fn taking(note: &SessionNote) -> Finding {
+    let session = format!("the session of process {} in {}", note.process, note.directory);
+    match &note.attention {
+        NotedAttention::Awaited => {
+            notice(format!("{session} is starting"), "ask again in some seconds: Claude Code says it then")
+        }
+        NotedAttention::Open(basis) => good(format!("{session} takes messages ({basis})")),
+        NotedAttention::Closed { reason, .. } => bad(format!("{session} takes no messages"), reason.clone()),
+    }
 }
 
 fn free(name: &ChannelName, port: u16) -> Finding {

@@ -7,7 +7,7 @@ use super::{logging, output};
 use crate::{
     claude::{self, OptIn},
     hub::Hub,
-    launch::{Launcher, Order},
+    launch::{Launched, Launcher, Order},
     memory, parent,
     session::{self, Dialogs},
     stdio,
@@ -84,7 +84,8 @@ async fn session(launcher: &Launcher, order: &Order) -> anyhow::Result<()> {
             "This speaks MCP to a program. For a session in this terminal: tidegate try CHANNEL",
         );
     }
-    let hub = launcher.launch(order).await?;
+    let Launched { hub, attention, judging } = launcher.launch(order).await?;
+    let judging = tokio::spawn(judging);
     let _flush = FlushAtEnd(hub.clone());
     let (reader, writer) = stdio::take()?;
     // Claude Code's own servers are not started from a model's shell.
@@ -98,9 +99,10 @@ async fn session(launcher: &Launcher, order: &Order) -> anyhow::Result<()> {
         }
     });
     tokio::select! {
-        () = session::serve(hub, dialogs, reader, writer) => {}
+        () = session::serve(hub, dialogs, attention, reader, writer) => {}
         () = parent::gone() => {}
     }
+    judging.abort();
     upkeep.abort();
     trim.abort();
     Ok(())

@@ -8,7 +8,13 @@ use super::{
     output::{self, Paint},
     survey::{Kept, Survey},
 };
-use crate::{clock, gate::document::Document, journal::Refusal, settings::Settings, state_root::StateRoot};
+use crate::{
+    clock,
+    gate::document::Document,
+    journal::{NotedAttention, Refusal, SessionNote},
+    settings::Settings,
+    state_root::StateRoot,
+};
 
 /// Show how channels stand: who serves them, who may write, what was turned away
 #[derive(Args)]
@@ -35,6 +41,8 @@ struct Report {
     access: Option<serde_json::Value>,
     /// What another hand has written into the file and nobody has approved.
     withheld: Vec<String>,
+    /// Which sessions there are, and whether they take messages.
+    sessions: Vec<Session>,
     pairings: Vec<Pairing>,
     /// When the last event was stored.
     last_event: Option<String>,
@@ -44,6 +52,43 @@ struct Report {
     set_aside: usize,
     /// Newest first.
     refusals: Vec<Refusal>,
+}
+
+#[derive(Serialize)]
+struct Session {
+    pid: u32,
+    since: String,
+    directory: String,
+    /// "awaited", "open" or "closed".
+    state: &'static str,
+    /// What the client itself has said against it.
+    client_says: Option<String>,
+    /// What tells that it is open, or why it is closed and what to do.
+    why: Option<String>,
+    /// Messages that were written to it.
+    written: u64,
+    /// Of those, how many it has taken.
+    received: u64,
+}
+
+impl From<SessionNote> for Session {
+    fn from(note: SessionNote) -> Self {
+        let (state, why, client_says) = match note.attention {
+            NotedAttention::Awaited => ("awaited", None, None),
+            NotedAttention::Open(basis) => ("open", Some(basis), None),
+            NotedAttention::Closed { word, reason } => ("closed", Some(reason), word),
+        };
+        Self {
+            pid: note.process,
+            since: clock::iso(note.since),
+            directory: note.directory,
+            state,
+            client_says,
+            why,
+            written: note.written,
+            received: note.received,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -91,6 +136,7 @@ fn report(survey: &Survey) -> anyhow::Result<Report> {
         shut: None,
         access: None,
         withheld: Vec::new(),
+        sessions: Vec::new(),
         pairings: Vec::new(),
         last_event: None,
         events: 0,
@@ -106,6 +152,7 @@ fn report(survey: &Survey) -> anyhow::Result<Report> {
         }
         Err(shut) => report.shut = Some(shut.to_string()),
     }
+    report.sessions = journal.sessions()?.into_iter().map(Session::from).collect();
     let pairings = admission.pending(clock::now())?.into_iter().map(|pending| Pairing {
         sender: pending.sender.into_string(),
         name: pending.name,
@@ -122,6 +169,19 @@ fn report(survey: &Survey) -> anyhow::Result<Report> {
     Ok(report)
 }
 
+fn session(note: &SessionNote, paint: Paint) -> String {
+    let attention = match &note.attention {
+        NotedAttention::Awaited => paint.yellow("Claude Code has not said yet whether it takes messages"),
+        NotedAttention::Open(basis) => {
+            format!("takes messages ({basis}); {} written, {} taken", note.written, note.received)
+        }
+        NotedAttention::Closed { reason, .. } => {
+            paint.red(&format!("takes no messages: {}", output::harmless(reason)))
+        }
+    };
+    format!("pid {} in {}: {attention}", note.process, output::harmless(&note.directory))
+}
+
 fn show(survey: &Survey, paint: Paint) -> anyhow::Result<String> {
     let mut text = format!("{}\n", paint.bold(&survey.name));
     let row = |text: &mut String, label: &str, value: &str| {
@@ -135,6 +195,9 @@ fn show(survey: &Survey, paint: Paint) -> anyhow::Result<String> {
         row(&mut text, "state", &paint.dim("it has not run yet"));
         return Ok(text);
     };
+    for note in journal.sessions()? {
+        row(&mut text, "session", &session(&note, paint));
+    }
     match access::status(admission, paint) {
         Ok(access) => text.push_str(&access),
         Err(shut) => row(&mut text, "shut", &paint.red(&output::harmless(&shut.to_string()))),

@@ -5,12 +5,13 @@ use std::{
 
 use super::{
     Inbox, SETTLE,
+    confirmation::Confirmations,
     delivery::Progress,
     held::Held,
     outbound::{ChatLocks, Failure},
     pace::Pace,
     permission::Relay,
-    receipt::Receipts,
+    taken::Taken,
     working::Working,
 };
 use crate::{
@@ -20,15 +21,19 @@ use crate::{
     contract::Source,
     event::{ChannelName, SenderId},
     guest::{Descriptor, Guest, Identity},
-    journal::{Error, Journal, Keep},
+    journal::{Error, Journal, Keep, SessionNote},
 };
+
+/// What is said while nothing is known.
+const AWAITED: &str = "Claude Code has not said yet whether this session takes messages: that takes about a second after its start";
 
 /// One channel: its guest, its journal, and how far its deliveries are.
 pub struct Channel {
     pub(super) guest: Guest,
     pub(super) working: Working,
     pub(super) held: Held,
-    pub(super) receipts: Receipts,
+    pub(super) confirmations: Confirmations,
+    pub(super) taken: Taken,
     pub(super) pace: Pace,
     pub(super) chats: ChatLocks,
     pub(super) progress: tokio::sync::Mutex<Progress>,
@@ -46,6 +51,8 @@ pub struct Channel {
     /// A session has come.
     attached: tokio::sync::Notify,
     condition: Mutex<Condition>,
+    /// What others are told about the session.
+    pub(super) note: Mutex<Option<SessionNote>>,
     keep: Keep,
     /// A task is about to look into the journal for what is not delivered.
     pub(super) draining: AtomicBool,
@@ -63,7 +70,7 @@ pub struct Grants {
 /// Does the channel work?
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// Nothing is known yet.
+    /// It has not begun: the client has not said yet whether the session takes messages.
     Starting,
     /// It works; for a web channel, where its page is.
     Up {
@@ -123,13 +130,15 @@ impl Channel {
             rules: Mutex::default(),
             working: Working::default(),
             held: Held::default(),
-            receipts: Receipts::default(),
+            confirmations: Confirmations::default(),
+            taken: Taken::default(),
             pace: Pace::default(),
             chats: ChatLocks::default(),
             progress: tokio::sync::Mutex::default(),
             inbox: Mutex::default(),
             attached: tokio::sync::Notify::new(),
             condition: Mutex::new(Condition::Starting),
+            note: Mutex::default(),
             keep,
             draining: AtomicBool::new(false),
             settling: Mutex::default(),
@@ -188,6 +197,23 @@ impl Channel {
         }
         *current = condition;
         news
+    }
+
+    /// Why this process takes no messages in, if so.
+    pub fn deaf(&self) -> Option<String> {
+        let condition = self.condition();
+        match condition.reason() {
+            _ if condition.serves() => None,
+            Some(reason) => Some(reason.to_owned()),
+            None => Some(AWAITED.to_owned()),
+        }
+    }
+
+    /// Takes nothing in any more: what was stored and not taken by the session comes again, here or in another process.
+    pub fn pause(&self) {
+        self.set_condition(Condition::Starting);
+        self.surroundings().page.cut_off_all();
+        self.settle();
     }
 
     /// Keeps the last thing that went wrong, for `tidegate status`.
@@ -284,6 +310,7 @@ impl Channel {
             loop {
                 tokio::time::sleep(SETTLE).await;
                 let commits = channel.settle();
+                channel.note_counts();
                 if before == Some(commits) {
                     break;
                 }
@@ -335,6 +362,9 @@ impl Channel {
             // A page that is not served has nobody to show anything to.
             Condition::Standby { reason } if self.guest.source() == Source::Web => {
                 Err(Failure::Down { channel: self.name().clone(), reason })
+            }
+            Condition::Starting if self.guest.source() == Source::Web => {
+                Err(Failure::Down { channel: self.name().clone(), reason: AWAITED.to_owned() })
             }
             Condition::Starting
             | Condition::Interrupted { .. }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use super::{Channel, Inbox};
+use super::{Accepted, Channel, Inbox, Ticket, taken::Written};
 use crate::{
     event::{Event, Happening},
     journal::Seq,
@@ -51,7 +51,7 @@ impl Channel {
     /// Hands over events that were just stored. Waits while the session has not read what it was given before:
     /// that is the back-pressure.
     pub async fn deliver(self: &Arc<Self>, stored: Vec<Delivery>) {
-        if stored.is_empty() {
+        if stored.is_empty() || !self.condition().serves() {
             return;
         }
         let Some(inbox) = self.inbox() else { return };
@@ -80,6 +80,9 @@ impl Channel {
     pub(super) async fn drain(self: &Arc<Self>) {
         let mut progress = self.progress.lock().await;
         self.draining.store(false, Ordering::Release);
+        if !self.condition().serves() {
+            return;
+        }
         let Some(inbox) = self.inbox() else { return };
         self.catch_up(&inbox, &mut progress).await;
     }
@@ -115,7 +118,7 @@ impl Channel {
         deliveries: Vec<Delivery>,
         last: Seq,
     ) -> bool {
-        let ticket = inbox.accept(self.name(), &deliveries);
+        let Accepted { end, each } = inbox.accept(self.name(), &deliveries);
         if self.descriptor().features.typing {
             for delivery in &deliveries {
                 if let Happening::Message(message) = &delivery.event.what {
@@ -123,16 +126,25 @@ impl Channel {
                 }
             }
         }
-        if !inbox.is_written(ticket) && !inbox.written(ticket).await {
+        if !inbox.is_written(end) && !inbox.written(end).await {
             self.detach();
             return false;
         }
         progress.handed = Some(last);
-        self.journal().delivered(last);
-        self.settle_soon();
+        if each.is_empty() {
+            self.written(inbox, self.batch(end, last, &deliveries));
+        }
+        for (ticket, delivery) in each.into_iter().zip(&deliveries) {
+            self.written(inbox, self.batch(ticket, delivery.seq, std::slice::from_ref(delivery)));
+        }
+        true
+    }
+
+    /// Deliveries that were written together, up to there.
+    fn batch(&self, ticket: Ticket, last: Seq, deliveries: &[Delivery]) -> Written {
         // What comes again was confirmed then, or has waited long.
         let new = deliveries.iter().filter(|delivery| !delivery.redelivered);
-        self.confirm(new.map(|delivery| &delivery.event.what));
-        true
+        let confirmable = self.confirmable(new.map(|delivery| &delivery.event.what));
+        Written { ticket, last, count: deliveries.len() as u64, confirmable }
     }
 }

@@ -5,17 +5,21 @@
 
 mod aside;
 mod channel;
+mod confirmation;
 mod delivery;
 mod held;
 mod intake;
+mod note;
 mod outbound;
 mod pace;
 mod pairing;
 mod permission;
-mod receipt;
+mod taken;
 mod working;
 
 use std::{pin::Pin, sync::Arc, time::Duration};
+
+use tokio::sync::watch;
 
 pub use self::{
     channel::{Channel, Condition, Grants},
@@ -44,8 +48,8 @@ const SETTLE: Duration = Duration::from_millis(100);
 
 /// A session, as far as the hub knows it: somewhere to put deliveries.
 pub trait Inbox: Send + Sync {
-    /// Takes deliveries, in order, without waiting. The answer stands for the last of them.
-    fn accept(&self, channel: &ChannelName, deliveries: &[Delivery]) -> Ticket;
+    /// Takes deliveries, in order, without waiting.
+    fn accept(&self, channel: &ChannelName, deliveries: &[Delivery]) -> Accepted;
 
     /// Tells the session something of the host's own, about this channel.
     fn notice(&self, channel: &ChannelName, text: &str);
@@ -61,6 +65,12 @@ pub trait Inbox: Send + Sync {
 
     /// Waits until it was; false if the session is gone.
     fn written(&self, ticket: Ticket) -> Pin<Box<dyn Future<Output = bool> + Send + '_>>;
+
+    /// Has the client taken everything up to here? Where it gives no receipts, what is written is taken.
+    fn is_taken(&self, ticket: Ticket) -> bool;
+
+    /// Waits until it has; false if it never will.
+    fn taken(&self, ticket: Ticket) -> Pin<Box<dyn Future<Output = bool> + Send + '_>>;
 }
 
 /// Something that only a person may approve.
@@ -82,6 +92,15 @@ pub enum Approval {
     },
 }
 
+/// Where deliveries are in a session's stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The end of the last.
+    pub end: Ticket,
+    /// The end of each, where the client tells which it has taken; else empty.
+    pub each: Vec<Ticket>,
+}
+
 /// A place in a session's stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticket(pub u64);
@@ -93,12 +112,14 @@ pub struct Hub {
     /// What could not even be loaded, for the session to know.
     broken: Arc<[String]>,
     relay: Arc<Relay>,
+    /// A session has come.
+    attached: Arc<watch::Sender<bool>>,
 }
 
 impl Hub {
     /// Brings these channels together. `broken` says, a sentence each, what could not be loaded.
     pub fn new(channels: Vec<Arc<Channel>>, relay: Arc<Relay>, broken: Vec<String>) -> Self {
-        Self { channels: channels.into(), broken: broken.into(), relay }
+        Self { channels: channels.into(), broken: broken.into(), relay, attached: Arc::default() }
     }
 
     /// In the order in which they were named.
@@ -121,6 +142,14 @@ impl Hub {
         for channel in self.channels.iter() {
             channel.attach(Arc::clone(inbox));
         }
+        self.attached.send_replace(true);
+    }
+
+    /// Waits for the first session.
+    pub fn attached(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut attached = self.attached.subscribe();
+        // The other way out is a hub that is gone.
+        async move { drop(attached.wait_for(|attached| *attached).await) }
     }
 
     /// Writes what is only in memory. Nothing is lost without it, but some would come twice.
@@ -128,6 +157,7 @@ impl Hub {
         for channel in self.channels.iter() {
             channel.settle();
             channel.admission().settle();
+            channel.drop_note();
         }
     }
 

@@ -1,11 +1,14 @@
-//! Lets events in: one loop for each channel, by the kind of its source.
+//! Lets events in: one loop for each channel, by the kind of its source, while the session takes messages.
 
 mod poll;
 pub mod web;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use tokio::{sync::watch, time::sleep};
+
 use crate::{
+    claude::Reception,
     hub::{Channel, Condition},
     lock::{self, Lock},
 };
@@ -16,11 +19,17 @@ pub const SECRET: &str = "tidegate::secret";
 /// How long to wait before trying again to take over a channel.
 const RETRY: Duration = Duration::from_secs(3);
 
+/// How often a page that only says why nothing is taken in looks whether another process needs its port.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// A channel's way in: the lock of its folder, and the loop that its kind of source needs.
 pub struct Ingress {
     channel: Arc<Channel>,
     folder: PathBuf,
     source: Source,
+    reception: watch::Receiver<Reception>,
+    /// The page, which is also there while nothing is taken in: then it says why.
+    page: Option<web::Server>,
 }
 
 /// What brings news.
@@ -35,82 +44,168 @@ pub enum Source {
     Poll,
 }
 
-/// What is held as long as the channel is this process's.
-enum Hold {
-    Web(Lock, web::Listener),
-    Poll(Lock),
-}
-
 impl Ingress {
-    /// For this channel, whose folder that is.
-    pub fn new(channel: Arc<Channel>, folder: PathBuf, source: Source) -> Self {
-        Self { channel, folder, source }
+    /// For this channel, whose folder that is, and a session of which that is known.
+    pub fn new(
+        channel: Arc<Channel>,
+        folder: PathBuf,
+        source: Source,
+        reception: watch::Receiver<Reception>,
+    ) -> Self {
+        Self { channel, folder, source, reception, page: None }
     }
 
-    /// Tries once to begin, and goes on trying in the background if that fails. Either way the channel's
-    /// condition says where things are.
-    pub fn start(self) {
-        let begun = self.begin();
-        tokio::spawn(async move {
-            let mut begun = begun;
-            loop {
-                match begun {
-                    Some(Hold::Web(lock, listener)) => {
-                        web::serve(listener, &self.channel).await;
-                        drop(lock);
-                    }
-                    Some(Hold::Poll(lock)) => {
-                        poll::run(&self.channel).await;
-                        drop(lock);
-                    }
-                    None => {}
-                }
-                tokio::time::sleep(RETRY).await;
-                begun = self.begin();
+    /// Begins if the session takes messages, and goes on trying in the background if that fails. Either way the
+    /// channel's condition says where things are.
+    pub fn start(mut self) {
+        self.channel.note(&self.reception.borrow());
+        let lock = if self.reception.borrow_and_update().is_open() {
+            self.begin()
+        } else {
+            self.stand_by();
+            None
+        };
+        tokio::spawn(async move { self.run(lock).await });
+    }
+
+    async fn run(mut self, mut lock: Option<Lock>) {
+        let mut noted = self.reception.borrow().clone();
+        loop {
+            let reception = self.reception.borrow().clone();
+            if reception != noted {
+                self.channel.note(&reception);
+                noted = reception;
             }
-        });
+            if !self.reception.borrow_and_update().is_open() {
+                self.stand_by();
+                self.wait_for_the_session().await;
+                continue;
+            }
+            if let Some(lock) = lock.take().or_else(|| self.begin()) {
+                self.serve().await;
+                self.channel.pause();
+                drop(lock);
+            }
+            if self.reception.borrow().is_open() {
+                tokio::select! {
+                    () = sleep(RETRY) => {}
+                    () = changed(&mut self.reception) => {}
+                }
+            }
+        }
     }
 
-    fn begin(&self) -> Option<Hold> {
+    /// Takes events in until the session takes no messages any more, or the source fails.
+    async fn serve(&mut self) {
+        let Self { channel, source, reception, page, .. } = self;
+        let closed = async {
+            // The other way out is a session whose client is never asked again.
+            if reception.wait_for(|reception| !reception.is_open()).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        let taken_in = async {
+            match (source, page) {
+                (Source::Poll, _) => poll::run(channel).await,
+                (Source::Web { .. }, Some(server)) => server.ended().await,
+                (Source::Web { .. }, None) => {}
+            }
+        };
+        tokio::select! {
+            biased;
+            () = closed => {}
+            () = taken_in => self.page = None,
+        }
+    }
+
+    /// Says why nothing is taken in, on the page too.
+    fn stand_by(&mut self) {
         let name = self.channel.name();
+        let condition = match &*self.reception.borrow() {
+            Reception::Closed { reason, .. } => Condition::Standby { reason: reason.to_string() },
+            Reception::Awaited | Reception::Open(_) => Condition::Starting,
+        };
+        let reason = condition.reason().map(str::to_owned);
+        if self.channel.set_condition(condition)
+            && let Some(reason) = reason
+        {
+            tracing::warn!("{name}: nothing is taken in: {reason}");
+            self.channel.notice(&format!("{name}: nothing is taken in: {reason}"));
+        }
+        if let (Source::Web { port }, None) = (self.source, &self.page) {
+            // If the port is taken, most likely by a tidegate that serves the channel, there is a page.
+            if let Ok(listener) = web::Listener::bind(port, name) {
+                self.page = Some(web::Server::start(listener, &self.channel));
+            }
+        }
+    }
+
+    /// Waits until the session may take messages after all. Another process that takes over the channel gets the port.
+    async fn wait_for_the_session(&mut self) {
+        let before = lock::introduction(&self.folder);
+        while self.page.is_some() {
+            tokio::select! {
+                () = changed(&mut self.reception) => return,
+                () = sleep(LOOK) => {}
+            }
+            if lock::introduction(&self.folder) != before {
+                self.page = None;
+            }
+        }
+        changed(&mut self.reception).await;
+    }
+
+    /// Takes the channel over.
+    fn begin(&mut self) -> Option<Lock> {
         match self.attempt() {
-            Ok(hold) => Some(hold),
+            Ok(lock) => Some(lock),
             Err(condition) => {
                 let reason = condition.reason().unwrap_or_default().to_owned();
                 if self.channel.set_condition(condition) {
-                    tracing::error!("{name} is down: {reason}");
+                    tracing::error!("{} is down: {reason}", self.channel.name());
                 }
                 None
             }
         }
     }
 
-    fn attempt(&self) -> Result<Hold, Condition> {
+    fn attempt(&mut self) -> Result<Lock, Condition> {
         let down = |reason| Condition::Down { reason };
         let name = self.channel.name();
         let lock = Lock::take(&self.folder).map_err(|error| match error {
             lock::Error::Held { .. } => Condition::Standby { reason: error.to_string() },
             lock::Error::File { .. } => down(error.to_string()),
         })?;
-        match self.source {
+        let address = match self.source {
             Source::Web { port } => {
-                let listener = web::Listener::bind(port, name).map_err(down)?;
-                let address = listener.address();
+                let server = match self.page.take() {
+                    Some(server) => server,
+                    None => web::Server::start(web::Listener::bind(port, name).map_err(down)?, &self.channel),
+                };
+                let address = server.address().to_owned();
+                self.page = Some(server);
                 lock.describe(&address);
-                self.channel.resume().map_err(|error| down(error.to_string()))?;
-                tracing::info!("{name}: {address}");
-                self.channel.set_condition(Condition::Up { address: Some(address) });
-                if let Some(link) = self.channel.link() {
-                    // For whoever reads this, and in no file of ours: with it, a browser may decide.
-                    tracing::info!(target: SECRET, "{name}: to answer permission prompts on the page, open {link}");
-                }
-                Ok(Hold::Web(lock, listener))
+                Some(address)
             }
-            Source::Poll => {
-                self.channel.resume().map_err(|error| down(error.to_string()))?;
-                self.channel.set_condition(Condition::Up { address: None });
-                Ok(Hold::Poll(lock))
-            }
+            Source::Poll => None,
+        };
+        self.channel.resume().map_err(|error| down(error.to_string()))?;
+        if let Some(address) = &address {
+            tracing::info!("{name}: {address}");
         }
+        self.channel.set_condition(Condition::Up { address });
+        if let Some(link) = self.channel.link() {
+            // For the person who reads this, and in no file of ours: with it, a browser may decide.
+            tracing::info!(target: SECRET, "{name}: to answer permission prompts on the page, open {link}");
+        }
+        Ok(lock)
+    }
+}
+
+/// Waits for the next word about the session.
+async fn changed(reception: &mut watch::Receiver<Reception>) {
+    // The other way out is a session whose client is never asked again.
+    if reception.changed().await.is_err() {
+        std::future::pending().await
     }
 }

@@ -12,6 +12,7 @@ mod cursor;
 mod held;
 mod retention;
 mod schema;
+mod session;
 mod state;
 
 use std::{
@@ -29,6 +30,7 @@ use tokio::sync::Notify;
 pub use admission::{Contact, Refusal, StoredFile};
 pub use cursor::SetAside;
 pub use retention::{Forget, Forgotten, Keep};
+pub use session::{NotedAttention, SessionNote};
 pub use state::{STATE_KEY_LIMIT, STATE_LIMIT, STATE_VALUE_LIMIT};
 
 use crate::event::{Event, EventId, Happening, Message};

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags, config::DbConfig, hooks::Wal};
 use super::Error;
 
 /// What `PRAGMA user_version` says in a file of this format.
-pub(super) const FORMAT: i32 = 3;
+pub(super) const FORMAT: i32 = 4;
 
 /// Each time so many pages (24 MiB) have been added to the write-ahead log without any quiet, it is moved into the
 /// file while others go on writing. Most pages are in it many times and are moved once: seldom is cheap.
@@ -115,7 +115,17 @@ const TABLES: &str = "
         reason  TEXT NOT NULL,
         payload BLOB NOT NULL
     ) STRICT;
-    PRAGMA user_version = 3;
+    CREATE TABLE IF NOT EXISTS session (
+        process   INTEGER PRIMARY KEY,
+        since     INTEGER NOT NULL,    -- milliseconds since the Unix epoch
+        directory TEXT NOT NULL,
+        state     TEXT NOT NULL,       -- awaited, open, closed
+        text      TEXT NOT NULL,       -- what tells that it is open, or why it is closed
+        word      TEXT,                -- what the client said
+        written   INTEGER NOT NULL,
+        received  INTEGER NOT NULL
+    ) STRICT;
+    PRAGMA user_version = 4;
     COMMIT;
 ";
 
@@ -139,8 +149,8 @@ pub(super) fn open(path: &Path, log_pages: Arc<AtomicU32>) -> Result<Connection,
                 _ => database.execute_batch(TABLES).map_err(failed)?,
             }
         }
-        // Format 1 had some of the tables; none has changed.
-        0 | 1 => database.execute_batch(TABLES).map_err(failed)?,
+        // Formats 1 and 3 had some of the tables; none has changed.
+        0 | 1 | 3 => database.execute_batch(TABLES).map_err(failed)?,
         _ => return Err(Error::Format { path: path.to_owned(), found }),
     }
     Ok(database)

@@ -6,6 +6,7 @@
 mod approval;
 mod contract;
 mod instructions;
+mod receipt;
 mod roots;
 mod server;
 mod tools;
@@ -17,7 +18,11 @@ use std::{sync::Arc, time::Duration};
 use rmcp::ServiceExt as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-pub use self::contract::{CHANNEL_NOTIFICATION, PERMISSION_REQUEST, PERMISSION_VERDICT, PROTOCOL_VERSION};
+pub use self::{
+    contract::{CHANNEL_NOTIFICATION, PERMISSION_REQUEST, PERMISSION_VERDICT, PROTOCOL_VERSION},
+    server::introduction,
+    wire::Attention,
+};
 use self::{server::Server, transport::Transport, wire::Wire};
 use crate::hub::Hub;
 
@@ -35,14 +40,15 @@ pub enum Dialogs {
 }
 
 /// Serves a client on these streams until it closes them.
-pub async fn serve<R, W>(hub: Hub, dialogs: Dialogs, reader: R, writer: W)
+pub async fn serve<R, W>(hub: Hub, dialogs: Dialogs, attention: Attention, reader: R, writer: W)
 where
     R: AsyncRead + Unpin + Send + 'static,
     W: AsyncWrite + Send + 'static,
 {
-    let wire = Wire::new(writer);
+    let wire = Wire::new(attention, writer);
     let (transport, pending) = Transport::new(reader, Arc::clone(&wire));
     let driver = tokio::spawn(Arc::clone(&wire).drive());
+    let attendant = tokio::spawn(Arc::clone(&wire).attend());
     let server = Server::new(hub, dialogs, Arc::clone(&wire));
     // rmcp waits for its handlers at the end, up to five seconds: at nobody's cost here.
     let service = tokio::spawn(async move {
@@ -61,4 +67,5 @@ where
     }
     service.abort();
     driver.abort();
+    attendant.abort();
 }

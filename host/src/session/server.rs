@@ -1,4 +1,7 @@
-use std::{borrow::Cow, sync::Arc};
+use std::{
+    borrow::Cow,
+    sync::{Arc, OnceLock},
+};
 
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
@@ -23,6 +26,25 @@ use crate::{
     gate::permission::Request,
     hub::{Hub, Inbox},
 };
+
+const PRODUCT: &str = "tidegate";
+
+/// How this process introduces itself in the handshake, as `NAME VERSION`: by that the client's log of this very
+/// connection is recognised.
+pub fn introduction() -> String {
+    format!("{PRODUCT} {}", version())
+}
+
+/// The version, with build metadata that no other process has.
+fn version() -> &'static str {
+    static VERSION: OnceLock<String> = OnceLock::new();
+    VERSION.get_or_init(|| {
+        let mut nonce = [0; 4];
+        // Without random bytes the process's number has to do.
+        let nonce = getrandom::fill(&mut nonce).map_or(std::process::id(), |()| u32::from_le_bytes(nonce));
+        format!("{}+{nonce:08x}", env!("CARGO_PKG_VERSION"))
+    })
+}
 
 /// The MCP server of one session.
 pub(super) struct Server {
@@ -58,7 +80,7 @@ impl ServerHandler for Server {
             capabilities.tools = Some(rmcp::model::ToolsCapability::default());
         }
         let mut info = InitializeResult::new(capabilities)
-            .with_server_info(Implementation::new("tidegate", env!("CARGO_PKG_VERSION")))
+            .with_server_info(Implementation::new(PRODUCT, version()))
             .with_instructions(instructions::compose(&self.hub));
         info.protocol_version = PROTOCOL_VERSION;
         info

@@ -8,27 +8,38 @@ use std::{
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker, ready},
+    time::Duration,
 };
 
 use tokio::{
     io::AsyncWrite,
-    sync::{Notify, mpsc},
+    sync::{Notify, mpsc, watch},
 };
 
-use super::contract;
+use super::{contract, receipt::Unreceipted};
 use crate::{
+    claude::{Basis, Receipts, Reception},
     event::{ChannelName, Happening},
     gate::permission::{RequestId, Verdict},
-    hub::{Approval, Delivery, Inbox, Ticket},
+    hub::{Accepted, Approval, Delivery, Inbox, Ticket},
 };
 
 /// A buffer that has grown beyond this is given back once it is empty.
 const KEEP: usize = 256 << 10;
 
+/// Notices that are held until it is known whether the client takes messages, at most.
+const NOTICES: usize = 16;
+
+/// A client that has given no receipt for so long gives none at all. It writes them once a second.
+const UNPROVEN: Duration = Duration::from_mins(1);
+
 /// The writing half of a session.
 pub(super) struct Wire {
     inner: Mutex<Inner>,
     progress: Notify,
+    /// What the client says to have taken.
+    receipts: watch::Receiver<Receipts>,
+    reception: watch::Receiver<Reception>,
 }
 
 struct Inner {
@@ -48,10 +59,32 @@ struct Inner {
     several: bool,
     /// Where what needs a person's approval goes, if the client can ask one.
     approvals: Option<mpsc::UnboundedSender<Approval>>,
+    messages: Unreceipted,
+    /// Notices that wait for the client's word: before it, they would be dropped without a trace.
+    notices: Vec<(ChannelName, String)>,
+}
+
+/// What is known of the client's side of a connection.
+#[derive(Clone, Debug)]
+pub struct Attention {
+    /// Whether it takes messages.
+    pub reception: watch::Receiver<Reception>,
+    /// Which it has taken.
+    pub receipts: watch::Receiver<Receipts>,
+}
+
+impl Attention {
+    /// Of a client that takes messages and gives no receipts.
+    pub fn certain(basis: Basis) -> Self {
+        let (_, reception) = watch::channel(Reception::Open(basis));
+        let (_, receipts) = watch::channel(Receipts::default());
+        Self { reception, receipts }
+    }
 }
 
 impl Wire {
-    pub(super) fn new(writer: impl AsyncWrite + Send + 'static) -> Arc<Self> {
+    pub(super) fn new(attention: Attention, writer: impl AsyncWrite + Send + 'static) -> Arc<Self> {
+        let Attention { reception, receipts } = attention;
         Arc::new(Self {
             inner: Mutex::new(Inner {
                 writer: Box::pin(writer),
@@ -63,8 +96,12 @@ impl Wire {
                 broken: false,
                 several: false,
                 approvals: None,
+                messages: Unreceipted::default(),
+                notices: Vec::new(),
             }),
             progress: Notify::new(),
+            receipts,
+            reception,
         })
     }
 
@@ -81,9 +118,15 @@ impl Wire {
 
     /// Appends lines and writes what the stream takes now.
     pub(super) fn send(&self, append: impl FnOnce(&mut Vec<u8>)) -> Ticket {
+        self.send_counted(|buffer, _| append(buffer))
+    }
+
+    /// The same for messages: each is to be counted by its end in the buffer.
+    fn send_counted(&self, append: impl FnOnce(&mut Vec<u8>, &mut Count<'_>)) -> Ticket {
         let mut inner = self.lock();
-        let before = inner.buffer.len();
-        append(&mut inner.buffer);
+        let Inner { buffer, appended, messages, .. } = &mut *inner;
+        let before = buffer.len();
+        append(buffer, &mut Count { messages, offset: *appended, before });
         let ticket = inner.sent(before);
         let waker = inner.driver.clone();
         // What is left over is the driver's: its waker was registered.
@@ -95,6 +138,34 @@ impl Wire {
     pub(super) async fn flushed(&self) {
         let ticket = Ticket(self.lock().appended);
         self.written(ticket).await;
+    }
+
+    /// Keeps up with what the client says, as long as somebody listens to it. Never ends.
+    pub(super) async fn attend(self: Arc<Self>) {
+        let (mut reception, mut receipts) = (self.reception.clone(), self.receipts.clone());
+        loop {
+            self.update();
+            if !matches!(*reception.borrow_and_update(), Reception::Awaited) {
+                let held = std::mem::take(&mut self.lock().notices);
+                for (channel, text) in held {
+                    self.notice(&channel, &text);
+                }
+            }
+            let changed = tokio::select! {
+                changed = reception.changed() => changed,
+                changed = receipts.changed() => changed,
+            };
+            if changed.is_err() {
+                return std::future::pending().await;
+            }
+        }
+    }
+
+    /// Takes over what the client says by now.
+    fn update(&self) {
+        let Receipts { expected, count } = *self.receipts.borrow();
+        self.lock().messages.update(expected, count);
+        self.progress.notify_waiters();
     }
 
     /// Writes whenever the stream takes more. Never ends.
@@ -163,22 +234,69 @@ impl Inner {
     }
 }
 
+/// Counts the messages of one write.
+struct Count<'a> {
+    messages: &'a mut Unreceipted,
+    /// Where the stream was before this write.
+    offset: u64,
+    /// Where the buffer was.
+    before: usize,
+}
+
+impl Count<'_> {
+    /// Where the stream ends with all that is in the buffer now.
+    fn end(&self, buffer: &[u8]) -> Ticket {
+        Ticket(self.offset + (buffer.len() - self.before) as u64)
+    }
+
+    /// A message ends where the buffer ends now.
+    fn message(&mut self, buffer: &[u8]) {
+        self.messages.add(self.end(buffer));
+    }
+}
+
 impl Inbox for Wire {
-    fn accept(&self, channel: &ChannelName, deliveries: &[Delivery]) -> Ticket {
-        let several = self.lock().several;
-        self.send(|buffer| {
+    fn accept(&self, channel: &ChannelName, deliveries: &[Delivery]) -> Accepted {
+        let (several, expected) = {
+            let inner = self.lock();
+            (inner.several, inner.messages.expected())
+        };
+        if self.receipts.borrow().expected != expected {
+            // The channel was opened a moment ago, and the task that attends to it has not been at it.
+            self.update();
+        }
+        let mut each = Vec::new();
+        let end = self.send_counted(|buffer, count| {
             for delivery in deliveries {
                 // What is not chat is between the channel and the host.
                 if let Happening::Message(message) = &delivery.event.what {
                     let channel = several.then_some(channel);
+                    let length = buffer.len();
                     contract::notify(buffer, channel, message, delivery.redelivered);
+                    if buffer.len() > length {
+                        count.message(buffer);
+                    }
+                }
+                if count.messages.expected() {
+                    each.push(count.end(buffer));
                 }
             }
-        })
+        });
+        Accepted { end, each }
     }
 
     fn notice(&self, channel: &ChannelName, text: &str) {
-        self.send(|buffer| contract::notice(buffer, channel, text));
+        if matches!(*self.reception.borrow(), Reception::Awaited) {
+            let mut inner = self.lock();
+            if inner.notices.len() < NOTICES {
+                inner.notices.push((channel.clone(), text.to_owned()));
+            }
+            return;
+        }
+        self.send_counted(|buffer, count| {
+            contract::notice(buffer, channel, text);
+            count.message(buffer);
+        });
     }
 
     fn verdict(&self, request: &RequestId, verdict: Verdict) {
@@ -214,6 +332,41 @@ impl Inbox for Wire {
             }
         })
     }
+
+    fn is_taken(&self, ticket: Ticket) -> bool {
+        let inner = self.lock();
+        inner.written >= ticket.0 && inner.messages.is_taken(ticket)
+    }
+
+    fn taken(&self, ticket: Ticket) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
+        Box::pin(async move {
+            if !self.written(ticket).await {
+                return false;
+            }
+            loop {
+                let mut progress = std::pin::pin!(self.progress.notified());
+                progress.as_mut().enable();
+                let proven = {
+                    let inner = self.lock();
+                    if inner.messages.is_taken(ticket) {
+                        return true;
+                    }
+                    if inner.broken || !inner.messages.expected() {
+                        return false;
+                    }
+                    inner.messages.proven()
+                };
+                if proven {
+                    progress.await;
+                } else if tokio::time::timeout(UNPROVEN, progress).await.is_err() {
+                    tracing::warn!(
+                        "Claude Code gives no receipts for this server's messages: what is written counts as taken"
+                    );
+                    self.lock().messages.give_up();
+                }
+            }
+        })
+    }
 }
 
 #[cfg(test)]
@@ -225,7 +378,7 @@ mod tests {
     #[tokio::test]
     async fn what_the_stream_does_not_take_at_once_is_written_later() {
         let (mut reader, writer) = tokio::io::duplex(4);
-        let wire = Wire::new(writer);
+        let wire = Wire::new(Attention::certain(Basis::OtherClient), writer);
         let driver = tokio::spawn(Arc::clone(&wire).drive());
         tokio::task::yield_now().await;
         let ticket = wire.send(|buffer| buffer.extend_from_slice(b"0123456789"));
@@ -240,7 +393,7 @@ mod tests {
     #[tokio::test]
     async fn progress_that_another_sender_makes_is_seen() {
         let (mut reader, writer) = tokio::io::duplex(4);
-        let wire = Wire::new(writer);
+        let wire = Wire::new(Attention::certain(Basis::OtherClient), writer);
         // No driver: whatever is written is written by a sender.
         let ticket = wire.send(|buffer| buffer.extend_from_slice(b"012345"));
         let waiting = tokio::spawn({
@@ -251,7 +404,7 @@ mod tests {
         let mut read = [0; 4];
         reader.read_exact(&mut read).await.unwrap();
         wire.send(|_| {});
-        let waited = tokio::time::timeout(std::time::Duration::from_secs(10), waiting).await;
+        let waited = tokio::time::timeout(Duration::from_secs(10), waiting).await;
         assert!(waited.unwrap().unwrap());
     }
 
@@ -259,7 +412,7 @@ mod tests {
     async fn a_stream_that_is_gone_keeps_nobody_waiting() {
         let (reader, writer) = tokio::io::duplex(4);
         drop(reader);
-        let wire = Wire::new(writer);
+        let wire = Wire::new(Attention::certain(Basis::OtherClient), writer);
         let driver = tokio::spawn(Arc::clone(&wire).drive());
         tokio::task::yield_now().await;
         let ticket = wire.send(|buffer| buffer.extend_from_slice(b"0123456789"));

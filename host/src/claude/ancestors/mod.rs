@@ -6,7 +6,7 @@ mod procfs;
 #[cfg(any(not(target_os = "linux"), test))]
 mod ps;
 
-use std::io;
+use std::{ffi::OsString, io, path::PathBuf};
 
 use rustix::process::{Pid, getppid};
 
@@ -29,6 +29,24 @@ pub struct Process {
     /// What it was started with, the program first. Bytes that are no UTF-8 are replaced. Empty for what the
     /// system itself runs. A process can overwrite what is read here.
     pub arguments: Vec<String>,
+}
+
+impl Process {
+    /// A variable of its environment, as it was started, where the system shows that.
+    pub(in crate::claude) fn variable(&self, name: &str) -> Option<OsString> {
+        #[cfg(target_os = "linux")]
+        return procfs::variable(self.pid, name);
+        #[cfg(not(target_os = "linux"))]
+        return None;
+    }
+
+    /// Its working directory, where the system shows that.
+    pub(in crate::claude) fn directory(&self) -> Option<PathBuf> {
+        #[cfg(target_os = "linux")]
+        return procfs::directory(self.pid);
+        #[cfg(not(target_os = "linux"))]
+        return None;
+    }
 }
 
 /// A process above this one could not be looked at, so what is above it is not known either.

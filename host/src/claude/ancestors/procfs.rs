@@ -1,6 +1,6 @@
 //! Linux: `/proc/PID/stat` and `/proc/PID/cmdline`, as proc(5) describes them.
 
-use std::{fs, io};
+use std::{ffi::OsString, fs, io, os::unix::ffi::OsStringExt as _, path::PathBuf};
 
 use rustix::io::Errno;
 
@@ -13,6 +13,19 @@ const KERNEL_THREAD: u32 = 0x0020_0000;
 pub(super) fn look(pid: i32) -> Result<Seen, Why> {
     let read = |file: &str| fs::read(format!("/proc/{pid}/{file}")).map_err(|error| why(&error));
     see(pid, &read("stat")?, &read("cmdline")?)
+}
+
+/// A variable of a process's environment, as it was when the process began.
+pub(super) fn variable(pid: i32, name: &str) -> Option<OsString> {
+    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let mut variables = environment.split(|&byte| byte == 0);
+    let value = variables.find_map(|variable| variable.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
+    Some(OsString::from_vec(value.to_owned()))
+}
+
+/// A process's working directory.
+pub(super) fn directory(pid: i32) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{pid}/cwd")).ok()
 }
 
 fn why(error: &io::Error) -> Why {
@@ -95,6 +108,28 @@ mod tests {
         assert_eq!(see(9, b"9 (claude) Z 5 9 9 0 -1 4194304 0", b""), Err(Why::NoArguments));
         assert_eq!(see(9, b"9 (claude) S 5 9 9 0 -1 4194304 0", b""), Err(Why::NoArguments));
         assert_eq!(see(9, b"nonsense", b"a\0"), Err(Why::NotUnderstood));
+    }
+
+    #[test]
+    fn environment_and_directory_of_a_process_are_seen() {
+        let mut child = std::process::Command::new("sh")
+            .args(["-c", "echo; read line"])
+            .current_dir("/")
+            .env_clear()
+            .env("PLACE", "a=b c")
+            .env("PLACE2", "other")
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut [0]).unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        assert_eq!(variable(pid, "PLACE"), Some("a=b c".into()));
+        assert_eq!(variable(pid, "PLAC"), None);
+        assert_eq!(directory(pid), Some("/".into()));
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        assert_eq!((variable(pid, "PLACE"), directory(pid)), (None, None));
     }
 
     #[test]

@@ -11,25 +11,26 @@ mod line;
 mod place;
 mod search;
 mod tail;
+pub(in crate::claude) mod traits;
 mod watch;
 
 use std::{
     fs,
     os::unix::fs::MetadataExt as _,
-    path::PathBuf,
+    path::Path,
     thread,
     time::{Duration, Instant, SystemTime},
 };
 
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
-pub use self::search::Word;
 use self::{
     place::Place,
     search::{Found, Search},
     tail::Tail,
     watch::Watch,
 };
+pub use self::{search::Word, traits::Traits};
 
 /// How long a server is new: until then its log is looked for at least so often, afterwards seldom.
 const NEW: Duration = Duration::from_secs(30);
@@ -52,21 +53,6 @@ pub struct Query {
     /// As it introduces itself in the handshake: `NAME VERSION`.
     server: String,
     places: Vec<Place>,
-}
-
-/// What a server knows about itself and its client.
-#[derive(Clone, Debug, Default)]
-pub struct Traits {
-    /// Names that it may have in the client's configuration.
-    pub names: Vec<String>,
-    /// As it introduces itself in the handshake: `NAME VERSION`, which no other process has.
-    pub server: String,
-    /// The id of the session, if known.
-    pub session: Option<String>,
-    /// Folders in which the user's programs keep what they can make again.
-    pub caches: Vec<PathBuf>,
-    /// Folders that the client may have been started in.
-    pub directories: Vec<PathBuf>,
 }
 
 impl Query {
@@ -142,7 +128,7 @@ fn find(query: &Query, sender: &UnboundedSender<Word>) -> Option<Found> {
 }
 
 /// A file that took the place of the one that is being read.
-fn replaced(path: &std::path::Path, tail: &Tail) -> Option<Tail> {
+fn replaced(path: &Path, tail: &Tail) -> Option<Tail> {
     let metadata = fs::symlink_metadata(path).ok()?;
     if (metadata.dev(), metadata.ino()) == tail.identity() {
         return None;

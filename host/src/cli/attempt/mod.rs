@@ -34,7 +34,7 @@ use crate::{
     claude::{self, OptIn},
     clock,
     hub::{Condition, Hub},
-    launch::{Launcher, Order},
+    launch::{Launched, Launcher, Order},
     session::{self, Dialogs, PERMISSION_REQUEST},
 };
 
@@ -75,13 +75,13 @@ async fn run(order: Order, level: logging::Level) -> anyhow::Result<()> {
 }
 
 async fn converse(launcher: &Launcher, order: &Order, terminal: &mut Terminal) -> anyhow::Result<()> {
-    let hub = launcher.launch(order).await?;
+    let Launched { hub, attention, judging: _ } = launcher.launch(order).await?;
     let _flush = serve::FlushAtEnd(hub.clone());
     let (theirs, ours) = tokio::io::duplex(STREAM);
     let (reader, writer) = tokio::io::split(theirs);
     // Whoever pipes lines into this could be anybody.
     let dialogs = if claude::at_terminal().is_ok() { Dialogs::Believed } else { Dialogs::Doubted };
-    let server = tokio::spawn(session::serve(hub.clone(), dialogs, reader, writer));
+    let server = tokio::spawn(session::serve(hub.clone(), dialogs, attention, reader, writer));
     let (events, mut arrived) = mpsc::unbounded_channel();
     let client = Client(events).serve(tokio::io::split(ours)).await?;
     let mut conversation =

@@ -4,6 +4,7 @@ mod files;
 mod origin;
 mod page;
 mod socket;
+mod state;
 mod upload;
 
 use std::{net::Ipv4Addr, sync::Arc};
@@ -14,6 +15,7 @@ use axum::{
     routing::{any, get},
     serve::ListenerExt as _,
 };
+use tokio::task::JoinHandle;
 
 use self::origin::Hosts;
 use crate::{event::ChannelName, hub::Channel};
@@ -54,13 +56,46 @@ impl Listener {
     }
 }
 
+/// A page that is being served.
+pub struct Server {
+    address: String,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    /// Serves a channel's page until this is dropped or the socket fails.
+    pub fn start(listener: Listener, channel: &Arc<Channel>) -> Self {
+        let address = listener.address();
+        let channel = Arc::clone(channel);
+        Self { address, task: tokio::spawn(async move { serve(listener, &channel).await }) }
+    }
+
+    /// Where the page is.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Waits until the socket fails.
+    pub async fn ended(&mut self) {
+        // The other way out is a task that was aborted.
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
 /// Serves the page until the socket fails.
-pub async fn serve(listener: Listener, channel: &Arc<Channel>) {
+async fn serve(listener: Listener, channel: &Arc<Channel>) {
     let Listener { listener, port } = listener;
     let hosts = Arc::new(Hosts::of(port));
     let router = Router::new()
         .route("/ws", any(socket::upgrade))
         .route("/files/{name}", get(files::serve))
+        .route(state::PATH, get(state::show))
         .fallback(page::handle)
         .layer(middleware::from_fn_with_state(hosts, origin::check))
         .with_state(Arc::clone(channel));

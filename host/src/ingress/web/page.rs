@@ -7,7 +7,10 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use super::upload::{self, Rejection};
+use super::{
+    state,
+    upload::{self, Rejection},
+};
 use crate::{
     capability::files::Handles,
     gate::Origin,
@@ -25,10 +28,12 @@ const FRAMING: [HeaderName; 4] =
 /// Hands a request to the guest. The response leaves once the events are stored.
 pub(super) async fn handle(State(channel): State<Arc<Channel>>, request: Request) -> Response {
     channel.breathe().await;
+    // What the page is made of can be had at any time; a request that brings messages needs somebody to take them.
+    let refusal = state::refusal(&channel);
     if !request.method().is_safe()
-        && let Err(shut) = channel.admits()
+        && let Some(reason) = refusal
     {
-        return (StatusCode::SERVICE_UNAVAILABLE, format!("The channel is shut: {shut}.\n")).into_response();
+        return state::refuse(&reason);
     }
     let (parts, body) = request.into_parts();
     let (body, handles) = match read(&channel, &parts, body).await {
@@ -50,6 +55,14 @@ pub(super) async fn handle(State(channel): State<Arc<Channel>>, request: Request
         Ok(answer) => answer,
         Err(error) => return failed(&channel, &parts, StatusCode::BAD_GATEWAY, &error),
     };
+    if channel.deaf().is_some() {
+        // The journal is not this process's: what the call has left is not stored.
+        return match (answer, news.events.is_empty()) {
+            (Ok(response), true) => convert(response),
+            (Err(fault), true) => failed(&channel, &parts, StatusCode::BAD_REQUEST, &fault),
+            (_, false) => state::refuse("no session takes messages at the moment"),
+        };
+    }
     // Only a WebSocket can show the key.
     let mut intake = channel.intake(Origin::Visitor);
     let stored = match intake.take(news) {

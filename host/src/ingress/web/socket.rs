@@ -13,6 +13,7 @@ use futures_util::{
 };
 use tokio_util::sync::CancellationToken;
 
+use super::state;
 use crate::{capability::web::Frames, gate::Origin, guest::WebSignal, hub::Channel};
 
 /// The largest frame that a guest gets, in bytes: files have their own way.
@@ -45,6 +46,13 @@ pub(super) async fn upgrade(
 }
 
 async fn converse(channel: &Arc<Channel>, socket: WebSocket, owner: bool) {
+    if let Some(reason) = channel.deaf() {
+        // The page asks for all of it: see `state`.
+        let mut socket = socket;
+        let farewell = Message::Close(Some(again(&reason)));
+        let _ = tokio::time::timeout(FAREWELL, socket.send(farewell)).await;
+        return;
+    }
     let (connection, frames, cut_off) = channel.surroundings().page.open(owner);
     let origin = if owner { Origin::Trusted } else { Origin::Visitor };
     let (sink, stream) = socket.split();
@@ -99,7 +107,10 @@ async fn read(
     let mut batch = Vec::new();
     loop {
         let Some(mut next) = cut_off.run_until_cancelled(stream.next()).await else {
-            return Some(close(close_code::POLICY, "this browser reads too slowly"));
+            return Some(match channel.deaf() {
+                Some(reason) => again(&reason),
+                None => close(close_code::POLICY, "this browser reads too slowly"),
+            });
         };
         let farewell = loop {
             match next {
@@ -141,10 +152,12 @@ async fn signal(
     let mut intake = channel.intake(origin);
     let mut failed = None;
     // Whatever comes while nobody knows who may speak stays with the browser, which tries again.
-    let shut = channel.admits().is_err();
+    let refusal = state::refusal(channel);
     for signal in signals {
-        if shut && matches!(signal, WebSignal::Frame(_)) {
-            failed = Some(close(close_code::AGAIN, "the channel is shut: see tidegate status"));
+        if let Some(reason) = &refusal
+            && matches!(signal, WebSignal::Frame(_))
+        {
+            failed = Some(again(reason));
             break;
         }
         match channel.guest().receive(connection, signal).await {
@@ -189,6 +202,11 @@ fn explain(error: &axum::Error) -> CloseFrame {
 
 fn too_large() -> CloseFrame {
     close(close_code::SIZE, "a frame may have 1 MiB: use /upload for files")
+}
+
+/// The browser is to come back later, when this is over.
+fn again(reason: &str) -> CloseFrame {
+    CloseFrame { code: close_code::AGAIN, reason: state::short(reason).into() }
 }
 
 fn close(code: u16, reason: &'static str) -> CloseFrame {

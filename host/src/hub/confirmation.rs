@@ -1,4 +1,4 @@
-//! The reaction that tells a sender: the session has it. It follows the delivery, never the other way round.
+//! The reaction on a message that tells its sender that the session has it. It is put there after the delivery.
 
 use std::{
     collections::VecDeque,
@@ -15,9 +15,12 @@ const MOST: usize = 64;
 /// What is older says nothing any more.
 const STALE: Duration = Duration::from_mins(1);
 
-/// What is still to be confirmed.
+/// Messages that are still to be confirmed.
 #[derive(Debug, Default)]
-pub(super) struct Receipts(Mutex<Queue>);
+pub(super) struct Confirmations(Mutex<Queue>);
+
+/// A message that a reaction can be put on.
+pub(super) type Confirmable = (ChatId, MessageId);
 
 #[derive(Debug, Default)]
 struct Queue {
@@ -41,15 +44,33 @@ impl Channel {
             .filter(|emoji| !emoji.is_empty())
     }
 
-    /// These were written to the session.
-    pub(super) fn confirm<'a>(self: &Arc<Self>, delivered: impl Iterator<Item = &'a Happening>) {
+    /// Which of these are to be confirmed once the session has them.
+    pub(super) fn confirmable<'a>(
+        &self,
+        happenings: impl Iterator<Item = &'a Happening>,
+    ) -> Vec<Confirmable> {
+        if self.ack_reaction().is_none() {
+            return Vec::new();
+        }
+        let message = |happening: &'a Happening| match happening {
+            Happening::Message(Message { chat, id, edited: false, .. }) => {
+                Some((chat.id.clone(), id.clone()))
+            }
+            _ => None,
+        };
+        happenings.filter_map(message).take(MOST).collect()
+    }
+
+    /// The session has these.
+    pub(super) fn confirm(self: &Arc<Self>, delivered: Vec<Confirmable>) {
+        if delivered.is_empty() {
+            return;
+        }
         let Some(emoji) = self.ack_reaction() else { return };
-        let mut queue = lock(&self.receipts.0);
-        for happening in delivered {
-            if let Happening::Message(Message { chat, id, edited: false, .. }) = happening
-                && queue.waiting.len() < MOST
-            {
-                queue.waiting.push_back((chat.id.clone(), id.clone(), Instant::now()));
+        let mut queue = lock(&self.confirmations.0);
+        for (chat, message) in delivered {
+            if queue.waiting.len() < MOST {
+                queue.waiting.push_back((chat, message, Instant::now()));
             }
         }
         if !queue.waiting.is_empty() && !std::mem::replace(&mut queue.running, true) {
@@ -61,7 +82,7 @@ impl Channel {
     async fn react_to_all(&self, emoji: &str) {
         loop {
             let next = {
-                let mut queue = lock(&self.receipts.0);
+                let mut queue = lock(&self.confirmations.0);
                 let next = queue.waiting.pop_front();
                 queue.running = next.is_some();
                 next

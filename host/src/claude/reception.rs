@@ -1,0 +1,298 @@
+//! Whether the session takes messages: the client's own word, else the rules, and above both the user's setting.
+
+use std::{fmt, future::Future, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{mpsc::UnboundedReceiver, watch},
+    time::{Instant, sleep_until},
+};
+
+use super::{
+    OptIn,
+    cure::cure,
+    log::{self, Query, Word},
+};
+
+/// How long after the handshake the client's log is waited for. The client judges at once, and writes its log once a
+/// second; a busy machine takes longer.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// Whether a session takes messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reception {
+    /// The client has not said it yet: nothing is taken from a platform.
+    Awaited,
+    /// It does.
+    Open(Basis),
+    /// It does not.
+    Closed {
+        /// The client's own words, where it has said so.
+        word: Option<Arc<str>>,
+        /// Why, and what a person can do: sentences without a full stop at the end.
+        reason: Arc<str>,
+    },
+}
+
+/// What tells that a session takes messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Basis {
+    /// The client's log: then it also has a receipt for each message.
+    Log,
+    /// The client's command line, where its log is silent.
+    CommandLine,
+    /// The client is not Claude Code.
+    OtherClient,
+    /// `--opt-in always`.
+    Setting,
+}
+
+impl fmt::Display for Basis {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Log => "Claude Code has registered the channel",
+            Self::CommandLine => "by its command line: Claude Code's log says nothing",
+            Self::OtherClient => "its client is not Claude Code",
+            Self::Setting => "--opt-in always",
+        })
+    }
+}
+
+impl Reception {
+    /// Whether messages may be taken in.
+    pub fn is_open(&self) -> bool {
+        matches!(self, Self::Open(_))
+    }
+
+    /// Why the session takes none, if that is known.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Closed { reason, .. } => Some(reason),
+            Self::Awaited | Self::Open(_) => None,
+        }
+    }
+
+    fn closed(reason: &str) -> Self {
+        Self::Closed { word: None, reason: reason.into() }
+    }
+}
+
+/// Messages that the client says to have taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Receipts {
+    /// The client writes receipts for this connection at the moment.
+    pub expected: bool,
+    /// How many have come in all.
+    pub count: u64,
+}
+
+/// Judges one session.
+#[derive(Clone, Debug)]
+pub struct Judge {
+    /// What the user has set.
+    pub setting: OptIn,
+    /// What the client's command line and the organisation's policy tell; else why the session takes no messages.
+    pub expectation: Result<Basis, String>,
+    /// Claude Code is above this process, so that its log can be waited for.
+    pub by_claude_code: bool,
+    /// What the server is called there, as far as known.
+    pub server: String,
+}
+
+impl Judge {
+    /// What holds before the client has said anything.
+    pub fn begin(&self) -> Reception {
+        match (&self.setting, &self.expectation) {
+            (OptIn::Always, _) => Reception::Open(Basis::Setting),
+            (OptIn::Never, Ok(_)) => Reception::closed("`--opt-in never` is set"),
+            (_, Err(reason)) => Reception::closed(reason),
+            (OptIn::Auto, Ok(_)) if self.by_claude_code => Reception::Awaited,
+            (OptIn::Auto, Ok(basis)) => Reception::Open(*basis),
+        }
+    }
+
+    /// What holds when the client has said nothing for long enough.
+    fn on_silence(&self) -> Reception {
+        match (self.begin(), &self.expectation) {
+            (Reception::Awaited, Ok(basis)) => Reception::Open(*basis),
+            (other, _) => other,
+        }
+    }
+
+    /// What holds after the client has said this. None for what does not change it.
+    fn on_word(&self, word: &Word) -> Option<Reception> {
+        if self.setting != OptIn::Auto {
+            return None;
+        }
+        match word {
+            Word::Registered => Some(Reception::Open(Basis::Log)),
+            Word::Skipped(said) => {
+                let said: String = said.chars().take(500).collect();
+                let mut reason = format!("Claude Code takes no messages from this server: \"{said}\"");
+                if let Some(cure) = cure(&said, &self.server) {
+                    reason.push_str(". ");
+                    reason.push_str(cure.trim_end_matches('.'));
+                }
+                Some(Reception::Closed { word: Some(said.into()), reason: reason.into() })
+            }
+            Word::Receipts(_) => None,
+        }
+    }
+
+    /// Follows the client's log and keeps both up to date, as long as somebody looks. `handshake` ends when the client
+    /// has finished it.
+    pub async fn follow(
+        self,
+        query: Query,
+        handshake: impl Future<Output = ()>,
+        reception: watch::Sender<Reception>,
+        receipts: watch::Sender<Receipts>,
+    ) {
+        if self.setting == OptIn::Auto && self.by_claude_code {
+            self.listen(log::follow(query), handshake, reception, receipts).await;
+        }
+    }
+
+    async fn listen(
+        self,
+        mut words: UnboundedReceiver<Word>,
+        handshake: impl Future<Output = ()>,
+        reception: watch::Sender<Reception>,
+        receipts: watch::Sender<Receipts>,
+    ) {
+        let silence = async {
+            handshake.await;
+            sleep_until(Instant::now() + SILENCE).await;
+        };
+        let mut silence = std::pin::pin!(silence);
+        let mut silent = true;
+        loop {
+            let word = tokio::select! {
+                biased;
+                word = words.recv() => word,
+                () = &mut silence, if silent => {
+                    silent = false;
+                    tracing::debug!("Claude Code's log says nothing about this server");
+                    set(&reception, self.on_silence());
+                    continue;
+                }
+            };
+            let Some(word) = word else {
+                // Nobody reads the log any more: only the silence is left.
+                if silent {
+                    silence.await;
+                    set(&reception, self.on_silence());
+                }
+                return;
+            };
+            silent = false;
+            receipts.send_modify(|receipts| match &word {
+                Word::Registered => receipts.expected = true,
+                Word::Skipped(_) => receipts.expected = false,
+                Word::Receipts(more) => receipts.count += more,
+            });
+            if let Some(judged) = self.on_word(&word) {
+                set(&reception, judged);
+            }
+        }
+    }
+}
+
+fn set(reception: &watch::Sender<Reception>, judged: Reception) {
+    reception.send_if_modified(|current| {
+        let news = *current != judged;
+        *current = judged;
+        news
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    fn judge(setting: OptIn, expectation: Result<Basis, &str>, by_claude_code: bool) -> Judge {
+        let expectation = expectation.map_err(str::to_owned);
+        Judge { setting, expectation, by_claude_code, server: "fakechat".to_owned() }
+    }
+
+    #[test]
+    fn the_setting_is_above_the_client_s_word_and_that_above_the_rules() {
+        use OptIn::{Always, Auto, Never};
+        let expected = Ok(Basis::CommandLine);
+        let open = Reception::Open;
+        let closed = Reception::closed("not named");
+        let never = Reception::closed("`--opt-in never` is set");
+        for (setting, expectation, by_claude_code, begin, silence, word) in [
+            (Auto, expected, true, Reception::Awaited, open(Basis::CommandLine), Some(open(Basis::Log))),
+            (Auto, Err("not named"), true, closed.clone(), closed, Some(open(Basis::Log))),
+            (
+                Auto,
+                Ok(Basis::OtherClient),
+                false,
+                open(Basis::OtherClient),
+                open(Basis::OtherClient),
+                Some(open(Basis::Log)),
+            ),
+            (Always, Err("not named"), true, open(Basis::Setting), open(Basis::Setting), None),
+            (Never, expected, true, never.clone(), never, None),
+        ] {
+            let judge = judge(setting, expectation, by_claude_code);
+            assert_eq!(judge.begin(), begin);
+            assert_eq!(judge.on_silence(), silence);
+            assert_eq!(judge.on_word(&Word::Registered), word);
+        }
+    }
+
+    #[test]
+    fn the_client_s_reason_is_quoted_with_its_cure() {
+        let judge = judge(OptIn::Auto, Ok(Basis::CommandLine), true);
+        let reason = |said: &str| {
+            let judged = judge.on_word(&Word::Skipped(said.to_owned())).unwrap();
+            let Reception::Closed { word, reason } = judged else { panic!("{judged:?}") };
+            assert_eq!(word.as_deref(), Some(said));
+            reason.to_string()
+        };
+        let unknown = reason("the moon is full");
+        assert_eq!(unknown, "Claude Code takes no messages from this server: \"the moon is full\"");
+        let known = reason("channels feature is not currently available");
+        assert!(known.len() > 120 && !known.ends_with('.'), "{known}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn words_change_the_reception_and_silence_is_broken_by_them() {
+        let (words, heard) = mpsc::unbounded_channel();
+        let (reception, mut seen) = watch::channel(Reception::Awaited);
+        let (receipts, counted) = watch::channel(Receipts::default());
+        let judge = judge(OptIn::Auto, Ok(Basis::CommandLine), true);
+        tokio::spawn(judge.listen(heard, ready(()), reception, receipts));
+        let start = Instant::now();
+        seen.changed().await.unwrap();
+        assert_eq!(
+            (&*seen.borrow_and_update(), start.elapsed()),
+            (&Reception::Open(Basis::CommandLine), SILENCE)
+        );
+        words.send(Word::Skipped("x".to_owned())).unwrap();
+        seen.changed().await.unwrap();
+        assert!(seen.borrow_and_update().reason().is_some());
+        words.send(Word::Registered).unwrap();
+        words.send(Word::Receipts(3)).unwrap();
+        seen.changed().await.unwrap();
+        assert_eq!(*seen.borrow_and_update(), Reception::Open(Basis::Log));
+        tokio::time::sleep(SILENCE * 2).await;
+        assert_eq!(*counted.borrow(), Receipts { expected: true, count: 3 });
+        assert!(!seen.has_changed().unwrap());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_begins_with_the_handshake() {
+        let (_words, heard) = mpsc::unbounded_channel();
+        let (reception, seen) = watch::channel(Reception::Awaited);
+        let judge = judge(OptIn::Auto, Ok(Basis::CommandLine), true);
+        tokio::spawn(judge.listen(heard, pending(), reception, watch::channel(Receipts::default()).0));
+        tokio::time::sleep(SILENCE * 10).await;
+        assert_eq!(*seen.borrow(), Reception::Awaited);
+    }
+}

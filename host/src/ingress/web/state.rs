@@ -1,0 +1,44 @@
+//! Whether the channel behind the page takes messages: for pages, which learn nothing from a refused connection.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use serde_json::json;
+
+use crate::hub::Channel;
+
+/// `{"listening": true}`, or `{"listening": false, "reason": "…"}`.
+pub(super) const PATH: &str = "/.well-known/tidegate";
+
+/// The longest reason that fits into the frame which closes a WebSocket, in bytes (RFC 6455, 5.5).
+const CLOSE: usize = 123;
+
+pub(super) async fn show(State(channel): State<Arc<Channel>>) -> Response {
+    let state = match refusal(&channel) {
+        None => json!({"listening": true}),
+        Some(reason) => json!({"listening": false, "reason": reason}),
+    };
+    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+    (headers, format!("{state}\n")).into_response()
+}
+
+/// Why no message is taken in at the moment, if so.
+pub(super) fn refusal(channel: &Arc<Channel>) -> Option<String> {
+    channel.deaf().or_else(|| channel.admits().err().map(|shut| format!("the channel is shut: {shut}")))
+}
+
+/// The answer to a request that would bring messages.
+pub(super) fn refuse(reason: &str) -> Response {
+    // Another process may serve the page soon: the next request is to begin anew.
+    let headers = [(header::RETRY_AFTER, "2"), (header::CONNECTION, "close")];
+    (StatusCode::SERVICE_UNAVAILABLE, headers, format!("Nothing is taken in: {reason}.\n")).into_response()
+}
+
+/// As much of a reason as a WebSocket can be closed with.
+pub(super) fn short(reason: &str) -> &str {
+    reason.get(..reason.floor_char_boundary(CLOSE)).unwrap_or_default()
+}

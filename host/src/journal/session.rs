@@ -1,0 +1,153 @@
+//! Which processes have a session for this channel, and whether those sessions take its messages: for `tidegate status`.
+
+use rusqlite::{Row, params};
+
+use super::{Error, Journal};
+use crate::process::runs;
+
+/// What one process says about its session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionNote {
+    /// The process that serves the session.
+    pub process: u32,
+    /// When it began, in milliseconds since the Unix epoch.
+    pub since: u64,
+    /// Where it was started.
+    pub directory: String,
+    /// Whether the session takes messages.
+    pub attention: NotedAttention,
+    /// Messages that were written to it.
+    pub written: u64,
+    /// Of those, how many it has taken.
+    pub received: u64,
+}
+
+/// Whether a session takes messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotedAttention {
+    /// The client has not said it yet.
+    Awaited,
+    /// It does. The text says what tells so.
+    Open(String),
+    /// It does not, for this reason.
+    Closed {
+        /// The client's own words, where it has said so.
+        word: Option<String>,
+        /// Why, and what to do.
+        reason: String,
+    },
+}
+
+impl NotedAttention {
+    fn columns(&self) -> (&'static str, &str, Option<&str>) {
+        match self {
+            Self::Awaited => ("awaited", "", None),
+            Self::Open(basis) => ("open", basis, None),
+            Self::Closed { word, reason } => ("closed", reason, word.as_deref()),
+        }
+    }
+
+    fn of(state: &str, text: String, word: Option<String>) -> Self {
+        match state {
+            "open" => Self::Open(text),
+            "closed" => Self::Closed { word, reason: text },
+            _ => Self::Awaited,
+        }
+    }
+}
+
+impl Journal {
+    /// Notes what a process says about its session, and forgets processes that have ended.
+    pub fn note_session(&self, note: &SessionNote) -> Result<(), Error> {
+        let (state, text, word) = note.attention.columns();
+        let gone: Vec<u32> = self.processes()?.into_iter().filter(|process| !runs(*process)).collect();
+        self.store(|database| {
+            for process in &gone {
+                database.execute("DELETE FROM session WHERE process = ?1", [process])?;
+            }
+            database
+                .prepare_cached("INSERT OR REPLACE INTO session VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
+                .execute(params![
+                    note.process,
+                    note.since.cast_signed(),
+                    note.directory,
+                    state,
+                    text,
+                    word,
+                    note.written.cast_signed(),
+                    note.received.cast_signed()
+                ])
+        })
+        .map(drop)
+    }
+
+    /// Forgets a process, which ends.
+    pub fn drop_session(&self, process: u32) -> Result<(), Error> {
+        self.store(|database| database.execute("DELETE FROM session WHERE process = ?1", [process])).map(drop)
+    }
+
+    /// What the processes that run at the moment say about their sessions, the oldest first.
+    pub fn sessions(&self) -> Result<Vec<SessionNote>, Error> {
+        let row = |row: &Row<'_>| {
+            Ok(SessionNote {
+                process: row.get(0)?,
+                since: row.get::<_, i64>(1)?.cast_unsigned(),
+                directory: row.get(2)?,
+                attention: NotedAttention::of(row.get_ref(3)?.as_str()?, row.get(4)?, row.get(5)?),
+                written: row.get::<_, i64>(6)?.cast_unsigned(),
+                received: row.get::<_, i64>(7)?.cast_unsigned(),
+            })
+        };
+        let notes: Vec<SessionNote> = self.read(|database| {
+            database.prepare_cached("SELECT * FROM session ORDER BY since")?.query_map([], row)?.collect()
+        })?;
+        Ok(notes.into_iter().filter(|note| runs(note.process)).collect())
+    }
+
+    fn processes(&self) -> Result<Vec<u32>, Error> {
+        self.read(|database| {
+            database.prepare_cached("SELECT process FROM session")?.query_map([], |row| row.get(0))?.collect()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processes_that_run_are_noted_and_others_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::open(&folder.path().join("journal.db")).unwrap();
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        let gone = SessionNote {
+            process: child.id(),
+            since: 1,
+            directory: "/home/a".to_owned(),
+            attention: NotedAttention::Awaited,
+            written: 0,
+            received: 0,
+        };
+        journal.note_session(&gone).unwrap();
+        assert_eq!(journal.sessions().unwrap(), []);
+        for attention in [
+            NotedAttention::Open("as it says".to_owned()),
+            NotedAttention::Closed { word: Some("no".to_owned()), reason: "why".to_owned() },
+            NotedAttention::Closed { word: None, reason: "why".to_owned() },
+        ] {
+            let note = SessionNote {
+                process: std::process::id(),
+                attention,
+                written: 3,
+                received: 2,
+                ..gone.clone()
+            };
+            journal.note_session(&note).unwrap();
+            assert_eq!(journal.sessions().unwrap(), [note]);
+        }
+        assert_eq!(journal.processes().unwrap(), [std::process::id()]);
+        journal.drop_session(std::process::id()).unwrap();
+        assert_eq!(journal.sessions().unwrap(), []);
+    }
+}

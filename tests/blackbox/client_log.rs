@@ -1,0 +1,347 @@
+//! What Claude Code says in its own log of a server: a stand-in for it writes that log.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::Write as _,
+    os::unix::fs::symlink,
+    path::PathBuf,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use fake_telegram::Server as Platform;
+use serde_json::{Value, json};
+
+use crate::{
+    harness::{Home, PATIENCE, Page, Server, http},
+    telegram::stage::{Stage, ada},
+};
+
+const DEVELOPMENT: &str = "--dangerously-load-development-channels";
+const REGISTERED: &str = "Channel notifications registered";
+const SKIPPED: &str = "Channel notifications skipped: channels feature is not currently available";
+const RECEIPT: &str = "notifications/claude/channel (3 chars)";
+
+/// A client that keeps a log of its server.
+struct Client {
+    server: Server,
+    log: PathBuf,
+    /// As the server introduces itself.
+    version: String,
+    /// What the session is told at the beginning.
+    instructions: String,
+}
+
+/// A process of the client's name, with these arguments, that starts this server.
+fn claude(home: &Home, arguments: &[&str], serve: &[&str]) -> Command {
+    let link = home.path().join("claude");
+    if !link.exists() {
+        symlink("/bin/sh", &link).unwrap();
+    }
+    let project = home.path().join("my projéct");
+    fs::create_dir_all(&project).unwrap();
+    let program = home.command([""]);
+    let mut command = Command::new(&link);
+    let script = format!("\"$PROGRAM\" serve {}; exit $?", serve.join(" "));
+    command
+        .args(["-c", &script])
+        .args(arguments)
+        .env_clear()
+        .envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .env("PROGRAM", program.get_program())
+        .env("PATH", "/usr/bin:/bin")
+        .env("CLAUDE_CODE_SESSION_ID", "11111111-aaaa")
+        .current_dir(&project);
+    command
+}
+
+impl Client {
+    fn start(home: &Home, arguments: &[&str], serve: &[&str]) -> Self {
+        let command = claude(home, arguments, serve);
+        let caches = command
+            .get_envs()
+            .find_map(|(name, value)| (name == "XDG_CACHE_HOME").then_some(value?))
+            .map(PathBuf::from)
+            .unwrap();
+        let project = command.get_current_dir().unwrap().to_str().unwrap().to_owned();
+        let folder: String = project
+            .encode_utf16()
+            .map(|unit| char::from_u32(unit.into()).filter(char::is_ascii_alphanumeric).unwrap_or('-'))
+            .collect();
+        let log = caches
+            .join("claude-cli-nodejs")
+            .join(folder)
+            .join("mcp-logs-fakechat/2026-11-24T10-00-00-000Z.jsonl");
+        let mut server = Server::start(command);
+        let answer = server.initialize();
+        Self {
+            server,
+            log,
+            version: answer["serverInfo"]["version"].as_str().unwrap().to_owned(),
+            instructions: answer["instructions"].as_str().unwrap().to_owned(),
+        }
+    }
+
+    /// Writes lines as the client does.
+    fn write(&self, lines: &[&str]) {
+        fs::create_dir_all(self.log.parent().unwrap()).unwrap();
+        let mut file = OpenOptions::new().create(true).append(true).open(&self.log).unwrap();
+        let text: String = lines
+            .iter()
+            .map(|line| {
+                let line =
+                    json!({"debug": line, "timestamp": now(), "sessionId": "11111111-aaaa", "cwd": "/"});
+                format!("{line}\n")
+            })
+            .collect();
+        file.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// The handshake's lines, and what the client says of channel messages.
+    fn say(&self, verdict: &str) {
+        let capabilities =
+            json!({"hasTools": true, "serverVersion": {"name": "tidegate", "version": self.version}});
+        let connected = format!("Connection established with capabilities: {capabilities}");
+        self.write(&["Starting connection with timeout of 30000ms", &connected, verdict]);
+    }
+
+    /// Ends the client and its server as a machine does that fails.
+    fn kill(self, home: &Home) {
+        let sessions = status(home, "fakechat")["sessions"].clone();
+        for session in sessions.as_array().unwrap() {
+            let pid = i32::try_from(session["pid"].as_i64().unwrap()).unwrap();
+            let pid = rustix::process::Pid::from_raw(pid).unwrap();
+            rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        }
+        drop(self);
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let _ = self.log.parent().and_then(|folder| folder.parent()).map(fs::remove_dir_all);
+    }
+}
+
+fn now() -> String {
+    let output = Command::new("date").args(["-u", "+%Y-%m-%dT%H:%M:%S.%3NZ"]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+fn status(home: &Home, channel: &str) -> Value {
+    let output = home.run(["status", channel, "--json"], "");
+    serde_json::from_str::<Value>(&output.stdout).unwrap_or_else(|_| panic!("{}", output.stderr))[0].take()
+}
+
+/// What becomes true within a reasonable time.
+fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        assert!(start.elapsed() < PATIENCE, "{what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A port that is free, most likely for as long as a test takes.
+fn free_port() -> u16 {
+    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// What the page is told about the session.
+fn state(port: u16) -> Option<Value> {
+    std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
+    let response = http(port, "GET", "/.well-known/tidegate", &[], b"");
+    serde_json::from_slice(&response.body).ok()
+}
+
+fn polls(platform: &Platform) -> usize {
+    platform.calls_of("getUpdates").len()
+}
+
+#[test]
+fn nothing_is_taken_from_a_platform_before_the_client_has_registered_the_channel() {
+    let stage = Stage::new();
+    stage.platform.says(&ada(), &ada().chat(), "first");
+    let mut client =
+        Client::start(&stage.home, &[DEVELOPMENT, "server:telegram"], &["telegram", "--log", "debug"]);
+    until("the session is noted", || {
+        (status(&stage.home, "telegram")["sessions"][0]["state"] == "awaited").then_some(())
+    });
+    client.server.no_event();
+    assert_eq!(polls(&stage.platform), 0);
+    client.say(REGISTERED);
+    assert_eq!(client.server.content(), "first");
+    assert!(polls(&stage.platform) > 0);
+    let session = status(&stage.home, "telegram")["sessions"][0].clone();
+    assert_eq!(session["why"], "Claude Code has registered the channel", "{session}");
+}
+
+#[test]
+fn nothing_is_taken_from_a_platform_after_the_client_has_refused() {
+    let stage = Stage::new();
+    stage.platform.says(&ada(), &ada().chat(), "first");
+    let mut client =
+        Client::start(&stage.home, &[DEVELOPMENT, "server:telegram"], &["telegram", "--log", "debug"]);
+    client.say(SKIPPED);
+    client.server.log("nothing is taken in: Claude Code takes no messages from this server");
+    let session = until("the refusal is noted", || {
+        let session = status(&stage.home, "telegram")["sessions"][0].clone();
+        (session["state"] == "closed").then_some(session)
+    });
+    assert_eq!(session["client_says"], "channels feature is not currently available");
+    assert_eq!(polls(&stage.platform), 0);
+    // What the session sends goes out all the same.
+    assert!(!client.server.reply("42", "hello").1);
+    let doctor = stage.home.run(["doctor", "telegram"], "").stdout;
+    assert!(doctor.contains("\"channels feature is not currently available\""), "{doctor}");
+    // Another session takes the channel over.
+    let mut other = stage.serve();
+    assert_eq!(other.content(), "first");
+}
+
+#[test]
+fn a_page_says_that_nobody_listens_and_why() {
+    let (home, port) = (Home::new(), free_port());
+    let serve = ["fakechat", "--port", &port.to_string()];
+    let mut client = Client::start(&home, &[DEVELOPMENT, "server:fakechat"], &serve);
+    let awaited = until("the page is served", || state(port));
+    assert_eq!(awaited["listening"], false);
+    assert!(awaited["reason"].as_str().unwrap().contains("has not said yet"), "{awaited}");
+    assert_eq!(http(port, "GET", "/", &[], b"").status, 200);
+    let refused =
+        http(port, "POST", "/upload", &[("Content-Type", "multipart/form-data; boundary=e")], b"--e--\r\n");
+    assert_eq!(refused.status, 503);
+    let (code, reason) = Page::open(port).closed();
+    assert_eq!(code, 1013);
+    assert!(reason.contains("has not said yet"), "{reason}");
+    let (text, is_error) = client.server.reply("web", "hello");
+    assert!(is_error && text.contains("has not said yet"), "{text}");
+
+    client.say(SKIPPED);
+    let reason = until("the page says why", || {
+        let state = state(port)?;
+        let reason = state["reason"].as_str()?.to_owned();
+        reason.contains("channels feature is not currently available").then_some(reason)
+    });
+    let (text, is_error) = client.server.reply("web", "hello");
+    assert!(is_error && text.contains(&reason), "{text}");
+    assert_eq!(status(&home, "fakechat")["owner"], Value::Null);
+    assert_eq!(client.server.event()["meta"], json!({"notice": "fakechat"}));
+    client.server.no_event();
+
+    // Another session that takes messages gets the port.
+    let mut command = home.command(["serve", "fakechat", "--opt-in", "always", "--port", &port.to_string()]);
+    command.current_dir(home.path());
+    let mut other = Server::start(command);
+    other.initialize();
+    until("the other session serves the page", || (state(port)?["listening"] == true).then_some(()));
+    Page::open(port).say("1", "hello");
+    assert_eq!(other.content(), "hello");
+
+    // The first one is asked again, as after /clear, and takes messages now: but the other has the channel.
+    client.say(REGISTERED);
+    until("it is opened", || {
+        let sessions = status(&home, "fakechat")["sessions"].clone();
+        sessions.as_array()?.iter().all(|session| session["state"] == "open").then_some(())
+    });
+    let (text, is_error) = client.server.reply("web", "hello");
+    assert!(is_error && text.contains("another tidegate serves this channel"), "{text}");
+}
+
+#[test]
+fn a_session_that_is_refused_later_takes_nothing_more_and_goes_on_where_it_was() {
+    let (home, port) = (Home::new(), free_port());
+    let serve = ["fakechat", "--port", &port.to_string()];
+    let mut client = Client::start(&home, &[DEVELOPMENT, "server:fakechat"], &serve);
+    client.say(REGISTERED);
+    let mut page = client.server.page("fakechat");
+    page.say("1", "one");
+    assert_eq!(client.server.content(), "one");
+    client.say(SKIPPED);
+    assert_eq!(page.closed().0, 1013);
+    assert_eq!(client.server.event()["meta"], json!({"notice": "fakechat"}));
+    client.server.no_event();
+    client.say(REGISTERED);
+    until("it listens again", || (state(port)?["listening"] == true).then_some(()));
+    // Nobody has said that the first one was taken.
+    let again = client.server.event();
+    assert_eq!((&again["content"], &again["meta"]["redelivered"]), (&json!("one"), &json!("true")));
+    Page::open(port).say("2", "two");
+    assert_eq!(client.server.content(), "two");
+}
+
+#[test]
+fn the_client_s_word_overrules_its_command_line() {
+    let home = Home::new();
+    let mut client = Client::start(&home, &[], &["fakechat", "--port", "0"]);
+    assert!(client.instructions.contains("takes nothing in"), "{}", client.instructions);
+    client.say(REGISTERED);
+    client.server.page("fakechat").say("1", "hello");
+    assert_eq!(client.server.content(), "hello");
+}
+
+#[test]
+fn what_was_written_and_not_taken_comes_again() {
+    let home = Home::new();
+    let serve = ["fakechat", "--port", "0"];
+    let named = [DEVELOPMENT, "server:fakechat"];
+    let mut client = Client::start(&home, &named, &serve);
+    client.say(REGISTERED);
+    let mut page = client.server.page("fakechat");
+    page.say("1", "one");
+    page.say("2", "two");
+    assert_eq!((client.server.content(), client.server.content()), ("one".to_owned(), "two".to_owned()));
+    client.write(&[RECEIPT]);
+    until("one message is taken", || {
+        let session = &status(&home, "fakechat")["sessions"][0];
+        (session["written"] == 2 && session["received"] == 1).then_some(())
+    });
+    client.kill(&home);
+
+    let mut client = Client::start(&home, &named, &serve);
+    client.say(REGISTERED);
+    let again = client.server.event();
+    assert_eq!((&again["content"], &again["meta"]["redelivered"]), (&json!("two"), &json!("true")));
+    client.write(&[RECEIPT]);
+    until("the other is taken", || {
+        let session = &status(&home, "fakechat")["sessions"][0];
+        (session["received"] == 1).then_some(())
+    });
+    client.kill(&home);
+
+    let mut client = Client::start(&home, &named, &serve);
+    client.say(REGISTERED);
+    client.server.page("fakechat").say("3", "three");
+    assert_eq!(client.server.content(), "three");
+    client.server.no_event();
+}
+
+#[test]
+fn where_the_log_is_silent_the_command_line_decides() {
+    let home = Home::new();
+    let mut client = Client::start(&home, &[DEVELOPMENT, "server:fakechat"], &["fakechat", "--port", "0"]);
+    client.server.page("fakechat").say("1", "hello");
+    assert_eq!(client.server.content(), "hello");
+    let session = status(&home, "fakechat")["sessions"][0].clone();
+    assert!(session["why"].as_str().unwrap().contains("by its command line"), "{session}");
+}
+
+#[test]
+fn a_log_that_is_none_is_told_of_and_survived() {
+    let home = Home::new();
+    let mut client = Client::start(
+        &home,
+        &[DEVELOPMENT, "server:fakechat"],
+        &["fakechat", "--port", "0", "--log", "debug"],
+    );
+    fs::create_dir_all(client.log.parent().unwrap()).unwrap();
+    symlink("/etc/passwd", &client.log).unwrap();
+    let line = client.server.log("Claude Code's log of this server is passed over");
+    assert!(line.contains("it is not a regular file"), "{line}");
+    client.server.page("fakechat").say("1", "hello");
+    assert_eq!(client.server.content(), "hello");
+}
