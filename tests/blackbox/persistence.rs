@@ -59,7 +59,9 @@ fn after_a_kill_nothing_is_lost_and_repetitions_are_marked() {
         }
         server.child.kill().unwrap();
         server.child.wait().unwrap();
-        let lines = server.rest();
+        let mut lines = server.rest();
+        // A kill may cut the last line. It does not count: nobody could read it.
+        let _ = lines.pop_if(|line| serde_json::from_str::<Value>(line).is_err());
         seen.extend(lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap()["params"].clone()));
     }
     let mut server = home.serve(["fakechat"]);

@@ -1,12 +1,16 @@
 import { $ } from '/dom.js';
 import { ownKey, takeKey } from '/key.js';
+import { hideRefusal, showRefusal } from '/listening.js';
 
 const FIRST_DELAY = 500;
 const LONGEST_DELAY = 10000;
 /** From this many failed attempts on the page says "offline" rather than "reconnecting". */
 const OFFLINE_AFTER = 3;
+/** The server is there, and takes nothing at the moment (RFC 6455: try again later). */
+const AGAIN = 1013;
+const REFUSED_DELAY = 1000;
 
-const connection = { socket: null, failures: 0, timer: 0, ticker: 0, retryAt: 0 };
+const connection = { socket: null, failures: 0, refused: false, timer: 0, ticker: 0, retryAt: 0 };
 let handlers;
 
 /** Connects, and again whenever that is lost. Calls `opened()`, `received(data)` and `closed()`. */
@@ -30,6 +34,8 @@ export function reconnectNow() {
 /** An open socket alone proves little: something in between may have accepted it. */
 export function forgetFailures() {
   connection.failures = 0;
+  connection.refused = false;
+  hideRefusal();
 }
 
 function connect() {
@@ -60,8 +66,11 @@ function onHashChange() {
   else connection.socket.close();
 }
 
-function reconnectLater() {
-  const delay = Math.min(FIRST_DELAY * 2 ** connection.failures, LONGEST_DELAY);
+function reconnectLater({ code }) {
+  connection.refused = code === AGAIN;
+  if (connection.refused) showRefusal();
+  else hideRefusal();
+  const delay = connection.refused ? REFUSED_DELAY : Math.min(FIRST_DELAY * 2 ** connection.failures, LONGEST_DELAY);
   connection.failures += 1;
   connection.retryAt = Date.now() + delay;
   connection.timer = setTimeout(connect, delay);
@@ -71,9 +80,11 @@ function reconnectLater() {
 }
 
 function showConnection() {
-  const { failures, retryAt } = connection;
-  const offline = !connected() && failures >= OFFLINE_AFTER;
-  const [state, text] = connected() ? ['connected', 'Connected']
+  const { failures, refused, retryAt } = connection;
+  const offline = !refused && !connected() && failures >= OFFLINE_AFTER;
+  // A socket that opens again may be refused in a moment.
+  const [state, text] = refused ? ['offline', 'Nobody listens']
+    : connected() ? ['connected', 'Connected']
     : offline ? ['offline', 'Offline']
       : ['connecting', failures ? 'Reconnecting' : 'Connecting…'];
   $('status').dataset.state = state;
@@ -84,8 +95,8 @@ function showConnection() {
 }
 
 function countdownText(offline) {
-  const { failures, retryAt } = connection;
-  if (connected() || !failures) return '';
+  const { failures, refused, retryAt } = connection;
+  if (refused || connected() || !failures) return '';
   if (!retryAt) return offline ? ', trying again…' : '…';
   const seconds = Math.max(1, Math.ceil((retryAt - Date.now()) / 1000));
   return offline ? `, next try in ${seconds} s` : ` in ${seconds} s`;

@@ -15,6 +15,7 @@ const FILES: &[(&str, &str, &[u8])] = &[
     ("/inline.js", "text/javascript; charset=utf-8", include_bytes!("../page/inline.js")),
     ("/key.js", "text/javascript; charset=utf-8", include_bytes!("../page/key.js")),
     ("/link.js", "text/javascript; charset=utf-8", include_bytes!("../page/link.js")),
+    ("/listening.js", "text/javascript; charset=utf-8", include_bytes!("../page/listening.js")),
     ("/log.js", "text/javascript; charset=utf-8", include_bytes!("../page/log.js")),
     ("/markdown.js", "text/javascript; charset=utf-8", include_bytes!("../page/markdown.js")),
     ("/message.js", "text/javascript; charset=utf-8", include_bytes!("../page/message.js")),

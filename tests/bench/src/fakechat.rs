@@ -12,7 +12,9 @@ use clap::Args;
 use tungstenite::{Message, WebSocket};
 
 use crate::{
-    Subject, say,
+    Subject,
+    client::{self, Log},
+    say,
     server::Server,
     statistics::{Figure, median, quantile, table},
 };
@@ -41,6 +43,15 @@ pub(crate) fn run(subject: &Subject, options: &Options) -> anyhow::Result<()> {
         further.push(another_channel(subject)?);
     }
     table(&tidegate, &floor)?;
+    let mut logged = Vec::new();
+    let mut unlogged = Vec::new();
+    for _ in 0..options.runs.max(3) {
+        unlogged.push(burst_with_log(&subject.program, options.burst * 4, false)?);
+        logged.push(burst_with_log(&subject.program, options.burst * 4, true)?);
+    }
+    let (logged, unlogged) = (median(logged), median(unlogged));
+    say(&format!("{:<50} {logged:>12.2}", "burst, the client's log growing, messages a second"))?;
+    say(&format!("{:<50} {:>12.2}", "… and compared with one that does not grow", logged / unlogged))?;
     say(&format!("{:<50} {:>12.2}", "each further channel (PSS) [MiB]", median(further)))
 }
 
@@ -87,25 +98,10 @@ fn measure(program: &Path, arguments: &[&str], options: &Options) -> anyhow::Res
     }
 
     let burst_cpu = server.cpu();
-    let begun = Instant::now();
-    let burst = options.burst;
-    let sender = thread::spawn(move || {
-        for number in 0..burst {
-            page.write(frame(number))?;
-        }
-        page.flush()?;
-        Ok::<_, tungstenite::Error>(page)
-    });
-    for number in 0..burst {
-        let line = server.event()?;
-        if !line.contains(&format!("\"message {number}\"")) {
-            bail!("message {number} is missing or out of order: {line}");
-        }
-    }
-    let took = begun.elapsed().as_secs_f64();
-    let burst_cpu = (server.cpu() - burst_cpu) / f64::from(burst) * 1e6;
+    let (page, throughput) = burst(&mut server, page, options.burst, None)?;
+    let burst_cpu = (server.cpu() - burst_cpu) / f64::from(options.burst) * 1e6;
     let after = server.memory();
-    drop(sender.join());
+    drop(page);
     server.stop()?;
     Ok(vec![
         ("start, to the answer to initialize", "ms", median(starts)),
@@ -117,9 +113,73 @@ fn measure(program: &Path, arguments: &[&str], options: &Options) -> anyhow::Res
         ("CPU a message", "µs", cpu),
         ("reply, p50", "µs", quantile(&mut outward, 50)),
         ("reply, p99", "µs", quantile(&mut outward, 99)),
-        ("burst, messages a second", "", f64::from(burst) / took),
+        ("burst, messages a second", "", throughput),
         ("burst, CPU a message", "µs", burst_cpu),
     ])
+}
+
+/// Sends so many messages at once and reads them from the session, in order. The answer is how many a second.
+fn burst(
+    server: &mut Server,
+    mut page: WebSocket<TcpStream>,
+    count: u32,
+    mut log: Option<Log>,
+) -> anyhow::Result<(WebSocket<TcpStream>, f64)> {
+    let begun = Instant::now();
+    let sender = thread::spawn(move || {
+        for number in 0..count {
+            page.write(frame(number))?;
+        }
+        page.flush()?;
+        Ok::<_, tungstenite::Error>(page)
+    });
+    for number in 0..count {
+        let line = server.event()?;
+        if !line.contains(&format!("\"message {number}\"")) {
+            bail!("message {number} is missing or out of order: {line}");
+        }
+        if let Some(log) = &mut log {
+            log.receipt()?;
+        }
+    }
+    let took = begun.elapsed().as_secs_f64();
+    let page = sender.join().map_err(|_| anyhow::anyhow!("the page failed"))??;
+    Ok((page, f64::from(count) / took))
+}
+
+/// The same burst below a client that keeps a log, which the server follows; and below the same client without one
+/// that says anything, whose rules the server goes by.
+fn burst_with_log(program: &Path, count: u32, logged: bool) -> anyhow::Result<f64> {
+    let home = tempfile::tempdir()?;
+    let client = client::program(home.path())?;
+    let arguments = client::arguments(program);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let port = free_port()?;
+    let caches = home.path().join("caches");
+    let environment = [
+        ("FAKECHAT_PORT", port.to_string()),
+        ("XDG_CACHE_HOME", caches.display().to_string()),
+        ("CLAUDE_PROJECT_DIR", home.path().display().to_string()),
+    ];
+    let mut server = Server::start(&client, &arguments, home.path(), &environment)?;
+    let log = Log::open(&caches, home.path(), server.version())?;
+    let page = listening_page(port)?;
+    let (page, throughput) = burst(&mut server, page, count, logged.then_some(log))?;
+    drop(page);
+    server.stop()?;
+    Ok(throughput)
+}
+
+/// The page, once the server takes messages.
+fn listening_page(port: u16) -> anyhow::Result<WebSocket<TcpStream>> {
+    loop {
+        let mut page = page(port)?;
+        // The history comes to whom the server listens; others are told to come again.
+        if page.read()?.is_text() {
+            return Ok(page);
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// What a second channel adds to the memory of the process, in MiB.

@@ -2,6 +2,7 @@
 //!
 //! Machines differ and are busy, so the ratio of two figures of one run says more than either.
 
+mod client;
 mod fakechat;
 mod floor;
 mod server;

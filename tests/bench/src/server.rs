@@ -14,6 +14,8 @@ pub(crate) struct Server {
     input: ChildStdin,
     output: BufReader<ChildStdout>,
     line: String,
+    /// As it introduces itself.
+    version: String,
 }
 
 impl Server {
@@ -34,11 +36,18 @@ impl Server {
             .spawn()?;
         let input = child.stdin.take().context("no stdin")?;
         let output = BufReader::with_capacity(1 << 20, child.stdout.take().context("no stdout")?);
-        let mut server = Self { child, input, output, line: String::new() };
+        let mut server = Self { child, input, output, line: String::new(), version: String::new() };
         server.request(&json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
             "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "bench", "version": "0"}}}))?;
+        let answer: Value = serde_json::from_str(&server.line)?;
+        server.version = answer["result"]["serverInfo"]["version"].as_str().unwrap_or_default().to_owned();
         server.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}))?;
         Ok(server)
+    }
+
+    /// The version that it has given in the handshake.
+    pub(crate) fn version(&self) -> &str {
+        &self.version
     }
 
     fn send(&mut self, message: &Value) -> anyhow::Result<()> {

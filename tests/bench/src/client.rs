@@ -1,0 +1,75 @@
+//! A stand-in for Claude Code that keeps a log of its server, as the real one does: with a verdict, and a receipt for each
+//! message, written once a second.
+
+use std::{
+    fs::{self, File},
+    io::Write as _,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use serde_json::json;
+
+/// How often the client writes what has collected.
+const FLUSH: Duration = Duration::from_secs(1);
+
+/// The log of one server.
+pub(crate) struct Log {
+    file: File,
+    collected: String,
+    flushed: Instant,
+}
+
+/// A program that passes for the client: a shell of that name, which starts what it is told and stays.
+pub(crate) fn program(home: &Path) -> anyhow::Result<PathBuf> {
+    let link = home.join("claude");
+    if !link.exists() {
+        std::os::unix::fs::symlink("/bin/sh", &link)?;
+    }
+    Ok(link)
+}
+
+/// The arguments that make it start this server, and pass for a session that takes its messages.
+pub(crate) fn arguments(server: &Path) -> Vec<String> {
+    let script = format!("\"{}\" serve fakechat; exit $?", server.display());
+    ["-c", &script, "--dangerously-load-development-channels", "server:fakechat"].map(str::to_owned).to_vec()
+}
+
+impl Log {
+    /// Below these caches, of a server that introduced itself so, of a client in this folder.
+    pub(crate) fn open(caches: &Path, directory: &Path, version: &str) -> anyhow::Result<Self> {
+        let directory = directory.to_str().context("a folder that is not UTF-8")?;
+        let folder = directory.replace(|character: char| !character.is_ascii_alphanumeric(), "-");
+        let folder = caches.join("claude-cli-nodejs").join(folder).join("mcp-logs-fakechat");
+        fs::create_dir_all(&folder)?;
+        let file = File::create(folder.join("2026-11-24T10-00-00-000Z.jsonl"))?;
+        let mut log = Self { file, collected: String::new(), flushed: Instant::now() };
+        let capabilities = json!({"serverVersion": {"name": "tidegate", "version": version}});
+        log.collect(&format!("Connection established with capabilities: {capabilities}"));
+        log.collect("Channel notifications registered");
+        log.flush()?;
+        Ok(log)
+    }
+
+    /// The client has taken a message.
+    pub(crate) fn receipt(&mut self) -> anyhow::Result<()> {
+        self.collect("notifications/claude/channel (13 chars)");
+        if self.flushed.elapsed() >= FLUSH { self.flush() } else { Ok(()) }
+    }
+
+    fn collect(&mut self, text: &str) {
+        // Later than the start of any server.
+        let line =
+            json!({"debug": text, "timestamp": "9999-01-01T00:00:00.000Z", "sessionId": "bench", "cwd": "/"});
+        self.collected.push_str(&line.to_string());
+        self.collected.push('\n');
+    }
+
+    fn flush(&mut self) -> anyhow::Result<()> {
+        self.file.write_all(self.collected.as_bytes())?;
+        self.collected.clear();
+        self.flushed = Instant::now();
+        Ok(())
+    }
+}
