@@ -149,8 +149,9 @@ impl Channel {
             Aside::Code(pending) => self.tell_code(pending).await,
             Aside::Remind(pending) => self.remind(pending).await,
             Aside::Permission { id, answer, who, chat, press } => {
-                let notice = self.relay.answer(&id, answer, &who).await;
+                let (notice, revision) = self.relay.answer(&id, answer, &who);
                 self.acknowledge(press, notice, &chat).await;
+                self.relay.revise(revision).await;
             }
             Aside::Settled { id, chat, press } => {
                 let notice =

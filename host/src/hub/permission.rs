@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::{StreamExt as _, stream};
+
 use super::{Channel, Failure, Hub, Inbox, outbound::Readers};
 use crate::{
     event::{ChannelName, ChatId, Format, MessageId, Sender},
@@ -21,6 +23,10 @@ const SETTLED: usize = 64;
 
 /// Requests that are open at a time. Nothing tells that one was answered at the terminal, so the oldest makes room.
 const OPEN: usize = 32;
+
+/// Prompts of one request that are edited at a time: one that hangs keeps neither the others waiting nor all instances
+/// of the guest busy (see [`Limits::outward`](crate::sandbox::Limits::outward)).
+const EDITED_AT_ONCE: usize = 2;
 
 /// Every request that was passed on.
 #[derive(Default)]
@@ -41,9 +47,21 @@ struct Open {
     since: Instant,
 }
 
+/// What is left to do to prompts. It takes a while, so the person who has answered is told before.
+#[derive(Default)]
+pub(super) enum Revision {
+    /// They stay as they are.
+    #[default]
+    None,
+    /// The request is open, and they show its details.
+    Details(Request, Vec<Prompt>),
+    /// The request is settled: they say so, and have no buttons any more.
+    Settled(String, Vec<Prompt>),
+}
+
 /// A message that asks.
 #[derive(Clone)]
-struct Prompt {
+pub(super) struct Prompt {
     channel: Arc<Channel>,
     chat: ChatId,
     message: MessageId,
@@ -71,7 +89,10 @@ impl Hub {
         match relay.open(request, inbox, names, since) {
             Opened::Already => return tracing::warn!("permission {id} is open already"),
             Opened::Yes => {}
-            Opened::InsteadOf(prompts, text) => drop(tokio::spawn(close(prompts, text))),
+            Opened::InsteadOf(settled) => {
+                let relay = Arc::clone(&relay);
+                tokio::spawn(async move { relay.revise(settled).await });
+            }
         }
         for channel in channels {
             relay.put(&channel, request);
@@ -108,35 +129,49 @@ impl Relay {
         self.lock().settled.iter().find(|(settled, _)| settled == id).map(|(_, text)| text.clone())
     }
 
-    /// Carries out an answer. What comes back is for whoever gave it.
-    pub(super) async fn answer(&self, id: &RequestId, answer: Answer, who: &Sender) -> Option<String> {
+    /// Carries out an answer. The text is for the person who gave it, who is told before the prompts are revised:
+    /// platforms wait some seconds only (Discord: 3) before they call a press failed.
+    pub(super) fn answer(&self, id: &RequestId, answer: Answer, who: &Sender) -> (Option<String>, Revision) {
         match answer {
             Answer::Verdict(verdict) => {
                 let outcome = Outcome::Decided(verdict, who.name.clone());
-                let Some((open, text)) = self.settle(id, &outcome) else { return self.outcome(id) };
+                let Some((open, text)) = self.settle(id, &outcome) else {
+                    return (self.outcome(id), Revision::None);
+                };
                 open.inbox.verdict(id, verdict);
                 tracing::info!("permission {id}: {verdict:?} by {} ({})", who.name, who.id);
-                close(open.prompts, text).await;
-                Some(match verdict {
-                    Verdict::Allow => "Allowed.".to_owned(),
-                    Verdict::Deny => "Denied.".to_owned(),
-                })
+                let told = match verdict {
+                    Verdict::Allow => "Allowed.",
+                    Verdict::Deny => "Denied.",
+                };
+                (Some(told.to_owned()), Revision::Settled(text, open.prompts))
             }
             Answer::Details => {
-                let (request, prompts) = {
-                    let board = self.lock();
-                    let open = board.open.get(id)?;
-                    (open.request.clone(), open.prompts.clone())
-                };
-                for prompt in prompts {
+                let board = self.lock();
+                let details = |open: &Open| Revision::Details(open.request.clone(), open.prompts.clone());
+                (None, board.open.get(id).map(details).unwrap_or_default())
+            }
+        }
+    }
+
+    /// Edits prompts.
+    pub(super) async fn revise(&self, revision: Revision) {
+        match revision {
+            Revision::None => {}
+            Revision::Details(request, prompts) => {
+                let request = &request;
+                let detail = |prompt: Prompt| async move {
                     // It may have been settled since.
-                    if !self.lock().open.contains_key(id) {
-                        break;
+                    if self.lock().open.contains_key(&request.id) {
+                        let (text, buttons) = prompt.channel.compose(request, true);
+                        prompt.edit(text, buttons).await;
                     }
-                    let (text, buttons) = prompt.channel.compose(&request, true);
-                    prompt.edit(text, buttons).await;
-                }
-                None
+                };
+                stream::iter(prompts).for_each_concurrent(EDITED_AT_ONCE, detail).await;
+            }
+            Revision::Settled(text, prompts) => {
+                let close = |prompt: Prompt| prompt.edit(text.clone(), Vec::new());
+                stream::iter(prompts).for_each_concurrent(EDITED_AT_ONCE, close).await;
             }
         }
     }
@@ -145,7 +180,7 @@ impl Relay {
         // The same letters may stand for another request by now.
         let same = self.lock().open.get(id).is_some_and(|open| open.since == since);
         if same && let Some((open, text)) = self.settle(id, &Outcome::Expired) {
-            close(open.prompts, text).await;
+            self.revise(Revision::Settled(text, open.prompts)).await;
         }
     }
 
@@ -167,7 +202,7 @@ impl Relay {
         board.settled.retain(|(settled, _)| *settled != request.id);
         let open = Open { request: request.clone(), inbox, channels, prompts: Vec::new(), since };
         board.open.insert(request.id.clone(), open);
-        evicted.map_or(Opened::Yes, |(open, text)| Opened::InsteadOf(open.prompts, text))
+        evicted.map_or(Opened::Yes, |(open, text)| Opened::InsteadOf(Revision::Settled(text, open.prompts)))
     }
 
     /// Takes a request off the board: the first answer wins.
@@ -211,7 +246,7 @@ impl Relay {
             }
         }
         if let Some(text) = self.outcome(id) {
-            close(prompts, text).await;
+            self.revise(Revision::Settled(text, prompts)).await;
         }
     }
 
@@ -225,8 +260,8 @@ enum Opened {
     Yes,
     /// It was there before.
     Already,
-    /// Yes, in place of another one, whose prompts now say this.
-    InsteadOf(Vec<Prompt>, String),
+    /// Yes, in place of another one, whose prompts have to say so.
+    InsteadOf(Revision),
 }
 
 impl Board {
@@ -238,13 +273,6 @@ impl Board {
         }
         self.settled.push_back((id.clone(), text.clone()));
         Some((open, text))
-    }
-}
-
-/// Nobody else is asked any more.
-async fn close(prompts: Vec<Prompt>, text: String) {
-    for prompt in prompts {
-        prompt.edit(text.clone(), Vec::new()).await;
     }
 }
 

@@ -1,6 +1,6 @@
 //! Permission prompts, as Telegram shows them and as people answer them there.
 
-use fake_telegram::{Chat, User};
+use fake_telegram::{Chat, Fault, User};
 use serde_json::{Value, json};
 
 use super::stage::{Stage, ada, bob};
@@ -125,6 +125,29 @@ fn details_are_shown_in_place_and_leave_the_choice() {
     assert!(server.arrived(VERDICT).is_empty(), "to look is not to decide");
     assert_eq!(press(&stage, &ada, &ada.chat(), &after, "Deny"), "Denied.");
     assert_eq!(server.wait(VERDICT)["params"]["behavior"], "deny");
+}
+
+/// A platform waits for the acknowledgement of a press for some seconds only.
+#[test]
+fn a_press_is_acknowledged_before_the_prompts_are_edited() {
+    let stage = Stage::with(&json!({"dmPolicy": "allowlist", "allowFrom": ["42", "43"]}));
+    let mut server = serve(&stage);
+    let (ada, bob) = (ada(), bob());
+    ask(&mut server, "abcde");
+    let (hers, his) = (prompt(&stage, &ada), prompt(&stage, &bob));
+    stage.platform.fault(Fault::hold().on("editMessageText"));
+    assert_eq!(press(&stage, &ada, &ada.chat(), &hers, "Allow"), "Allowed.");
+    // One edit hangs, the other one is made all the same.
+    for _ in 0..2 {
+        stage.platform.wait_for("editMessageText", PATIENCE);
+    }
+    for (chat, prompt) in [(ada.chat(), &hers), (bob.chat(), &his)] {
+        let after = stage.platform.message(&chat, prompt["message_id"].as_i64().unwrap()).unwrap();
+        assert_eq!(after["text"], "✅ Bash was allowed by ada_l.");
+    }
+    let calls = stage.platform.calls();
+    let first = |method: &str| calls.iter().position(|call| call.method == method).unwrap();
+    assert!(first("answerCallbackQuery") < first("editMessageText"));
 }
 
 #[test]
