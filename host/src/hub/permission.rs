@@ -35,7 +35,7 @@ pub struct Relay(Mutex<Board>);
 #[derive(Default)]
 struct Board {
     open: HashMap<RequestId, Open>,
-    settled: VecDeque<(RequestId, String)>,
+    settled: VecDeque<Settled>,
 }
 
 struct Open {
@@ -44,7 +44,18 @@ struct Open {
     /// Whose approvers are asked: nobody else's word counts.
     channels: HashSet<ChannelName>,
     prompts: Vec<Prompt>,
+    /// An approver has asked for the details: prompts that are noted later show them too.
+    details: bool,
     since: Instant,
+}
+
+/// A request that was answered, or has expired.
+struct Settled {
+    id: RequestId,
+    /// What its prompts say from then on.
+    text: String,
+    /// The prompts that were known when it was settled: they are edited already.
+    prompts: Vec<Prompt>,
 }
 
 /// What is left to do to prompts. It takes a while, so the person who has answered is told before.
@@ -62,9 +73,17 @@ pub(super) enum Revision {
 /// A message that asks.
 #[derive(Clone)]
 pub(super) struct Prompt {
-    channel: Arc<Channel>,
-    chat: ChatId,
-    message: MessageId,
+    pub(super) channel: Arc<Channel>,
+    pub(super) chat: ChatId,
+    pub(super) message: MessageId,
+}
+
+impl PartialEq for Prompt {
+    fn eq(&self, other: &Self) -> bool {
+        self.channel.name() == other.channel.name()
+            && self.chat == other.chat
+            && self.message == other.message
+    }
 }
 
 impl Hub {
@@ -110,7 +129,7 @@ impl Relay {
         let board = self.lock();
         match board.open.get(id) {
             Some(open) if open.channels.contains(channel) => Standing::Open,
-            None if board.settled.iter().any(|(settled, _)| settled == id) => Standing::Settled,
+            None if board.settled.iter().any(|settled| settled.id == *id) => Standing::Settled,
             Some(_) | None => Standing::Unknown,
         }
     }
@@ -126,12 +145,22 @@ impl Relay {
 
     /// What became of a settled request.
     pub(super) fn outcome(&self, id: &RequestId) -> Option<String> {
-        self.lock().settled.iter().find(|(settled, _)| settled == id).map(|(_, text)| text.clone())
+        self.lock().settled.iter().find(|settled| settled.id == *id).map(|settled| settled.text.clone())
     }
 
-    /// Carries out an answer. The text is for the person who gave it, who is told before the prompts are revised:
-    /// platforms wait some seconds only (Discord: 3) before they call a press failed.
-    pub(super) fn answer(&self, id: &RequestId, answer: Answer, who: &Sender) -> (Option<String>, Revision) {
+    /// Carries out an answer. `pressed` is the prompt whose button was pressed, if one was: the press may come before
+    /// the call that sends the prompt has returned. The text is for the person who gave the answer, who is told before
+    /// the prompts are revised: platforms wait some seconds only (Discord: 3) before they call a press failed.
+    pub(super) fn answer(
+        &self,
+        id: &RequestId,
+        answer: Answer,
+        who: &Sender,
+        pressed: Option<Prompt>,
+    ) -> (Option<String>, Revision) {
+        if let (Some(pressed), Some(open)) = (pressed, self.lock().open.get_mut(id)) {
+            open.add(vec![pressed]);
+        }
         match answer {
             Answer::Verdict(verdict) => {
                 let outcome = Outcome::Decided(verdict, who.name.clone());
@@ -147,9 +176,10 @@ impl Relay {
                 (Some(told.to_owned()), Revision::Settled(text, open.prompts))
             }
             Answer::Details => {
-                let board = self.lock();
-                let details = |open: &Open| Revision::Details(open.request.clone(), open.prompts.clone());
-                (None, board.open.get(id).map(details).unwrap_or_default())
+                let mut board = self.lock();
+                let Some(open) = board.open.get_mut(id) else { return (None, Revision::None) };
+                open.details = true;
+                (None, Revision::Details(open.request.clone(), open.prompts.clone()))
             }
         }
     }
@@ -199,8 +229,9 @@ impl Relay {
         let oldest = board.open.iter().filter(|_| full).min_by_key(|(_, open)| open.since);
         let oldest = oldest.map(|(id, _)| id.clone());
         let evicted = oldest.and_then(|id| board.settle(&id, &Outcome::Expired));
-        board.settled.retain(|(settled, _)| *settled != request.id);
-        let open = Open { request: request.clone(), inbox, channels, prompts: Vec::new(), since };
+        board.settled.retain(|settled| settled.id != request.id);
+        let open =
+            Open { request: request.clone(), inbox, channels, prompts: Vec::new(), details: false, since };
         board.open.insert(request.id.clone(), open);
         evicted.map_or(Opened::Yes, |(open, text)| Opened::InsteadOf(Revision::Settled(text, open.prompts)))
     }
@@ -236,18 +267,11 @@ impl Relay {
         }
     }
 
-    /// Remembers what has to be changed once there is an answer, which may have come while this was sent.
+    /// Remembers prompts that were sent, to edit them once there is an answer. It may have come while they were sent:
+    /// then they are edited at once.
     async fn note(&self, id: &RequestId, prompts: Vec<Prompt>) {
-        {
-            let mut board = self.lock();
-            if let Some(open) = board.open.get_mut(id) {
-                open.prompts.extend(prompts);
-                return;
-            }
-        }
-        if let Some(text) = self.outcome(id) {
-            self.revise(Revision::Settled(text, prompts)).await;
-        }
+        let revision = self.lock().note(id, prompts);
+        self.revise(revision).await;
     }
 
     fn lock(&self) -> MutexGuard<'_, Board> {
@@ -264,14 +288,37 @@ enum Opened {
     InsteadOf(Revision),
 }
 
+impl Open {
+    /// Adds the prompts that are not known yet, and returns those.
+    fn add(&mut self, prompts: Vec<Prompt>) -> Vec<Prompt> {
+        let new: Vec<_> = prompts.into_iter().filter(|prompt| !self.prompts.contains(prompt)).collect();
+        self.prompts.extend(new.iter().cloned());
+        new
+    }
+}
+
 impl Board {
+    /// Adds prompts to their request. The result is what is to be done to them already.
+    fn note(&mut self, id: &RequestId, prompts: Vec<Prompt>) -> Revision {
+        if let Some(open) = self.open.get_mut(id) {
+            let new = open.add(prompts);
+            return if open.details { Revision::Details(open.request.clone(), new) } else { Revision::None };
+        }
+        let Some(settled) = self.settled.iter().find(|settled| settled.id == *id) else {
+            return Revision::None;
+        };
+        let new = prompts.into_iter().filter(|prompt| !settled.prompts.contains(prompt)).collect();
+        Revision::Settled(settled.text.clone(), new)
+    }
+
     fn settle(&mut self, id: &RequestId, outcome: &Outcome) -> Option<(Open, String)> {
         let open = self.open.remove(id)?;
         let text = outcome.text(&open.request);
         if self.settled.len() >= SETTLED {
             self.settled.pop_front();
         }
-        self.settled.push_back((id.clone(), text.clone()));
+        let settled = Settled { id: id.clone(), text: text.clone(), prompts: open.prompts.clone() };
+        self.settled.push_back(settled);
         Some((open, text))
     }
 }
