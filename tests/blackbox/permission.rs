@@ -102,13 +102,13 @@ fn a_prompt_comes_to_the_approvers_own_chat_and_a_press_there_decides() {
         }
         page.tell(&press("ada", action(&prompt, label), &prompt));
         assert_eq!(verdict(&mut server), json!({"request_id": id, "behavior": behaviour}));
+        let acknowledged = page.call("acknowledge");
+        let press = format!("ada-presses-{}", action(&prompt, label));
+        assert_eq!(acknowledged, json!({"call": "acknowledge", "press": press, "notice": notice}));
         let edit = page.call("edit");
         assert_eq!((&edit["chat"], &edit["message"]), (&prompt["chat"], &prompt["id"]));
         assert!(text(&edit).contains("`Bash`") && text(&edit).contains("by ada"), "{edit}");
         assert!(labels(&edit).is_empty(), "{edit}");
-        let acknowledged = page.call("acknowledge");
-        let press = format!("ada-presses-{}", action(&prompt, label));
-        assert_eq!(acknowledged, json!({"call": "acknowledge", "press": press, "notice": notice}));
     }
     assert!(server.arrived(EVENT).is_empty(), "a press is no chat");
     assert!(page.calls().is_empty(), "Bob was not asked, and nobody was asked twice");
@@ -138,9 +138,9 @@ fn typed_answers_decide_in_a_direct_chat() {
         let prompt = page.call("send");
         page.tell(&write("ada", "ada", typed));
         assert_eq!(verdict(&mut server), json!({"request_id": id, "behavior": behaviour}), "{typed:?}");
-        assert_eq!(page.call("edit")["message"], prompt["id"]);
         let answer = page.call("send");
         assert_eq!((&answer["chat"], text(&answer)), (&json!("ada"), told), "{typed:?}");
+        assert_eq!(page.call("edit")["message"], prompt["id"]);
     }
     assert!(server.arrived(EVENT).is_empty(), "an answer is no chat");
 }
@@ -170,13 +170,13 @@ fn the_first_of_several_answers_counts_and_the_others_are_told_so() {
     assert_eq!((&ada["chat"], &bob["chat"]), (&json!("ada"), &json!("bob")));
     page.tell(&press("ada", action(&ada, "Deny"), &ada));
     assert_eq!(verdict(&mut server)["behavior"], "deny");
+    assert_eq!(page.call("acknowledge")["notice"], "Denied.");
     let mut edited = [page.call("edit"), page.call("edit")].map(|edit| {
         assert!(labels(&edit).is_empty() && text(&edit).contains("denied by ada"), "{edit}");
         edit["message"].as_str().unwrap().to_owned()
     });
     edited.sort();
     assert_eq!(edited.each_ref().map(|id| json!(id)), [ada["id"].clone(), bob["id"].clone()]);
-    assert_eq!(page.call("acknowledge")["notice"], "Denied.");
 
     page.tell(&press("bob", action(&bob, "Allow"), &bob));
     let notice = page.call("acknowledge")["notice"].as_str().unwrap().to_owned();
@@ -216,12 +216,12 @@ fn details_show_both_ends_of_the_input_and_leave_the_choice() {
     let prompt = page.call("send");
     assert!(!text(&prompt).contains("BEGIN"), "{prompt}");
     page.tell(&press("ada", action(&prompt, "Details"), &prompt));
+    assert_eq!(page.call("acknowledge")["notice"], Value::Null);
     let details = page.call("edit");
     assert_eq!(details["message"], prompt["id"]);
     assert!(text(&details).contains("BEGIN") && text(&details).contains("END"), "{details}");
     assert!(length(&details) <= 200, "{}: {details}", length(&details));
     assert_eq!(labels(&details), ["Allow", "Deny"]);
-    assert_eq!(page.call("acknowledge")["notice"], Value::Null);
     assert!(server.arrived(VERDICT).is_empty(), "to look is not to decide");
     page.tell(&press("ada", action(&details, "Allow"), &prompt));
     assert_eq!(verdict(&mut server)["behavior"], "allow");

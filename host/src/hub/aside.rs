@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Approval, Channel, channel::lock, outbound::Readers};
+use super::{Approval, Channel, channel::lock, outbound::Readers, permission::Prompt};
 use crate::{
     admission::{Rules, Shut},
     clock,
-    event::{Chat, ChatId, EventId, Format, Happening, MessageId, Question, Sender, Topic},
+    event::{Chat, ChatId, ChatKind, EventId, Format, Happening, MessageId, Question, Sender, Topic},
     gate::{
         Access, Decision, Origin, Reason,
         document::Change,
@@ -28,7 +28,7 @@ pub(super) enum Aside {
     /// A stranger is reminded of theirs.
     Remind(Pending),
     /// Somebody answers a permission request.
-    Permission { id: RequestId, answer: Answer, who: Sender, chat: ChatId, press: Option<EventId> },
+    Permission { id: RequestId, answer: Answer, who: Sender, chat: Chat, press: Option<(EventId, MessageId)> },
     /// Somebody answers one that is settled.
     Settled { id: RequestId, chat: ChatId, press: Option<(EventId, MessageId)> },
     /// Somebody pressed what they may not.
@@ -42,8 +42,8 @@ pub(super) enum Aside {
 impl Aside {
     pub(super) fn permission(event: EventId, what: Happening, id: RequestId, answer: Answer) -> Option<Self> {
         let (who, chat, press) = match what {
-            Happening::Message(message) => (message.sender, message.chat.id, None),
-            Happening::Press(press) => (press.sender, press.chat.id, Some(event)),
+            Happening::Message(message) => (message.sender, message.chat, None),
+            Happening::Press(press) => (press.sender, press.chat, Some((event, press.message))),
             Happening::Question(_) | Happening::Moved { .. } => return None,
         };
         Some(Self::Permission { id, answer, who, chat, press })
@@ -149,8 +149,16 @@ impl Channel {
             Aside::Code(pending) => self.tell_code(pending).await,
             Aside::Remind(pending) => self.remind(pending).await,
             Aside::Permission { id, answer, who, chat, press } => {
-                let notice = self.relay.answer(&id, answer, &who).await;
-                self.acknowledge(press, notice, &chat).await;
+                let (press, message) = press.unzip();
+                // Prompts are in direct chats only: the details of one do not belong in a group.
+                let pressed = message.filter(|_| chat.kind == ChatKind::Direct).map(|message| Prompt {
+                    channel: Arc::clone(self),
+                    chat: chat.id.clone(),
+                    message,
+                });
+                let (notice, revision) = self.relay.answer(&id, answer, &who, pressed);
+                self.acknowledge(press, notice, &chat.id).await;
+                self.relay.revise(revision).await;
             }
             Aside::Settled { id, chat, press } => {
                 let notice =

@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::{StreamExt as _, stream};
+
 use super::{Channel, Failure, Hub, Inbox, outbound::Readers};
 use crate::{
     event::{ChannelName, ChatId, Format, MessageId, Sender},
@@ -22,6 +24,10 @@ const SETTLED: usize = 64;
 /// Requests that are open at a time. Nothing tells that one was answered at the terminal, so the oldest makes room.
 const OPEN: usize = 32;
 
+/// Prompts of one request that are edited at a time: one that hangs keeps neither the others waiting nor all instances
+/// of the guest busy (see [`Limits::outward`](crate::sandbox::Limits::outward)).
+const EDITED_AT_ONCE: usize = 2;
+
 /// Every request that was passed on.
 #[derive(Default)]
 pub struct Relay(Mutex<Board>);
@@ -29,7 +35,7 @@ pub struct Relay(Mutex<Board>);
 #[derive(Default)]
 struct Board {
     open: HashMap<RequestId, Open>,
-    settled: VecDeque<(RequestId, String)>,
+    settled: VecDeque<Settled>,
 }
 
 struct Open {
@@ -38,15 +44,46 @@ struct Open {
     /// Whose approvers are asked: nobody else's word counts.
     channels: HashSet<ChannelName>,
     prompts: Vec<Prompt>,
+    /// An approver has asked for the details: prompts that are noted later show them too.
+    details: bool,
     since: Instant,
+}
+
+/// A request that was answered, or has expired.
+struct Settled {
+    id: RequestId,
+    /// What its prompts say from then on.
+    text: String,
+    /// The prompts that were known when it was settled: they are edited already.
+    prompts: Vec<Prompt>,
+}
+
+/// What is left to do to prompts. It takes a while, so the person who has answered is told before.
+#[derive(Default)]
+pub(super) enum Revision {
+    /// They stay as they are.
+    #[default]
+    None,
+    /// The request is open, and they show its details.
+    Details(Request, Vec<Prompt>),
+    /// The request is settled: they say so, and have no buttons any more.
+    Settled(String, Vec<Prompt>),
 }
 
 /// A message that asks.
 #[derive(Clone)]
-struct Prompt {
-    channel: Arc<Channel>,
-    chat: ChatId,
-    message: MessageId,
+pub(super) struct Prompt {
+    pub(super) channel: Arc<Channel>,
+    pub(super) chat: ChatId,
+    pub(super) message: MessageId,
+}
+
+impl PartialEq for Prompt {
+    fn eq(&self, other: &Self) -> bool {
+        self.channel.name() == other.channel.name()
+            && self.chat == other.chat
+            && self.message == other.message
+    }
 }
 
 impl Hub {
@@ -71,7 +108,10 @@ impl Hub {
         match relay.open(request, inbox, names, since) {
             Opened::Already => return tracing::warn!("permission {id} is open already"),
             Opened::Yes => {}
-            Opened::InsteadOf(prompts, text) => drop(tokio::spawn(close(prompts, text))),
+            Opened::InsteadOf(settled) => {
+                let relay = Arc::clone(&relay);
+                tokio::spawn(async move { relay.revise(settled).await });
+            }
         }
         for channel in channels {
             relay.put(&channel, request);
@@ -89,7 +129,7 @@ impl Relay {
         let board = self.lock();
         match board.open.get(id) {
             Some(open) if open.channels.contains(channel) => Standing::Open,
-            None if board.settled.iter().any(|(settled, _)| settled == id) => Standing::Settled,
+            None if board.settled.iter().any(|settled| settled.id == *id) => Standing::Settled,
             Some(_) | None => Standing::Unknown,
         }
     }
@@ -105,38 +145,63 @@ impl Relay {
 
     /// What became of a settled request.
     pub(super) fn outcome(&self, id: &RequestId) -> Option<String> {
-        self.lock().settled.iter().find(|(settled, _)| settled == id).map(|(_, text)| text.clone())
+        self.lock().settled.iter().find(|settled| settled.id == *id).map(|settled| settled.text.clone())
     }
 
-    /// Carries out an answer. What comes back is for whoever gave it.
-    pub(super) async fn answer(&self, id: &RequestId, answer: Answer, who: &Sender) -> Option<String> {
+    /// Carries out an answer. `pressed` is the prompt whose button was pressed, if one was: the press may come before
+    /// the call that sends the prompt has returned. The text is for the person who gave the answer, who is told before
+    /// the prompts are revised: platforms wait some seconds only (Discord: 3) before they call a press failed.
+    pub(super) fn answer(
+        &self,
+        id: &RequestId,
+        answer: Answer,
+        who: &Sender,
+        pressed: Option<Prompt>,
+    ) -> (Option<String>, Revision) {
+        if let (Some(pressed), Some(open)) = (pressed, self.lock().open.get_mut(id)) {
+            open.add(vec![pressed]);
+        }
         match answer {
             Answer::Verdict(verdict) => {
                 let outcome = Outcome::Decided(verdict, who.name.clone());
-                let Some((open, text)) = self.settle(id, &outcome) else { return self.outcome(id) };
+                let Some((open, text)) = self.settle(id, &outcome) else {
+                    return (self.outcome(id), Revision::None);
+                };
                 open.inbox.verdict(id, verdict);
                 tracing::info!("permission {id}: {verdict:?} by {} ({})", who.name, who.id);
-                close(open.prompts, text).await;
-                Some(match verdict {
-                    Verdict::Allow => "Allowed.".to_owned(),
-                    Verdict::Deny => "Denied.".to_owned(),
-                })
+                let told = match verdict {
+                    Verdict::Allow => "Allowed.",
+                    Verdict::Deny => "Denied.",
+                };
+                (Some(told.to_owned()), Revision::Settled(text, open.prompts))
             }
             Answer::Details => {
-                let (request, prompts) = {
-                    let board = self.lock();
-                    let open = board.open.get(id)?;
-                    (open.request.clone(), open.prompts.clone())
-                };
-                for prompt in prompts {
+                let mut board = self.lock();
+                let Some(open) = board.open.get_mut(id) else { return (None, Revision::None) };
+                open.details = true;
+                (None, Revision::Details(open.request.clone(), open.prompts.clone()))
+            }
+        }
+    }
+
+    /// Edits prompts.
+    pub(super) async fn revise(&self, revision: Revision) {
+        match revision {
+            Revision::None => {}
+            Revision::Details(request, prompts) => {
+                let request = &request;
+                let detail = |prompt: Prompt| async move {
                     // It may have been settled since.
-                    if !self.lock().open.contains_key(id) {
-                        break;
+                    if self.lock().open.contains_key(&request.id) {
+                        let (text, buttons) = prompt.channel.compose(request, true);
+                        prompt.edit(text, buttons).await;
                     }
-                    let (text, buttons) = prompt.channel.compose(&request, true);
-                    prompt.edit(text, buttons).await;
-                }
-                None
+                };
+                stream::iter(prompts).for_each_concurrent(EDITED_AT_ONCE, detail).await;
+            }
+            Revision::Settled(text, prompts) => {
+                let close = |prompt: Prompt| prompt.edit(text.clone(), Vec::new());
+                stream::iter(prompts).for_each_concurrent(EDITED_AT_ONCE, close).await;
             }
         }
     }
@@ -145,7 +210,7 @@ impl Relay {
         // The same letters may stand for another request by now.
         let same = self.lock().open.get(id).is_some_and(|open| open.since == since);
         if same && let Some((open, text)) = self.settle(id, &Outcome::Expired) {
-            close(open.prompts, text).await;
+            self.revise(Revision::Settled(text, open.prompts)).await;
         }
     }
 
@@ -164,10 +229,11 @@ impl Relay {
         let oldest = board.open.iter().filter(|_| full).min_by_key(|(_, open)| open.since);
         let oldest = oldest.map(|(id, _)| id.clone());
         let evicted = oldest.and_then(|id| board.settle(&id, &Outcome::Expired));
-        board.settled.retain(|(settled, _)| *settled != request.id);
-        let open = Open { request: request.clone(), inbox, channels, prompts: Vec::new(), since };
+        board.settled.retain(|settled| settled.id != request.id);
+        let open =
+            Open { request: request.clone(), inbox, channels, prompts: Vec::new(), details: false, since };
         board.open.insert(request.id.clone(), open);
-        evicted.map_or(Opened::Yes, |(open, text)| Opened::InsteadOf(open.prompts, text))
+        evicted.map_or(Opened::Yes, |(open, text)| Opened::InsteadOf(Revision::Settled(text, open.prompts)))
     }
 
     /// Takes a request off the board: the first answer wins.
@@ -201,18 +267,11 @@ impl Relay {
         }
     }
 
-    /// Remembers what has to be changed once there is an answer, which may have come while this was sent.
+    /// Remembers prompts that were sent, to edit them once there is an answer. It may have come while they were sent:
+    /// then they are edited at once.
     async fn note(&self, id: &RequestId, prompts: Vec<Prompt>) {
-        {
-            let mut board = self.lock();
-            if let Some(open) = board.open.get_mut(id) {
-                open.prompts.extend(prompts);
-                return;
-            }
-        }
-        if let Some(text) = self.outcome(id) {
-            close(prompts, text).await;
-        }
+        let revision = self.lock().note(id, prompts);
+        self.revise(revision).await;
     }
 
     fn lock(&self) -> MutexGuard<'_, Board> {
@@ -225,26 +284,42 @@ enum Opened {
     Yes,
     /// It was there before.
     Already,
-    /// Yes, in place of another one, whose prompts now say this.
-    InsteadOf(Vec<Prompt>, String),
+    /// Yes, in place of another one, whose prompts have to say so.
+    InsteadOf(Revision),
+}
+
+impl Open {
+    /// Adds the prompts that are not known yet, and returns those.
+    fn add(&mut self, prompts: Vec<Prompt>) -> Vec<Prompt> {
+        let new: Vec<_> = prompts.into_iter().filter(|prompt| !self.prompts.contains(prompt)).collect();
+        self.prompts.extend(new.iter().cloned());
+        new
+    }
 }
 
 impl Board {
+    /// Adds prompts to their request. The result is what is to be done to them already.
+    fn note(&mut self, id: &RequestId, prompts: Vec<Prompt>) -> Revision {
+        if let Some(open) = self.open.get_mut(id) {
+            let new = open.add(prompts);
+            return if open.details { Revision::Details(open.request.clone(), new) } else { Revision::None };
+        }
+        let Some(settled) = self.settled.iter().find(|settled| settled.id == *id) else {
+            return Revision::None;
+        };
+        let new = prompts.into_iter().filter(|prompt| !settled.prompts.contains(prompt)).collect();
+        Revision::Settled(settled.text.clone(), new)
+    }
+
     fn settle(&mut self, id: &RequestId, outcome: &Outcome) -> Option<(Open, String)> {
         let open = self.open.remove(id)?;
         let text = outcome.text(&open.request);
         if self.settled.len() >= SETTLED {
             self.settled.pop_front();
         }
-        self.settled.push_back((id.clone(), text.clone()));
+        let settled = Settled { id: id.clone(), text: text.clone(), prompts: open.prompts.clone() };
+        self.settled.push_back(settled);
         Some((open, text))
-    }
-}
-
-/// Nobody else is asked any more.
-async fn close(prompts: Vec<Prompt>, text: String) {
-    for prompt in prompts {
-        prompt.edit(text.clone(), Vec::new()).await;
     }
 }
 

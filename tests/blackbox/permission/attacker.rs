@@ -138,13 +138,13 @@ fn nobody_decides_but_an_approver_in_a_direct_chat_by_first_writing_or_pressing(
 
     let Attack { mut server, attempts, verdicts } = attack;
     assert_eq!((attempts, verdicts), (34, 0));
+    assert!(!page.calls().iter().any(is_prompt), "nothing has changed the prompt");
     // The door was there all the time, for her who has the key.
     page.tell(&press("ada", &allow, &prompt));
     assert_eq!(verdict(&mut server), json!({"request_id": "abcde", "behavior": "allow"}));
-    // This is what changes the prompt, and nothing before it was.
+    assert_eq!(page.call("acknowledge")["notice"], "Allowed.");
     let edit = page.call("edit");
     assert!(edit["message"] == prompt["id"] && text(&edit).contains("allowed by ada"), "{edit}");
-    assert_eq!(page.call("acknowledge")["notice"], "Allowed.");
     assert!(!visitor.calls().iter().any(is_prompt), "it was shown the outcome");
 
     // What is settled stays so.

@@ -71,10 +71,10 @@ fn the_page_that_has_the_key_decides() {
         assert!(text(&details).contains("{\"command\":\"ls\"}"), "{details}");
         press(&mut page, action(&prompt, label), &prompt);
         assert_eq!(verdict(&mut server), json!({"request_id": id, "behavior": behaviour}));
+        assert_eq!(page.wait("notice")["text"], notice);
         let outcome = page.wait("prompt");
         assert_eq!(outcome["id"], prompt["id"]);
         assert!(labels(&outcome).is_empty() && text(&outcome).contains("by web"), "{outcome}");
-        assert_eq!(page.wait("notice")["text"], notice);
     }
     // Whoever comes later sees how it went.
     let later = server.own_page("fakechat").wait("prompts")["prompts"].clone();
@@ -124,6 +124,7 @@ fn a_page_without_the_key_neither_sees_a_prompt_nor_decides() {
         press(&mut own, &format!("permission:deny:{id}"), &prompt);
         assert_eq!(verdict(&mut server)["behavior"], "deny");
         own.wait("notice");
+        own.wait("prompt");
         let seen = frames(&mut page, &format!("end-{number}"));
         assert!(!kinds(&seen).iter().any(|kind| kind.starts_with("prompt")), "{path}: {seen:?}");
         server.content();

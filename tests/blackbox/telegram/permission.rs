@@ -1,6 +1,6 @@
 //! Permission prompts, as Telegram shows them and as people answer them there.
 
-use fake_telegram::{Chat, User};
+use fake_telegram::{Chat, Fault, User};
 use serde_json::{Value, json};
 
 use super::stage::{Stage, ada, bob};
@@ -125,6 +125,80 @@ fn details_are_shown_in_place_and_leave_the_choice() {
     assert!(server.arrived(VERDICT).is_empty(), "to look is not to decide");
     assert_eq!(press(&stage, &ada, &ada.chat(), &after, "Deny"), "Denied.");
     assert_eq!(server.wait(VERDICT)["params"]["behavior"], "deny");
+}
+
+/// A platform waits for the acknowledgement of a press for some seconds only.
+#[test]
+fn a_press_is_acknowledged_before_the_prompts_are_edited() {
+    let stage = Stage::with(&json!({"dmPolicy": "allowlist", "allowFrom": ["42", "43"]}));
+    let mut server = serve(&stage);
+    let (ada, bob) = (ada(), bob());
+    ask(&mut server, "abcde");
+    let (hers, his) = (prompt(&stage, &ada), prompt(&stage, &bob));
+    stage.platform.fault(Fault::hold().on("editMessageText"));
+    assert_eq!(press(&stage, &ada, &ada.chat(), &hers, "Allow"), "Allowed.");
+    // One edit hangs, the other one is made all the same.
+    for _ in 0..2 {
+        stage.platform.wait_for("editMessageText", PATIENCE);
+    }
+    for (chat, prompt) in [(ada.chat(), &hers), (bob.chat(), &his)] {
+        let after = stage.platform.message(&chat, prompt["message_id"].as_i64().unwrap()).unwrap();
+        assert_eq!(after["text"], "✅ Bash was allowed by ada_l.");
+    }
+    let calls = stage.platform.calls();
+    let first = |method: &str| calls.iter().position(|call| call.method == method).unwrap();
+    assert!(first("answerCallbackQuery") < first("editMessageText"));
+}
+
+/// Telegram shows a message before the bot has the answer to its call.
+#[test]
+fn a_press_counts_before_the_prompt_is_known_to_be_sent() {
+    let stage = stage();
+    let mut server = serve(&stage);
+    let ada = ada();
+    stage.platform.fault(Fault::hold().on("sendMessage"));
+    ask(&mut server, "abcde");
+    let asked = prompt(&stage, &ada);
+    assert_eq!(press(&stage, &ada, &ada.chat(), &asked, "Details"), Value::Null);
+    stage.platform.release();
+    let after = edited(&stage, &ada.chat(), &asked);
+    assert!(after["text"].as_str().unwrap().contains("grep -c '<b>' *.html"), "{after}");
+    assert_eq!(labels(&after), ["Allow", "Deny"]);
+
+    stage.platform.fault(Fault::hold().on("sendMessage"));
+    ask(&mut server, "bcdef");
+    let asked = prompt(&stage, &ada);
+    assert_eq!(press(&stage, &ada, &ada.chat(), &asked, "Allow"), "Allowed.");
+    assert_eq!(server.wait(VERDICT)["params"], json!({"request_id": "bcdef", "behavior": "allow"}));
+    stage.platform.release();
+    let after = edited(&stage, &ada.chat(), &asked);
+    assert!(after["text"].as_str().unwrap().contains("was allowed by ada_l"), "{after}");
+    assert!(buttons(&after).is_empty(), "{after}");
+    // Each of the two was edited once; a late press tries again.
+    assert_eq!(press(&stage, &ada, &ada.chat(), &asked, "Allow"), "✅ `Bash` was allowed by ada_l.");
+    stage.platform.wait_for("editMessageText", PATIENCE);
+    assert_eq!(stage.platform.calls_of("editMessageText").len(), 3);
+}
+
+/// The program learns only after the press that the prompts were sent: all of them show the details then.
+#[test]
+fn prompts_that_are_noted_late_show_the_details_as_well() {
+    let stage = Stage::with(&json!({"dmPolicy": "allowlist", "allowFrom": ["42", "43"]}));
+    let mut server = serve(&stage);
+    let (ada, bob) = (ada(), bob());
+    stage.platform.fault(Fault::hold().on("sendMessage").times(2));
+    ask(&mut server, "abcde");
+    let (hers, his) = (prompt(&stage, &ada), prompt(&stage, &bob));
+    assert_eq!(press(&stage, &ada, &ada.chat(), &hers, "Details"), Value::Null);
+    stage.platform.release();
+    for _ in 0..2 {
+        let edit = stage.platform.wait_for("editMessageText", PATIENCE);
+        assert!(edit.error.is_none(), "{edit:?}");
+    }
+    for (chat, prompt) in [(ada.chat(), &hers), (bob.chat(), &his)] {
+        let after = stage.platform.message(&chat, prompt["message_id"].as_i64().unwrap()).unwrap();
+        assert!(after["text"].as_str().unwrap().contains("grep"), "{after}");
+    }
 }
 
 #[test]

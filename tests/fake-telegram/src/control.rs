@@ -152,6 +152,7 @@ fn command(server: &Server, name: &str, body: &Value) -> Option<Outcome> {
         }),
         "unconfirmed" => Ok(json!(server.unconfirmed())),
         "fault" => read(body).map(|fault: Fault| json!(server.fault(fault))),
+        "release" => Ok(json!(server.release())),
         "clear_faults" => Ok(json!(server.clear_faults())),
         "latency" => read(body).map(|One::<u64> { value }| json!(server.latency(Duration::from_millis(value)))),
         "throttle" => read(body).map(|One::<bool> { value }| json!(server.throttle(value))),

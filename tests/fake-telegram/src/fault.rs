@@ -38,6 +38,7 @@ pub(crate) enum Damage {
     Refusal { code: u16, description: String },
     Reset,
     Hang,
+    Hold,
     Slow { bytes: usize, pause_ms: u64 },
     Cut { bytes: usize },
     Large { bytes: usize },
@@ -73,6 +74,11 @@ impl Fault {
     /// Nothing is answered for as long as the client waits.
     pub fn hang() -> Self {
         Self::new(Damage::Hang)
+    }
+
+    /// The call takes effect, and its answer waits for [`Server::release`](crate::Server::release).
+    pub fn hold() -> Self {
+        Self::new(Damage::Hold)
     }
 
     /// The answer comes in pieces of so many bytes with a pause after each.
@@ -118,14 +124,15 @@ impl Fault {
         Self { after: calls, ..self }
     }
 
-    /// Does the call take effect all the same? As it stands, only where nothing but the answer is damaged: slow and cut.
+    /// Does the call take effect all the same? As it stands, only where nothing but the answer is damaged: hold, slow
+    /// and cut.
     #[must_use]
     pub fn handled(self, handled: bool) -> Self {
         Self { handled: Some(handled), ..self }
     }
 
     pub(crate) fn is_handled(&self) -> bool {
-        self.handled.unwrap_or(matches!(self.damage, Damage::Slow { .. } | Damage::Cut { .. }))
+        self.handled.unwrap_or(matches!(self.damage, Damage::Hold | Damage::Slow { .. } | Damage::Cut { .. }))
     }
 }
 

@@ -19,6 +19,7 @@ use axum::{
 use futures_util::stream;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
+use tokio::sync::watch;
 
 use crate::{
     error::ApiError,
@@ -43,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) record: Record,
     /// The added round trip, in microseconds.
     latency: AtomicU64,
+    /// Changes when held answers may leave.
+    released: watch::Sender<()>,
 }
 
 impl Shared {
@@ -52,6 +55,7 @@ impl Shared {
             faults: Mutex::default(),
             record: Record::default(),
             latency: AtomicU64::new(0),
+            released: watch::Sender::default(),
         }
     }
 
@@ -61,6 +65,11 @@ impl Shared {
 
     pub(crate) fn faults(&self) -> MutexGuard<'_, Faults> {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets every held answer leave.
+    pub(crate) fn release(&self) {
+        self.released.send_replace(());
     }
 
     pub(crate) fn set_latency(&self, latency: Duration) {
@@ -129,6 +138,8 @@ async fn serve(
 
 async fn call(shared: &Shared, doom: &Doom, method: &'static str, request: Request) -> Response {
     let at = Instant::now();
+    // Before it is noted: whoever has seen the note may release the answer.
+    let released = shared.released.subscribe();
     let fault = shared.faults().next(method);
     let handled = fault.as_ref().is_none_or(Fault::is_handled);
     let faulted = fault.is_some();
@@ -161,7 +172,7 @@ async fn call(shared: &Shared, doom: &Doom, method: &'static str, request: Reque
         Err(error) => refused(&error),
     };
     match fault {
-        Some(fault) => damaged(&fault.damage, doom, answer).await,
+        Some(fault) => damaged(&fault.damage, doom, released, answer).await,
         None => answer,
     }
 }
@@ -222,6 +233,7 @@ fn json(status: StatusCode, body: Bytes) -> Response {
 
 async fn download(shared: &Shared, doom: &Doom, token: &str, path: &str) -> Response {
     let at = Instant::now();
+    let released = shared.released.subscribe();
     if let Err(error) = shared.authorise(token) {
         return refused(&error);
     }
@@ -239,12 +251,17 @@ async fn download(shared: &Shared, doom: &Doom, token: &str, path: &str) -> Resp
         Err(error) => refused(&error),
     };
     match fault {
-        Some(fault) => damaged(&fault.damage, doom, answer).await,
+        Some(fault) => damaged(&fault.damage, doom, released, answer).await,
         None => answer,
     }
 }
 
-async fn damaged(damage: &Damage, doom: &Doom, answer: Response) -> Response {
+async fn damaged(
+    damage: &Damage,
+    doom: &Doom,
+    mut released: watch::Receiver<()>,
+    answer: Response,
+) -> Response {
     match damage {
         Damage::TooManyRequests { retry_after } => refused(&ApiError::too_many_requests(*retry_after)),
         Damage::Refusal { code, description } => refused(&ApiError::new(*code, description)),
@@ -260,6 +277,11 @@ async fn damaged(damage: &Damage, doom: &Doom, answer: Response) -> Response {
             answer
         }
         Damage::Hang => std::future::pending().await,
+        Damage::Hold => {
+            // Only fails once the server is gone.
+            let _ = released.changed().await;
+            answer
+        }
         Damage::Redirect { status, location } => {
             let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::FOUND);
             (status, [(header::LOCATION, location.as_str())]).into_response()

@@ -162,6 +162,11 @@ impl Server {
         self.shared.faults().add(fault);
     }
 
+    /// Lets every answer leave that [`Fault::hold`] holds back.
+    pub fn release(&self) {
+        self.shared.release();
+    }
+
     /// Nothing goes wrong any more.
     pub fn clear_faults(&self) {
         self.shared.faults().clear();
