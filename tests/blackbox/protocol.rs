@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Home, chameleon};
+use crate::harness::{Home, bazaar, chameleon};
 
 #[test]
 fn a_later_revision_is_not_negotiated() {
@@ -132,6 +132,22 @@ fn a_chat_names_its_channel_where_there_are_several() {
     assert_eq!(server.reply("chameleon:c", "to chameleon").0, "sent (id: 1)");
     let (text, is_error) = server.reply("web", "to nobody");
     assert!(is_error && text.contains("names no channel") && text.contains("fakechat, chameleon"), "{text}");
+}
+
+#[test]
+fn what_an_answer_needs_is_never_deferred() {
+    let home = Home::new();
+    let file = bazaar(&home, "good");
+    let mut server = home.serve(["--dangerously-load-development-channels", file.to_str().unwrap()]);
+    let answer = server.request("tools/list", &json!({}));
+    let tools = answer["result"]["tools"].as_array().unwrap();
+    let always: Vec<&Value> = tools
+        .iter()
+        .filter(|tool| tool["_meta"]["anthropic/alwaysLoad"] == true)
+        .map(|tool| &tool["name"])
+        .collect();
+    assert_eq!(always, ["reply", "download_attachment"]);
+    assert_eq!(tools.iter().filter(|tool| tool["_meta"].is_null()).count(), 3, "{answer}");
 }
 
 #[test]
