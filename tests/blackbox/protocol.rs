@@ -86,7 +86,7 @@ fn unknown_methods_and_wrong_calls_are_explained() {
     let answer = server.request("tools/call", &json!({"name": "reply", "arguments": "text"}));
     assert_eq!(answer["error"]["code"], -32602, "{answer}");
     for (arguments, expected) in [
-        (json!({}), "\"chat_id\" is missing"),
+        (json!({}), "\"text\" is missing"),
         (json!({"chat_id": "web"}), "\"text\" is missing"),
         (json!({"chat_id": 7, "text": "x"}), "\"chat_id\" must be a string, not 7"),
         (json!({"chat_id": "web", "text": ["x"]}), "\"text\" must be a string"),

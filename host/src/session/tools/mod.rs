@@ -2,19 +2,19 @@
 
 mod arguments;
 mod schema;
+mod target;
 
-use std::{fmt::Write as _, path::PathBuf, sync::Arc};
+use std::{fmt::Write as _, path::PathBuf};
 
 use rmcp::model::{CallToolResult, ContentBlock, JsonObject};
 use serde_json::Value;
 
-use self::arguments::Arguments;
 pub(super) use self::schema::{ToolName, list, offered};
-use super::contract::address;
+use self::{arguments::Arguments, target::target};
 use crate::{
     clock,
-    event::{ChatId, MessageId},
-    hub::{Channel, Failure, History, Hub, Reply},
+    event::MessageId,
+    hub::{Failure, History, Hub, Reply},
     text,
 };
 
@@ -63,7 +63,7 @@ pub(super) fn sends_files(arguments: &JsonObject) -> bool {
 
 async fn reply(hub: &Hub, arguments: &Arguments, folders: Vec<PathBuf>) -> Result<String, Refused> {
     arguments.only(&["chat_id", "text", "reply_to", "files", "format"])?;
-    let (channel, chat) = target(hub, arguments.text("chat_id")?)?;
+    let (channel, chat) = target(hub, ToolName::Reply, arguments)?;
     let reply = Reply {
         chat,
         text: arguments.text("text")?.to_owned(),
@@ -82,7 +82,7 @@ async fn reply(hub: &Hub, arguments: &Arguments, folders: Vec<PathBuf>) -> Resul
 
 async fn react(hub: &Hub, arguments: &Arguments) -> Result<String, Refused> {
     arguments.only(&["chat_id", "message_id", "emoji"])?;
-    let (channel, chat) = target(hub, arguments.text("chat_id")?)?;
+    let (channel, chat) = target(hub, ToolName::React, arguments)?;
     let message = MessageId::new(arguments.text("message_id")?);
     channel.react(chat, message, arguments.text("emoji")?.to_owned()).await?;
     Ok("reacted".to_owned())
@@ -90,7 +90,7 @@ async fn react(hub: &Hub, arguments: &Arguments) -> Result<String, Refused> {
 
 async fn edit(hub: &Hub, arguments: &Arguments) -> Result<String, Refused> {
     arguments.only(&["chat_id", "message_id", "text", "format"])?;
-    let (channel, chat) = target(hub, arguments.text("chat_id")?)?;
+    let (channel, chat) = target(hub, ToolName::EditMessage, arguments)?;
     let message = MessageId::new(arguments.text("message_id")?);
     channel.edit(chat, message.clone(), arguments.text("text")?.to_owned(), arguments.format()?).await?;
     Ok(format!("edited (id: {message})"))
@@ -99,18 +99,18 @@ async fn edit(hub: &Hub, arguments: &Arguments) -> Result<String, Refused> {
 async fn download(hub: &Hub, arguments: &Arguments) -> Result<String, Refused> {
     arguments.only(&["chat_id", "message_id", "file_id"])?;
     let (message, file) = (arguments.optional("message_id")?, arguments.optional("file_id")?);
-    // The official Telegram plugin asks by the file's id alone.
-    let (channel, chat) = match (hub.channels(), arguments.optional("chat_id")?) {
-        ([channel], None) => (channel, None),
-        (_, None) => return Err(Refused("the argument \"chat_id\" is missing".to_owned())),
-        (_, Some(chat)) => target(hub, chat).map(|(channel, chat)| (channel, Some(chat)))?,
-    };
-    if file.is_none() && (message.is_none() || chat.is_none()) {
+    if file.is_none() && message.is_none() {
         return Err(Refused(
             "say which: give \"file_id\", or \"chat_id\" and \"message_id\" for all files of a message"
                 .to_owned(),
         ));
     }
+    let (channel, chat) = match hub.channels() {
+        // The official Telegram plugin asks by the file's id alone.
+        [channel] if file.is_some() && arguments.optional("chat_id")?.is_none() => (channel, None),
+        _ => target(hub, ToolName::DownloadAttachment, arguments)
+            .map(|(channel, chat)| (channel, Some(chat)))?,
+    };
     let paths = channel.fetch(chat.as_ref(), message, file).await?;
     if paths.is_empty() {
         return Ok("(no files)".to_owned());
@@ -120,7 +120,7 @@ async fn download(hub: &Hub, arguments: &Arguments) -> Result<String, Refused> {
 
 async fn fetch(hub: &Hub, arguments: &Arguments) -> Result<String, Refused> {
     arguments.only(&["channel", "limit"])?;
-    let (channel, chat) = target(hub, arguments.text("channel")?)?;
+    let (channel, chat) = target(hub, ToolName::FetchMessages, arguments)?;
     let limit = match arguments.0.get("limit") {
         None | Some(Value::Null) => FETCH_DEFAULT,
         Some(value) => value.as_u64().filter(|limit| (1..=FETCH_MOST).contains(limit)).ok_or_else(|| {
@@ -160,22 +160,4 @@ fn transcript(history: &History) -> String {
         transcript.push_str("(no messages)");
     }
     transcript
-}
-
-/// Whose chat is it?
-fn target<'a>(hub: &'a Hub, chat_id: &str) -> Result<(&'a Arc<Channel>, ChatId), Refused> {
-    match hub.channels() {
-        [] => Err(Refused("no channel is loaded".to_owned())),
-        [channel] => Ok((channel, ChatId::new(chat_id))),
-        [first, ..] => {
-            let found = chat_id
-                .split_once(':')
-                .and_then(|(name, chat)| Some((hub.channel(name)?, ChatId::new(chat))));
-            found.ok_or_else(|| {
-                let names = hub.channels().iter().map(|channel| &**channel.name()).collect::<Vec<_>>().join(", ");
-                let example = address(first.name(), &ChatId::new(chat_id));
-                Refused(format!("\"{chat_id}\" names no channel: pass chat_id as it came, like {example} (channels: {names})"))
-            })
-        }
-    }
 }

@@ -1,11 +1,11 @@
 //! The tools as a client is told of them: names, arguments, descriptions.
 
-use std::sync::Arc;
+use std::{fmt::Write as _, sync::Arc};
 
 use rmcp::model::{MetaObject, Tool, ToolAnnotations};
 use serde_json::{Value, json};
 
-use super::FETCH_MOST;
+use super::{FETCH_MOST, target};
 use crate::hub::{Channel, Hub};
 
 /// Clients that defer MCP tools, so that the model sees only their names until it searches, load the schema of a tool
@@ -38,8 +38,16 @@ impl ToolName {
         }
     }
 
+    /// The argument that says which chat a call is about.
+    pub(super) fn chat_argument(self) -> &'static str {
+        match self {
+            Self::FetchMessages => "channel",
+            Self::Reply | Self::React | Self::EditMessage | Self::DownloadAttachment => "chat_id",
+        }
+    }
+
     /// Can this channel do it?
-    fn is_offered_by(self, channel: &Channel) -> bool {
+    pub(super) fn is_offered_by(self, channel: &Channel) -> bool {
         let features = &channel.descriptor().features;
         match self {
             Self::Reply => features.reply,
@@ -69,17 +77,21 @@ pub(in crate::session) fn list(hub: &Hub) -> Vec<Tool> {
 
 fn describe(hub: &Hub, tool: ToolName) -> Tool {
     let several = hub.channels().len() > 1;
-    let chat = if several {
-        json!({"type": "string", "description": "The chat_id of the message, with the channel's name before the colon"})
-    } else {
-        json!({"type": "string", "description": "The chat_id of the message"})
-    };
+    let sole = target::sole(hub, tool);
+    let mut about_chat = "The chat_id of the message".to_owned();
+    if several {
+        about_chat.push_str(", with the channel's name before the colon");
+    }
+    if let Some(chat) = &sole {
+        let _ = write!(about_chat, "; may be left out while {chat} is the only chat that may be answered");
+    }
+    let chat = json!({"type": "string", "description": about_chat});
     let text = json!({"type": "string"});
     let format = json!({
         "type": "string", "enum": ["markdown", "text"],
         "description": "How the text is marked up; markdown unless you say text"
     });
-    let (title, about, properties, required): (_, _, _, &[&str]) = match tool {
+    let (title, about, properties, mut required): (_, _, _, Vec<&str>) = match tool {
         ToolName::Reply => {
             let mut properties = json!({
                 "chat_id": chat,
@@ -95,19 +107,19 @@ fn describe(hub: &Hub, tool: ToolName) -> Tool {
                     json!({"type": "array", "items": text, "description": "Absolute paths of files to send along"}),
                 );
             }
-            ("Reply", "Send a message to a chat.", properties, &["chat_id", "text"])
+            ("Reply", "Send a message to a chat.", properties, vec!["chat_id", "text"])
         }
         ToolName::React => (
             "React",
             "Put an emoji on a message.",
             json!({"chat_id": chat, "message_id": text, "emoji": text}),
-            &["chat_id", "message_id", "emoji"],
+            vec!["chat_id", "message_id", "emoji"],
         ),
         ToolName::EditMessage => (
             "Edit",
             "Change a message that you sent. Edits notify nobody: for progress, not for results.",
             json!({"chat_id": chat, "message_id": text, "text": text, "format": format}),
-            &["chat_id", "message_id", "text"],
+            vec!["chat_id", "message_id", "text"],
         ),
         ToolName::DownloadAttachment => (
             "Download",
@@ -117,16 +129,19 @@ fn describe(hub: &Hub, tool: ToolName) -> Tool {
                 "message_id": text,
                 "file_id": {"type": "string", "description": "The attachment_file_id, to bring one file only"},
             }),
-            if several { &["chat_id"] } else { &[] },
+            if several { vec!["chat_id"] } else { Vec::new() },
         ),
         ToolName::FetchMessages => (
             "Fetch messages",
             "Read the latest messages of a chat, oldest first.",
             json!({"channel": chat, "limit": {"type": "integer", "minimum": 1, "maximum": FETCH_MOST}}),
-            &["channel"],
+            vec!["channel"],
         ),
     };
-    declare(tool, title, about, &properties, required)
+    if sole.is_some() {
+        required.retain(|argument| *argument != tool.chat_argument());
+    }
+    declare(tool, title, about, &properties, &required)
 }
 
 fn declare(tool: ToolName, title: &str, about: &'static str, properties: &Value, required: &[&str]) -> Tool {
