@@ -136,7 +136,7 @@ fn try_reads_lines_and_ends_at_their_end() {
     assert!(lines.next().unwrap().starts_with("edited"));
     assert_eq!(page.wait("edit")["text"], "better");
     stdin.write_all(b"/tools\n/nonsense\n/call reply {\"chat_id\": \"web\"}\n").unwrap();
-    assert!(lines.next().unwrap().starts_with("reply chat_id "));
+    assert!(lines.next().unwrap().starts_with("reply text [chat_id]"));
     assert!(lines.next().unwrap().starts_with("edit_message "));
     assert!(lines.next().unwrap().contains("no command /nonsense"));
     assert!(lines.next().unwrap().contains("\"text\" is missing"));

@@ -3,6 +3,7 @@
 mod files;
 mod incoming;
 mod text;
+mod unnamed;
 
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Home, chameleon};
+use crate::harness::{Home, bazaar, chameleon};
 
 #[test]
 fn a_later_revision_is_not_negotiated() {
@@ -86,7 +86,7 @@ fn unknown_methods_and_wrong_calls_are_explained() {
     let answer = server.request("tools/call", &json!({"name": "reply", "arguments": "text"}));
     assert_eq!(answer["error"]["code"], -32602, "{answer}");
     for (arguments, expected) in [
-        (json!({}), "\"chat_id\" is missing"),
+        (json!({}), "\"text\" is missing"),
         (json!({"chat_id": "web"}), "\"text\" is missing"),
         (json!({"chat_id": 7, "text": "x"}), "\"chat_id\" must be a string, not 7"),
         (json!({"chat_id": "web", "text": ["x"]}), "\"text\" must be a string"),
@@ -132,6 +132,22 @@ fn a_chat_names_its_channel_where_there_are_several() {
     assert_eq!(server.reply("chameleon:c", "to chameleon").0, "sent (id: 1)");
     let (text, is_error) = server.reply("web", "to nobody");
     assert!(is_error && text.contains("names no channel") && text.contains("fakechat, chameleon"), "{text}");
+}
+
+#[test]
+fn what_an_answer_needs_is_never_deferred() {
+    let home = Home::new();
+    let file = bazaar(&home, "good");
+    let mut server = home.serve(["--dangerously-load-development-channels", file.to_str().unwrap()]);
+    let answer = server.request("tools/list", &json!({}));
+    let tools = answer["result"]["tools"].as_array().unwrap();
+    let always: Vec<&Value> = tools
+        .iter()
+        .filter(|tool| tool["_meta"]["anthropic/alwaysLoad"] == true)
+        .map(|tool| &tool["name"])
+        .collect();
+    assert_eq!(always, ["reply", "download_attachment"]);
+    assert_eq!(tools.iter().filter(|tool| tool["_meta"].is_null()).count(), 3, "{answer}");
 }
 
 #[test]

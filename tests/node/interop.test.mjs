@@ -126,7 +126,7 @@ test('a wrong call is a result that says what is wrong', async (t) => {
   const page = await openPage(t, address);
   for (const [name, callArguments, complaint] of [
     ['reply', { chat_id: 'web' }, /"text" is missing/],
-    ['reply', { text: 'hi' }, /"chat_id" is missing/],
+    ['reply', {}, /"text" is missing/],
     ['reply', { chat_id: 'web', text: 7 }, /"text" must be a string/],
     ['reply', { chat_id: 'web', text: 'hi', colour: 'red' }, /no argument "colour"/],
     ['reply', { chat_id: 'web', text: 'hi', files: ['here.txt'] }, /not an absolute path/],

@@ -4,6 +4,7 @@
 //! The rules are the gate's. Several processes may be at one channel's admission: the session that serves it, others
 //! that only send, somebody's terminal. The file is changed under a lock; the rest is in the journal's database.
 
+mod addressee;
 mod file;
 mod pairing;
 mod tally;
@@ -14,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-pub use self::file::Broken;
+pub use self::{addressee::Addressee, file::Broken};
 use self::{file::AccessFile, tally::Tally};
 use crate::{
     event::{Chat, ChatId, ChatKind, Happening, Message, SenderId},

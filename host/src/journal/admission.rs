@@ -1,6 +1,6 @@
 //! What has to be remembered about people: whom a person has let in, whose codes wait, which chat is whose.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Serialize;
@@ -199,19 +199,19 @@ impl Journal {
     /// What this chat is, if it was remembered.
     pub fn contact(&self, chat: &ChatId) -> Result<Option<Contact>, Error> {
         self.read(|database| {
-            let row = |row: &Row<'_>| {
-                let peer: String = row.get(1)?;
-                let direct = row.get_ref(0)?.as_str()? == "direct";
-                Ok(if direct {
-                    Contact::Direct(SenderId::new(peer))
-                } else {
-                    Contact::Part(ChatId::new(peer))
-                })
-            };
             database
                 .prepare_cached("SELECT kind, peer FROM contact WHERE chat = ?1")?
-                .query_row([&**chat], row)
+                .query_row([&**chat], contact)
                 .optional()
+        })
+    }
+
+    /// What each of the chats is that were remembered.
+    pub fn contacts(&self) -> Result<HashMap<ChatId, Contact>, Error> {
+        self.read(|database| {
+            let mut statement = database.prepare_cached("SELECT kind, peer, chat FROM contact")?;
+            let row = |row: &Row<'_>| Ok((ChatId::new(row.get::<_, String>(2)?), contact(row)?));
+            statement.query_map([], row)?.collect()
         })
     }
 
@@ -347,6 +347,15 @@ fn write_contact(database: &Connection, chat: &ChatId, contact: &Contact) -> rus
         .prepare_cached("INSERT OR REPLACE INTO contact VALUES (?1, ?2, ?3)")?
         .execute([&**chat, kind, peer])
         .map(drop)
+}
+
+/// From the columns `kind` and `peer`, in this order.
+fn contact(row: &Row<'_>) -> rusqlite::Result<Contact> {
+    let peer: String = row.get(1)?;
+    Ok(match row.get_ref(0)?.as_str()? {
+        "direct" => Contact::Direct(SenderId::new(peer)),
+        _ => Contact::Part(ChatId::new(peer)),
+    })
 }
 
 fn read_tries(database: &Connection) -> rusqlite::Result<Tries> {

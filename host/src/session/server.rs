@@ -8,7 +8,7 @@ use rmcp::{
     model::{
         CallToolRequestParams, CallToolResponse, CustomNotification, CustomRequest, CustomResult, ErrorCode,
         ExperimentalCapabilities, Implementation, InitializeResult, ListToolsResult, PaginatedRequestParams,
-        ProtocolVersion, ServerCapabilities, ServerConfig, Tool,
+        ProtocolVersion, ServerCapabilities, ServerConfig,
     },
     service::{NotificationContext, RequestContext},
 };
@@ -19,7 +19,7 @@ use super::{
     contract::{CHANNEL_CAPABILITY, PERMISSION_CAPABILITY, PERMISSION_REQUEST, PROTOCOL_VERSION},
     instructions,
     roots::Roots,
-    tools,
+    tools::{self, ToolName},
     wire::Wire,
 };
 use crate::{
@@ -50,7 +50,8 @@ fn version() -> &'static str {
 pub(super) struct Server {
     hub: Hub,
     wire: Arc<Wire>,
-    tools: Vec<Tool>,
+    /// Those that any of the channels offers.
+    tools: Vec<ToolName>,
     roots: Roots,
     dialogs: Dialogs,
 }
@@ -62,7 +63,7 @@ impl Server {
 
     pub(super) fn new(hub: Hub, dialogs: Dialogs, wire: Arc<Wire>) -> Self {
         wire.set_several(hub.channels().len() > 1);
-        let tools = tools::list(&hub);
+        let tools = tools::offered(&hub);
         Self { hub, wire, tools, roots: Roots::default(), dialogs }
     }
 }
@@ -122,7 +123,7 @@ impl ServerHandler for Server {
         _request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(self.tools.clone()))
+        Ok(ListToolsResult::with_all_items(tools::list(&self.hub)))
     }
 
     async fn call_tool(
@@ -131,20 +132,14 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let arguments = request.arguments.unwrap_or_default();
-        let called = if self.tools.iter().any(|tool| tool.name == request.name) {
-            let folders = if tools::sends_files(&arguments) {
-                self.roots.folders(&context.peer).await
-            } else {
-                Vec::new()
-            };
-            tools::call(&self.hub, &request.name, arguments, folders).await
-        } else {
-            None
+        let Some(tool) = self.tools.iter().copied().find(|tool| tool.as_str() == request.name) else {
+            let names = self.tools.iter().map(|tool| tool.as_str()).collect::<Vec<_>>().join(", ");
+            let text = format!("there is no tool {:?}; there is {names}", request.name);
+            return Err(ErrorData::invalid_params(text, None));
         };
-        called.map(CallToolResponse::from).ok_or_else(|| {
-            let names = self.tools.iter().map(|tool| &*tool.name).collect::<Vec<_>>().join(", ");
-            ErrorData::invalid_params(format!("there is no tool {:?}; there is {names}", request.name), None)
-        })
+        let folders =
+            if tools::sends_files(&arguments) { self.roots.folders(&context.peer).await } else { Vec::new() };
+        Ok(tools::call(&self.hub, tool, arguments, folders).await.into())
     }
 
     /// A request that is none of MCP's, or one whose parameters are of another shape.

@@ -1,0 +1,168 @@
+//! Which chats may be answered: all for which [`Admission::welcome`] holds, as far as they are known.
+
+use std::collections::HashMap;
+
+use super::{Admission, Error};
+use crate::{
+    event::{ChatId, ChatKind},
+    gate::{Access, DmPolicy},
+    journal::{self, Contact},
+};
+
+/// Newest messages that are looked through for the names of chats.
+const MESSAGES: u32 = 500;
+
+/// A chat that may be answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addressee {
+    /// What a reply is addressed to.
+    pub chat: ChatId,
+    /// How many people read along.
+    pub kind: ChatKind,
+}
+
+impl Admission {
+    /// The chats that may be answered: those of people in `allowFrom`, then the groups, each with those of its parts
+    /// that are known.
+    pub fn addressees(&self) -> Result<Vec<Addressee>, Error> {
+        let rules = self.rules()?;
+        Ok(addressees(&rules.access, &self.journal.contacts()?))
+    }
+
+    /// What the chats are called that somebody has written in lately: a group by its title, a direct chat by who
+    /// writes there. Made harmless when it came in.
+    pub fn chat_names(&self) -> Result<HashMap<ChatId, String>, journal::Error> {
+        let messages = self.journal.recent(MESSAGES)?;
+        let names = messages.into_iter().filter_map(|message| {
+            let name = match message.chat.kind {
+                ChatKind::Direct => Some(message.sender.name),
+                ChatKind::Group => message.chat.title,
+            };
+            Some((message.chat.id, name?))
+        });
+        // The newest comes last, and counts.
+        Ok(names.collect())
+    }
+}
+
+fn addressees(access: &Access, contacts: &HashMap<ChatId, Contact>) -> Vec<Addressee> {
+    if access.dm_policy == DmPolicy::Disabled {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    // A chat that is itself enabled as a group is listed as one.
+    let mut parts: Vec<_> = contacts.iter().filter(|(chat, _)| !access.groups.contains_key(*chat)).collect();
+    parts.sort_by_key(|(chat, _)| *chat);
+    for sender in &access.allow_from {
+        let direct = |(chat, contact): &(&ChatId, &Contact)| match contact {
+            Contact::Direct(peer) => (peer == sender).then(|| (*chat).clone()),
+            Contact::Part(_) => None,
+        };
+        let mut chats: Vec<ChatId> = parts.iter().filter_map(direct).collect();
+        if chats.is_empty() {
+            // Most platforms call a direct chat by the id of the person.
+            let own = ChatId::new(&**sender);
+            let is_free = !contacts.contains_key(&own) && !access.groups.contains_key(&own);
+            chats.extend(is_free.then_some(own));
+        }
+        found.extend(chats.into_iter().map(|chat| Addressee { chat, kind: ChatKind::Direct }));
+    }
+    for group in access.groups.keys() {
+        let part = |(chat, contact): &(&ChatId, &Contact)| match contact {
+            Contact::Part(whole) => (whole == group).then(|| (*chat).clone()),
+            Contact::Direct(_) => None,
+        };
+        let chats = [group.clone()].into_iter().chain(parts.iter().filter_map(part));
+        found.extend(chats.map(|chat| Addressee { chat, kind: ChatKind::Group }));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{
+        admission::Admission,
+        event::{Chat, Message, MessageId, Sender, SenderId},
+        gate::document::Document,
+        journal::Journal,
+    };
+
+    fn admission(folder: &Path, access: &Value) -> Admission {
+        std::fs::write(folder.join("access.json"), access.to_string()).unwrap();
+        let journal = Journal::open(&folder.join("journal.db")).unwrap();
+        Admission::new(folder, journal, Document::default(), None)
+    }
+
+    fn message(sender: &str, chat: &str, group: Option<&str>) -> Message {
+        Message {
+            id: MessageId::new("m"),
+            chat: Chat {
+                id: ChatId::new(chat),
+                kind: if group.is_some() { ChatKind::Group } else { ChatKind::Direct },
+                group: group.map(ChatId::new),
+                thread: None,
+                title: None,
+            },
+            sender: Sender { id: SenderId::new(sender), name: sender.to_uppercase(), is_bot: false },
+            text: String::new(),
+            sent_at: 0,
+            addressed: true,
+            edited: false,
+            reply_to: None,
+            attachments: Vec::new(),
+            album: None,
+            extra: Vec::new(),
+        }
+    }
+
+    fn listed(admission: &Admission) -> Vec<String> {
+        let found = admission.addressees().unwrap();
+        for addressee in &found {
+            admission.welcome(&addressee.chat).unwrap();
+        }
+        let kind = |kind| if kind == ChatKind::Direct { "direct" } else { "group" };
+        found.iter().map(|addressee| format!("{} {}", addressee.chat, kind(addressee.kind))).collect()
+    }
+
+    #[test]
+    fn all_that_is_welcome_is_listed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let access = json!({"allowFrom": ["ada", "bob"], "groups": {"fair": {}, "zoo": {}}});
+        let admission = admission(folder.path(), &access);
+        assert_eq!(listed(&admission), ["ada direct", "bob direct", "fair group", "zoo group"]);
+        for message in [
+            message("ada", "chat-7", None),
+            message("bob", "bob", None),
+            message("eve", "chat-9", None),
+            message("eve", "fair-2", Some("fair")),
+            message("ada", "fair-1", Some("fair")),
+            message("ada", "club-1", Some("club")),
+        ] {
+            admission.remember(&message, 0).unwrap();
+        }
+        let expected =
+            ["chat-7 direct", "bob direct", "fair group", "fair-1 group", "fair-2 group", "zoo group"];
+        assert_eq!(listed(&admission), expected);
+    }
+
+    #[test]
+    fn an_id_that_belongs_to_another_chat_is_not_taken_for_a_persons() {
+        let folder = tempfile::tempdir().unwrap();
+        let admission =
+            admission(folder.path(), &json!({"allowFrom": ["ada", "fair"], "groups": {"fair": {}}}));
+        admission.remember(&message("eve", "ada", None), 0).unwrap();
+        assert_eq!(listed(&admission), ["fair group"]);
+    }
+
+    #[test]
+    fn nothing_is_answered_where_all_is_disabled() {
+        let folder = tempfile::tempdir().unwrap();
+        let access = json!({"dmPolicy": "disabled", "allowFrom": ["ada"], "groups": {"fair": {}}});
+        assert!(listed(&admission(folder.path(), &access)).is_empty());
+    }
+}
