@@ -4,9 +4,14 @@ use std::{
     path::{Path, PathBuf},
     pin::Pin,
     sync::Arc,
+    time::Duration,
 };
 
-use tokio::sync::watch;
+use tokio::{
+    sync::watch,
+    task::{JoinError, JoinHandle},
+    time::{Instant, timeout_at},
+};
 
 use crate::{
     admission::Admission,
@@ -25,7 +30,7 @@ use crate::{
     event::ChannelName,
     gate::document::Document,
     guest::{Blueprint, LoadError},
-    hub::{Channel, Grants, Hub, Relay},
+    hub::{Channel, Grants, Hub, Loaded, Preparing, Relay},
     ingress::{self, Ingress},
     journal::{self, Journal},
     sandbox::Engine,
@@ -33,6 +38,11 @@ use crate::{
     settings::{self, Settings, nearest},
     state_root::{self, StateRoot},
 };
+
+/// How long the start waits for components. Within this time small ones are even compiled, and a channel's instructions
+/// can be told only in the answer to the handshake. What takes longer (a JavaScript component of 12 MB: 10 s) is added
+/// when it is ready, so that no client gives up.
+const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// What is to be run.
 #[derive(Clone, Debug, Default)]
@@ -85,6 +95,14 @@ pub enum Error {
         label: String,
         /// Why.
         source: LoadError,
+    },
+    /// Loading it has not come to an end.
+    #[error("{label} could not be loaded: {source}")]
+    Unfinished {
+        /// A name or a path.
+        label: String,
+        /// Why.
+        source: JoinError,
     },
     /// A file claims to be a channel that it is not.
     #[error("{} says that it is \"{name}\", which is the name of another channel: it has to have a name of its own", path.display())]
@@ -167,27 +185,26 @@ impl Launcher {
 
     /// Runs what can be run. One channel that cannot must not take the others with it, so what went wrong with a
     /// component is told to the session; only if there is nothing left, or the order itself makes no sense, is it
-    /// an error.
-    pub async fn launch(&self, order: &Order) -> Result<Launched, Error> {
+    /// an error. What takes longer to prepare is added when it is ready: a client does not wait for it.
+    pub async fn launch(self: &Arc<Self>, order: &Order) -> Result<Launched, Error> {
         let relay = Arc::<Relay>::default();
-        let (mut channels, mut errors) = (Vec::new(), Vec::new());
-        for builtin in named(&order.names)? {
-            match load(&self.engine, builtin.name, builtin.bytes).await {
-                Ok(blueprint) => channels.push(blueprint),
-                Err(error) => errors.push(error),
-            }
-        }
-        for path in &order.development {
-            match self.load_file(path, &channels).await {
+        let (mut channels, mut late, mut errors) = (Vec::new(), Vec::new(), Vec::new());
+        let deadline = Instant::now() + AT_ONCE;
+        for mut load in self.loads(order)? {
+            let Ok(loaded) = timeout_at(deadline, &mut load.task).await else {
+                late.push(load);
+                continue;
+            };
+            match load.complete(loaded).and_then(|blueprint| unclaimed(blueprint, &load, &channels)) {
                 Ok(blueprint) => channels.push(blueprint),
                 Err(error) => errors.push(error),
             }
         }
         let webs = channels.iter().filter(|blueprint| blueprint.source == Source::Web).count();
-        if order.port.is_some() && webs != 1 {
+        if order.port.is_some() && webs + late.len() != 1 {
             return Err(Error::Port(self.root.settings()));
         }
-        let (judge, query) = judge(order, &channels);
+        let (judge, query) = judge(order, &channels, &late);
         let (reception, heard) = watch::channel(judge.begin());
         let (receipts, given) = watch::channel(Receipts::default());
         let (mut running, mut ingresses) = (Vec::new(), Vec::new());
@@ -202,33 +219,79 @@ impl Launcher {
                 Err(error) => errors.push(error),
             }
         }
-        if running.is_empty() && !errors.is_empty() {
+        if running.is_empty() && late.is_empty() && !errors.is_empty() {
             let first = errors.remove(0);
             for error in errors {
                 tracing::error!("{error}");
             }
             return Err(first);
         }
-        let broken = errors.iter().map(|error| format!("A channel is missing: {error}.")).collect();
+        let missing = errors.iter().map(missing).collect();
         for error in errors {
             tracing::error!("{error}");
         }
         for ingress in ingresses {
             ingress.start();
         }
-        let hub = Hub::new(running, relay, broken);
+        let since = std::time::Instant::now();
+        let preparing = late.iter().map(|load| Preparing { label: load.label.clone(), since }).collect();
+        let hub = Hub::new(Loaded::new(running, preparing, missing), Arc::clone(&relay));
+        for load in late {
+            let (launcher, hub) = (Arc::clone(self), hub.clone());
+            let (port, relay, heard) = (order.port, Arc::clone(&relay), heard.clone());
+            tokio::spawn(async move { launcher.add(load, port, &relay, &heard, &hub).await });
+        }
         let judging = judge.follow(query, hub.attached(), reception, receipts);
         let attention = Attention { reception: heard, receipts: given };
         Ok(Launched { hub, attention, judging: Box::pin(judging) })
     }
 
-    async fn load_file(&self, path: &Path, others: &[Blueprint]) -> Result<Blueprint, Error> {
-        let blueprint = read(&self.engine, path).await?;
-        let name = &blueprint.descriptor.name;
-        if builtin::find(name).is_some() || others.iter().any(|other| other.descriptor.name == *name) {
-            return Err(Error::Claim { path: path.to_owned(), name: name.clone() });
+    /// Begins to load everything at once.
+    fn loads(&self, order: &Order) -> Result<Vec<Load>, Error> {
+        let builtins = named(&order.names)?.into_iter().map(|builtin| {
+            let engine = Arc::clone(&self.engine);
+            let task = tokio::spawn(async move { load(&engine, builtin.name, builtin.bytes).await });
+            Load { label: builtin.name.to_owned(), file: None, task }
+        });
+        let files = order.development.iter().map(|path| {
+            let (engine, file) = (Arc::clone(&self.engine), path.clone());
+            let task = tokio::spawn(async move { read(&engine, &file).await });
+            Load { label: path.display().to_string(), file: Some(path.clone()), task }
+        });
+        Ok(builtins.chain(files).collect())
+    }
+
+    /// Adds a channel that took longer to prepare.
+    async fn add(
+        &self,
+        mut load: Load,
+        port: Option<u16>,
+        relay: &Arc<Relay>,
+        reception: &watch::Receiver<Reception>,
+        hub: &Hub,
+    ) {
+        let loaded = (&mut load.task).await;
+        let added = load.complete(loaded).and_then(|blueprint| {
+            let name = &blueprint.descriptor.name;
+            if load.claims(name, hub.loaded().channels().iter().map(|channel| channel.name())) {
+                return Err(load.claim(name));
+            }
+            if port.is_some() && blueprint.source != Source::Web {
+                return Err(Error::Port(self.root.settings()));
+            }
+            self.furnish(blueprint, port, relay, reception)
+        });
+        match added {
+            Ok((channel, ingress)) => {
+                tracing::info!("{} is ready", channel.name());
+                ingress.start();
+                hub.add(&load.label, channel);
+            }
+            Err(error) => {
+                tracing::error!("{error}");
+                hub.give_up(&load.label, missing(&error));
+            }
         }
-        Ok(blueprint)
     }
 
     fn furnish(
@@ -335,6 +398,49 @@ pub fn admission(
     Arc::new(Admission::new(folder, Arc::clone(journal), initial, messages_per_minute))
 }
 
+/// A component that is being loaded.
+struct Load {
+    /// A name or a path.
+    label: String,
+    /// Where it is, unless it is built in.
+    file: Option<PathBuf>,
+    task: JoinHandle<Result<Blueprint, Error>>,
+}
+
+impl Load {
+    /// What came of it.
+    fn complete(&self, loaded: Result<Result<Blueprint, Error>, JoinError>) -> Result<Blueprint, Error> {
+        loaded.unwrap_or_else(|error| Err(Error::Unfinished { label: self.label.clone(), source: error }))
+    }
+
+    /// What the channel is called, most likely.
+    fn likely_name(&self) -> String {
+        let stem = self.file.as_ref().and_then(|file| Some(file.file_stem()?.to_string_lossy().into_owned()));
+        stem.unwrap_or_else(|| self.label.clone())
+    }
+
+    /// Whether a component in a file says that it is another channel.
+    fn claims<'a>(&self, name: &ChannelName, mut others: impl Iterator<Item = &'a ChannelName>) -> bool {
+        self.file.is_some() && (builtin::find(name).is_some() || others.any(|other| other == name))
+    }
+
+    fn claim(&self, name: &ChannelName) -> Error {
+        Error::Claim { path: self.file.clone().unwrap_or_default(), name: name.clone() }
+    }
+}
+
+fn unclaimed(blueprint: Blueprint, load: &Load, others: &[Blueprint]) -> Result<Blueprint, Error> {
+    let name = &blueprint.descriptor.name;
+    if load.claims(name, others.iter().map(|other| &other.descriptor.name)) {
+        return Err(load.claim(name));
+    }
+    Ok(blueprint)
+}
+
+fn missing(error: &Error) -> String {
+    format!("A channel is missing: {error}.")
+}
+
 /// What runs, and what is still to be found out about the session.
 pub struct Launched {
     /// All channels.
@@ -347,10 +453,13 @@ pub struct Launched {
 
 /// Whether the session takes messages, as far as can be seen before it says so itself; and by what its client's log of
 /// this server is recognised.
-fn judge(order: &Order, channels: &[Blueprint]) -> (Judge, Query) {
+fn judge(order: &Order, channels: &[Blueprint], late: &[Load]) -> (Judge, Query) {
     let names: Vec<String> = match &order.server {
         Some(name) => vec![name.clone()],
-        None => channels.iter().map(|channel| channel.descriptor.name.to_string()).collect(),
+        None => {
+            let known = channels.iter().map(|channel| channel.descriptor.name.to_string());
+            known.chain(late.iter().map(Load::likely_name)).collect()
+        }
     };
     let client = claude::claude_code();
     let policy = Policy::read();
@@ -378,7 +487,8 @@ pub fn engine() -> Result<Arc<Engine>, Error> {
 
 /// Loads a component from a file, to look at it.
 pub async fn read(engine: &Arc<Engine>, path: &Path) -> Result<Blueprint, Error> {
-    let bytes = std::fs::read(path).map_err(|source| Error::File { path: path.to_owned(), source })?;
+    let bytes =
+        tokio::fs::read(path).await.map_err(|source| Error::File { path: path.to_owned(), source })?;
     load(engine, &path.display().to_string(), &bytes).await
 }
 

@@ -283,6 +283,10 @@ impl Server {
             }),
         );
         self.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
+        // On a busy machine, or where nothing is compiled yet, channels follow a little later.
+        if answer["result"]["instructions"].as_str().is_some_and(|text| text.contains("is being prepared")) {
+            self.wait("notifications/tools/list_changed");
+        }
         answer["result"].clone()
     }
 

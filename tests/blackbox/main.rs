@@ -24,6 +24,7 @@ mod pairing;
 mod permission;
 mod persistence;
 mod poll;
+mod preparing;
 mod protocol;
 mod telegram;
 mod web;

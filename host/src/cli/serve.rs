@@ -1,4 +1,4 @@
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
@@ -78,7 +78,7 @@ async fn serve(order: Order, level: logging::Level) -> anyhow::Result<()> {
     }
 }
 
-async fn session(launcher: &Launcher, order: &Order) -> anyhow::Result<()> {
+async fn session(launcher: &Arc<Launcher>, order: &Order) -> anyhow::Result<()> {
     if std::io::IsTerminal::is_terminal(&std::io::stdin()) {
         output::complain(
             "This speaks MCP to a program. For a session in this terminal: tidegate try CHANNEL",
@@ -109,8 +109,8 @@ async fn session(launcher: &Launcher, order: &Order) -> anyhow::Result<()> {
 }
 
 /// The launcher, with a log in its state root.
-pub(super) fn start(level: logging::Level) -> anyhow::Result<Launcher> {
-    let launcher = Launcher::new();
+pub(super) fn start(level: logging::Level) -> anyhow::Result<Arc<Launcher>> {
+    let launcher = Launcher::new().map(Arc::new);
     logging::start(level, launcher.as_ref().ok().map(|launcher| launcher.root().path()));
     Ok(launcher?)
 }

@@ -9,6 +9,7 @@ mod confirmation;
 mod delivery;
 mod held;
 mod intake;
+mod loaded;
 mod note;
 mod outbound;
 mod pace;
@@ -25,6 +26,7 @@ pub use self::{
     channel::{Channel, Condition, Grants},
     delivery::Delivery,
     intake::{Intake, IntakeError},
+    loaded::{Loaded, Preparing},
     outbound::{Failure, History, Reply},
     permission::Relay,
 };
@@ -105,56 +107,72 @@ pub struct Accepted {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticket(pub u64);
 
-/// All channels of this process.
+/// All channels of this process, and the session that they are for.
 #[derive(Clone)]
 pub struct Hub {
-    channels: Arc<[Arc<Channel>]>,
-    /// What could not even be loaded, for the session to know.
-    broken: Arc<[String]>,
+    loaded: Arc<watch::Sender<Arc<Loaded>>>,
     relay: Arc<Relay>,
-    /// A session has come.
-    attached: Arc<watch::Sender<bool>>,
+    inbox: Arc<watch::Sender<Option<Arc<dyn Inbox>>>>,
 }
 
 impl Hub {
-    /// Brings these channels together. `broken` says, a sentence each, what could not be loaded.
-    pub fn new(channels: Vec<Arc<Channel>>, relay: Arc<Relay>, broken: Vec<String>) -> Self {
-        Self { channels: channels.into(), broken: broken.into(), relay, attached: Arc::default() }
+    /// Brings these channels together.
+    pub fn new(loaded: Loaded, relay: Arc<Relay>) -> Self {
+        let (loaded, _) = watch::channel(Arc::new(loaded));
+        let (inbox, _) = watch::channel(None);
+        Self { loaded: Arc::new(loaded), relay, inbox: Arc::new(inbox) }
     }
 
-    /// In the order in which they were named.
-    pub fn channels(&self) -> &[Arc<Channel>] {
-        &self.channels
+    /// The channels as they are now.
+    pub fn loaded(&self) -> Arc<Loaded> {
+        Arc::clone(&self.loaded.borrow())
     }
 
-    /// What could not be loaded.
-    pub fn broken(&self) -> &[String] {
-        &self.broken
+    /// Tells when that changes.
+    pub fn changes(&self) -> watch::Receiver<Arc<Loaded>> {
+        self.loaded.subscribe()
     }
 
-    /// The channel with this name.
-    pub fn channel(&self, name: &str) -> Option<&Arc<Channel>> {
-        self.channels.iter().find(|channel| &**channel.name() == name)
+    /// Waits until no channel is being prepared any more.
+    pub async fn prepared(&self) {
+        // The other way out is a hub that is gone.
+        let _ = self.changes().wait_for(|loaded| loaded.preparing().is_empty()).await;
+    }
+
+    /// A channel that was being prepared under this label runs.
+    pub fn add(&self, label: &str, channel: Arc<Channel>) {
+        let inbox = self.inbox.borrow().clone();
+        if let Some(inbox) = inbox {
+            channel.attach(inbox);
+        }
+        let instructions = channel.descriptor().instructions.trim();
+        channel.notice(format!("The channel {} is ready. {instructions}", channel.name()).trim());
+        self.loaded.send_modify(|loaded| Arc::make_mut(loaded).add(label, channel));
+    }
+
+    /// A channel that was being prepared under this label cannot run: the sentence says why.
+    pub fn give_up(&self, label: &str, sentence: String) {
+        self.loaded.send_modify(|loaded| Arc::make_mut(loaded).give_up(label, sentence));
     }
 
     /// From here on this session gets what arrives, beginning with what has waited for it.
     pub fn attach(&self, inbox: &Arc<dyn Inbox>) {
-        for channel in self.channels.iter() {
+        self.inbox.send_replace(Some(Arc::clone(inbox)));
+        for channel in self.loaded().channels() {
             channel.attach(Arc::clone(inbox));
         }
-        self.attached.send_replace(true);
     }
 
     /// Waits for the first session.
     pub fn attached(&self) -> impl Future<Output = ()> + Send + 'static {
-        let mut attached = self.attached.subscribe();
+        let mut inbox = self.inbox.subscribe();
         // The other way out is a hub that is gone.
-        async move { drop(attached.wait_for(|attached| *attached).await) }
+        async move { drop(inbox.wait_for(Option::is_some).await.map(drop)) }
     }
 
     /// Writes what is only in memory. Nothing is lost without it, but some would come twice.
     pub fn flush(&self) {
-        for channel in self.channels.iter() {
+        for channel in self.loaded().channels() {
             channel.settle();
             channel.admission().settle();
             channel.drop_note();
@@ -165,7 +183,7 @@ impl Hub {
     pub async fn upkeep(self) {
         tokio::time::sleep(CALM).await;
         loop {
-            for channel in self.channels.iter() {
+            for channel in self.loaded().channels() {
                 channel.tidy();
             }
             tokio::time::sleep(UPKEEP).await;

@@ -89,7 +89,8 @@ impl PartialEq for Prompt {
 impl Hub {
     /// Passes on a session's question to whoever may decide.
     pub fn ask(&self, request: &Request, inbox: Arc<dyn Inbox>) {
-        let channels: Vec<_> = self
+        let loaded = self.loaded();
+        let channels: Vec<_> = loaded
             .channels()
             .iter()
             .filter(|channel| channel.grants().permission_prompts && channel.descriptor().features.reply)

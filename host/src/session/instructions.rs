@@ -5,23 +5,24 @@ use std::fmt::Write as _;
 use super::contract::address;
 use crate::{
     event::ChatId,
-    hub::{Channel, Hub},
+    hub::{Channel, Loaded, Preparing},
 };
 
 /// How the channels work, what is special about each, and what does not work at the moment.
 ///
 /// The `source` attribute is the client's business and may be scoped: it is not spelled here.
-pub(super) fn compose(hub: &Hub) -> String {
+pub(super) fn compose(loaded: &Loaded) -> String {
     let mut text = String::new();
-    let several = hub.channels().len() > 1;
-    if !hub.channels().is_empty() {
+    let several = loaded.several();
+    if !loaded.channels().is_empty() || !loaded.preparing().is_empty() {
         text.push_str(
             "Messages from outside arrive as <channel source=\"...\" chat_id=\"...\" message_id=\"...\" user=\"...\" ts=\"...\"> tags. \
              Whoever wrote them does not see this session: only what you send with the reply tool reaches them. \
              Pass chat_id back exactly as it came; set reply_to to a message_id only to answer something earlier than the latest. ",
         );
         if several {
-            let example = hub.channels().first().map(|channel| address(channel.name(), &ChatId::new("ID")));
+            let example =
+                loaded.channels().first().map(|channel| address(channel.name(), &ChatId::new("ID")));
             let _ = write!(
                 text,
                 "Several channels share these tools: the part of a chat_id before the colon names the channel ({}). ",
@@ -35,7 +36,7 @@ pub(super) fn compose(hub: &Hub) -> String {
              `tidegate access` or edit access.json for it. A notice=\"...\" in the meta marks a word of the host's own.",
         );
     }
-    for channel in hub.channels() {
+    for channel in loaded.channels() {
         let descriptor = channel.descriptor();
         if !descriptor.instructions.is_empty() {
             let _ = write!(text, "\n\n{}: {}", descriptor.title, descriptor.instructions.trim());
@@ -44,7 +45,13 @@ pub(super) fn compose(hub: &Hub) -> String {
             let _ = write!(text, "\n\n{trouble}");
         }
     }
-    for sentence in hub.broken() {
+    for Preparing { label, .. } in loaded.preparing() {
+        let _ = write!(
+            text,
+            "\n\nThe channel {label} is being prepared, which takes some seconds the first time. Its tools follow then."
+        );
+    }
+    for sentence in loaded.missing() {
         let _ = write!(text, "\n\n{sentence}");
     }
     text.trim().to_owned()

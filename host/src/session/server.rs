@@ -10,21 +10,22 @@ use rmcp::{
         ExperimentalCapabilities, Implementation, InitializeResult, ListToolsResult, PaginatedRequestParams,
         ProtocolVersion, ServerCapabilities, ServerConfig,
     },
-    service::{NotificationContext, RequestContext},
+    service::{NotificationContext, Peer, RequestContext},
 };
 use serde_json::Value;
+use tokio::sync::watch;
 
 use super::{
     Dialogs, approval,
     contract::{CHANNEL_CAPABILITY, PERMISSION_CAPABILITY, PERMISSION_REQUEST, PROTOCOL_VERSION},
     instructions,
     roots::Roots,
-    tools::{self, ToolName},
+    tools,
     wire::Wire,
 };
 use crate::{
     gate::permission::Request,
-    hub::{Hub, Inbox},
+    hub::{Hub, Inbox, Loaded},
 };
 
 const PRODUCT: &str = "tidegate";
@@ -51,7 +52,6 @@ pub(super) struct Server {
     hub: Hub,
     wire: Arc<Wire>,
     /// Those that any of the channels offers.
-    tools: Vec<ToolName>,
     roots: Roots,
     dialogs: Dialogs,
 }
@@ -62,9 +62,8 @@ impl Server {
     }
 
     pub(super) fn new(hub: Hub, dialogs: Dialogs, wire: Arc<Wire>) -> Self {
-        wire.set_several(hub.channels().len() > 1);
-        let tools = tools::offered(&hub);
-        Self { hub, wire, tools, roots: Roots::default(), dialogs }
+        wire.set_several(hub.loaded().several());
+        Self { hub, wire, roots: Roots::default(), dialogs }
     }
 }
 
@@ -73,16 +72,21 @@ impl ServerHandler for Server {
         let mut capabilities = ServerCapabilities::default();
         let mut experimental = ExperimentalCapabilities::new();
         experimental.insert(CHANNEL_CAPABILITY.to_owned(), serde_json::Map::new());
-        if self.hub.channels().iter().any(|channel| channel.grants().permission_prompts) {
+        let loaded = self.hub.loaded();
+        // One that is being prepared may have to pass them on.
+        let prompts = loaded.channels().iter().any(|channel| channel.grants().permission_prompts);
+        if prompts || !loaded.preparing().is_empty() {
             experimental.insert(PERMISSION_CAPABILITY.to_owned(), serde_json::Map::new());
         }
         capabilities.experimental = Some(experimental);
-        if !self.tools.is_empty() {
-            capabilities.tools = Some(rmcp::model::ToolsCapability::default());
+        if !tools::offered(&loaded).is_empty() {
+            let mut offered = rmcp::model::ToolsCapability::default();
+            offered.list_changed = (!loaded.preparing().is_empty()).then_some(true);
+            capabilities.tools = Some(offered);
         }
         let mut info = InitializeResult::new(capabilities)
             .with_server_info(Implementation::new(PRODUCT, version()))
-            .with_instructions(instructions::compose(&self.hub));
+            .with_instructions(instructions::compose(&loaded));
         info.protocol_version = PROTOCOL_VERSION;
         info
     }
@@ -95,9 +99,10 @@ impl ServerHandler for Server {
         let client = context.peer.peer_info();
         let asks = client.is_some_and(|client| client.capabilities.elicitation.is_some());
         if asks && self.dialogs == Dialogs::Believed {
-            tokio::spawn(approval::ask(context.peer, self.wire.take_approvals()));
+            tokio::spawn(approval::ask(context.peer.clone(), self.wire.take_approvals()));
         }
         self.hub.attach(&self.inbox());
+        tokio::spawn(tell_changes(self.hub.changes(), context.peer));
     }
 
     async fn on_roots_list_changed(&self, _context: NotificationContext<RoleServer>) {
@@ -123,7 +128,7 @@ impl ServerHandler for Server {
         _request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(tools::list(&self.hub)))
+        Ok(ListToolsResult::with_all_items(tools::list(&self.hub.loaded())))
     }
 
     async fn call_tool(
@@ -132,14 +137,16 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let arguments = request.arguments.unwrap_or_default();
-        let Some(tool) = self.tools.iter().copied().find(|tool| tool.as_str() == request.name) else {
-            let names = self.tools.iter().map(|tool| tool.as_str()).collect::<Vec<_>>().join(", ");
+        let loaded = self.hub.loaded();
+        let offered = tools::offered(&loaded);
+        let Some(tool) = offered.iter().copied().find(|tool| tool.as_str() == request.name) else {
+            let names = offered.iter().map(|tool| tool.as_str()).collect::<Vec<_>>().join(", ");
             let text = format!("there is no tool {:?}; there is {names}", request.name);
             return Err(ErrorData::invalid_params(text, None));
         };
         let folders =
             if tools::sends_files(&arguments) { self.roots.folders(&context.peer).await } else { Vec::new() };
-        Ok(tools::call(&self.hub, tool, arguments, folders).await.into())
+        Ok(tools::call(&loaded, tool, arguments, folders).await.into())
     }
 
     /// A request that is none of MCP's, or one whose parameters are of another shape.
@@ -156,5 +163,14 @@ impl ServerHandler for Server {
         } else {
             ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("there is no method {method:?}"), None)
         })
+    }
+}
+
+/// Has the client ask for the tools again when a channel that was being prepared runs, or does not.
+async fn tell_changes(mut changes: watch::Receiver<Arc<Loaded>>, peer: Peer<RoleServer>) {
+    while !changes.borrow_and_update().preparing().is_empty() {
+        if changes.changed().await.is_err() || peer.notify_tool_list_changed().await.is_err() {
+            return;
+        }
     }
 }

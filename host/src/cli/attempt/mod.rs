@@ -6,7 +6,7 @@ mod client;
 mod command;
 mod terminal;
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::Arc};
 
 use clap::Args;
 use rmcp::{
@@ -64,7 +64,7 @@ impl Try {
 
 async fn run(order: Order, level: logging::Level) -> anyhow::Result<()> {
     let stopped = serve::stop_signal()?;
-    let launcher = Launcher::new();
+    let launcher = Launcher::new().map(Arc::new);
     logging::start(level.quiet(), launcher.as_ref().ok().map(|launcher| launcher.root().path()));
     let launcher = launcher?;
     let mut terminal = Terminal::open()?;
@@ -74,9 +74,16 @@ async fn run(order: Order, level: logging::Level) -> anyhow::Result<()> {
     }
 }
 
-async fn converse(launcher: &Launcher, order: &Order, terminal: &mut Terminal) -> anyhow::Result<()> {
+async fn converse(launcher: &Arc<Launcher>, order: &Order, terminal: &mut Terminal) -> anyhow::Result<()> {
     let Launched { hub, attention, judging: _ } = launcher.launch(order).await?;
     let _flush = serve::FlushAtEnd(hub.clone());
+    for preparing in hub.loaded().preparing() {
+        output::complain(&format!("preparing {}: its component is compiled once", preparing.label));
+    }
+    hub.prepared().await;
+    if let ([], [first, ..]) = (hub.loaded().channels(), hub.loaded().missing()) {
+        anyhow::bail!("{first}");
+    }
     let (theirs, ours) = tokio::io::duplex(STREAM);
     let (reader, writer) = tokio::io::split(theirs);
     // Whoever pipes lines into this could be anybody.
@@ -116,7 +123,7 @@ struct Conversation {
 impl Conversation {
     fn greeting(&self, hub: &Hub) -> String {
         let mut text = String::new();
-        for channel in hub.channels() {
+        for channel in hub.loaded().channels() {
             let title = self.paint.bold(&channel.descriptor().title);
             let line = match channel.condition() {
                 Condition::Up { address: Some(address) } => {

@@ -14,7 +14,7 @@ use self::{arguments::Arguments, target::target};
 use crate::{
     clock,
     event::MessageId,
-    hub::{Failure, History, Hub, Reply},
+    hub::{Failure, History, Loaded, Reply},
     text,
 };
 
@@ -25,18 +25,18 @@ const FETCH_MOST: u64 = 100;
 /// Calls a tool. A failure is a result that says what failed.
 /// `folders` is where the client works: files are sent from there.
 pub(super) async fn call(
-    hub: &Hub,
+    loaded: &Loaded,
     tool: ToolName,
     arguments: JsonObject,
     folders: Vec<PathBuf>,
 ) -> CallToolResult {
     let arguments = Arguments(arguments);
     let result = match tool {
-        ToolName::Reply => reply(hub, &arguments, folders).await,
-        ToolName::React => react(hub, &arguments).await,
-        ToolName::EditMessage => edit(hub, &arguments).await,
-        ToolName::DownloadAttachment => download(hub, &arguments).await,
-        ToolName::FetchMessages => fetch(hub, &arguments).await,
+        ToolName::Reply => reply(loaded, &arguments, folders).await,
+        ToolName::React => react(loaded, &arguments).await,
+        ToolName::EditMessage => edit(loaded, &arguments).await,
+        ToolName::DownloadAttachment => download(loaded, &arguments).await,
+        ToolName::FetchMessages => fetch(loaded, &arguments).await,
     };
     match result {
         Ok(text) => CallToolResult::success(vec![ContentBlock::text(text)]),
@@ -61,9 +61,9 @@ pub(super) fn sends_files(arguments: &JsonObject) -> bool {
     arguments.get("files").and_then(Value::as_array).is_some_and(|files| !files.is_empty())
 }
 
-async fn reply(hub: &Hub, arguments: &Arguments, folders: Vec<PathBuf>) -> Result<String, Refused> {
+async fn reply(loaded: &Loaded, arguments: &Arguments, folders: Vec<PathBuf>) -> Result<String, Refused> {
     arguments.only(&["chat_id", "text", "reply_to", "files", "format"])?;
-    let (channel, chat) = target(hub, ToolName::Reply, arguments)?;
+    let (channel, chat) = target(loaded, ToolName::Reply, arguments)?;
     let reply = Reply {
         chat,
         text: arguments.text("text")?.to_owned(),
@@ -80,23 +80,23 @@ async fn reply(hub: &Hub, arguments: &Arguments, folders: Vec<PathBuf>) -> Resul
     })
 }
 
-async fn react(hub: &Hub, arguments: &Arguments) -> Result<String, Refused> {
+async fn react(loaded: &Loaded, arguments: &Arguments) -> Result<String, Refused> {
     arguments.only(&["chat_id", "message_id", "emoji"])?;
-    let (channel, chat) = target(hub, ToolName::React, arguments)?;
+    let (channel, chat) = target(loaded, ToolName::React, arguments)?;
     let message = MessageId::new(arguments.text("message_id")?);
     channel.react(chat, message, arguments.text("emoji")?.to_owned()).await?;
     Ok("reacted".to_owned())
 }
 
-async fn edit(hub: &Hub, arguments: &Arguments) -> Result<String, Refused> {
+async fn edit(loaded: &Loaded, arguments: &Arguments) -> Result<String, Refused> {
     arguments.only(&["chat_id", "message_id", "text", "format"])?;
-    let (channel, chat) = target(hub, ToolName::EditMessage, arguments)?;
+    let (channel, chat) = target(loaded, ToolName::EditMessage, arguments)?;
     let message = MessageId::new(arguments.text("message_id")?);
     channel.edit(chat, message.clone(), arguments.text("text")?.to_owned(), arguments.format()?).await?;
     Ok(format!("edited (id: {message})"))
 }
 
-async fn download(hub: &Hub, arguments: &Arguments) -> Result<String, Refused> {
+async fn download(loaded: &Loaded, arguments: &Arguments) -> Result<String, Refused> {
     arguments.only(&["chat_id", "message_id", "file_id"])?;
     let (message, file) = (arguments.optional("message_id")?, arguments.optional("file_id")?);
     if file.is_none() && message.is_none() {
@@ -105,10 +105,10 @@ async fn download(hub: &Hub, arguments: &Arguments) -> Result<String, Refused> {
                 .to_owned(),
         ));
     }
-    let (channel, chat) = match hub.channels() {
+    let (channel, chat) = match loaded.channels() {
         // The official Telegram plugin asks by the file's id alone.
         [channel] if file.is_some() && arguments.optional("chat_id")?.is_none() => (channel, None),
-        _ => target(hub, ToolName::DownloadAttachment, arguments)
+        _ => target(loaded, ToolName::DownloadAttachment, arguments)
             .map(|(channel, chat)| (channel, Some(chat)))?,
     };
     let paths = channel.fetch(chat.as_ref(), message, file).await?;
@@ -118,9 +118,9 @@ async fn download(hub: &Hub, arguments: &Arguments) -> Result<String, Refused> {
     Ok(paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join("\n"))
 }
 
-async fn fetch(hub: &Hub, arguments: &Arguments) -> Result<String, Refused> {
+async fn fetch(loaded: &Loaded, arguments: &Arguments) -> Result<String, Refused> {
     arguments.only(&["channel", "limit"])?;
-    let (channel, chat) = target(hub, ToolName::FetchMessages, arguments)?;
+    let (channel, chat) = target(loaded, ToolName::FetchMessages, arguments)?;
     let limit = match arguments.0.get("limit") {
         None | Some(Value::Null) => FETCH_DEFAULT,
         Some(value) => value.as_u64().filter(|limit| (1..=FETCH_MOST).contains(limit)).ok_or_else(|| {

@@ -6,7 +6,7 @@ use rmcp::model::{MetaObject, Tool, ToolAnnotations};
 use serde_json::{Value, json};
 
 use super::{FETCH_MOST, target};
-use crate::hub::{Channel, Hub};
+use crate::hub::{Channel, Loaded};
 
 /// Clients that defer MCP tools, so that the model sees only their names until it searches, load the schema of a tool
 /// with this in its `_meta` at once.
@@ -64,20 +64,24 @@ impl ToolName {
     }
 }
 
-/// The tools that any channel offers. What a channel offers never changes.
-pub(in crate::session) fn offered(hub: &Hub) -> Vec<ToolName> {
-    let is_offered = |tool: &ToolName| hub.channels().iter().any(|channel| tool.is_offered_by(channel));
+/// The tools that any channel offers. A channel that is being prepared most likely takes replies: a call says how far it
+/// is.
+pub(in crate::session) fn offered(loaded: &Loaded) -> Vec<ToolName> {
+    let is_expected = |tool: ToolName| tool == ToolName::Reply && !loaded.preparing().is_empty();
+    let is_offered = |tool: &ToolName| {
+        is_expected(*tool) || loaded.channels().iter().any(|channel| tool.is_offered_by(channel))
+    };
     ToolName::ALL.into_iter().filter(is_offered).collect()
 }
 
 /// The tools with their arguments.
-pub(in crate::session) fn list(hub: &Hub) -> Vec<Tool> {
-    offered(hub).into_iter().map(|tool| describe(hub, tool)).collect()
+pub(in crate::session) fn list(loaded: &Loaded) -> Vec<Tool> {
+    offered(loaded).into_iter().map(|tool| describe(loaded, tool)).collect()
 }
 
-fn describe(hub: &Hub, tool: ToolName) -> Tool {
-    let several = hub.channels().len() > 1;
-    let sole = target::sole(hub, tool);
+fn describe(loaded: &Loaded, tool: ToolName) -> Tool {
+    let several = loaded.several();
+    let sole = target::sole(loaded, tool);
     let mut about_chat = "The chat_id of the message".to_owned();
     if several {
         about_chat.push_str(", with the channel's name before the colon");
@@ -99,7 +103,7 @@ fn describe(hub: &Hub, tool: ToolName) -> Tool {
                 "reply_to": {"type": "string", "description": "The message_id to quote"},
                 "format": format,
             });
-            if hub.channels().iter().any(|channel| channel.descriptor().features.uploads)
+            if loaded.channels().iter().any(|channel| channel.descriptor().features.uploads)
                 && let Some(properties) = properties.as_object_mut()
             {
                 properties.insert(

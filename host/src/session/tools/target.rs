@@ -6,7 +6,7 @@ use super::{Refused, ToolName, arguments::Arguments};
 use crate::{
     admission::Addressee,
     event::{ChatId, ChatKind},
-    hub::{Channel, Hub},
+    hub::{Channel, Loaded, Preparing},
     session::contract::address,
 };
 
@@ -17,31 +17,38 @@ const CHOICES: usize = 10;
 pub(super) type Target<'a> = (&'a Arc<Channel>, ChatId);
 
 /// The chat that a call names, or the only one that may be answered where it names none.
-pub(super) fn target<'a>(hub: &'a Hub, tool: ToolName, arguments: &Arguments) -> Result<Target<'a>, Refused> {
+pub(super) fn target<'a>(
+    loaded: &'a Loaded,
+    tool: ToolName,
+    arguments: &Arguments,
+) -> Result<Target<'a>, Refused> {
     match arguments.optional(tool.chat_argument())? {
-        Some(chat_id) => named(hub, chat_id),
-        None => unnamed(hub, tool),
+        Some(chat_id) => named(loaded, chat_id),
+        None => unnamed(loaded, tool),
     }
 }
 
 /// The chat that a call need not name, as a client writes it.
-pub(super) fn sole(hub: &Hub, tool: ToolName) -> Option<String> {
-    match choices(hub, tool).ok()?.as_slice() {
-        [(channel, addressee)] => Some(written(hub, channel, &addressee.chat)),
+pub(super) fn sole(loaded: &Loaded, tool: ToolName) -> Option<String> {
+    match choices(loaded, tool).ok()?.as_slice() {
+        [(channel, addressee)] => Some(written(loaded, channel, &addressee.chat)),
         _ => None,
     }
 }
 
-fn named<'a>(hub: &'a Hub, chat_id: &str) -> Result<Target<'a>, Refused> {
-    match hub.channels() {
-        [] => Err(Refused("no channel is loaded".to_owned())),
-        [channel] => Ok((channel, ChatId::new(chat_id))),
+fn named<'a>(loaded: &'a Loaded, chat_id: &str) -> Result<Target<'a>, Refused> {
+    match loaded.channels() {
+        [] => Err(unprepared(loaded).unwrap_or_else(|| Refused("no channel is loaded".to_owned()))),
+        [channel] if !loaded.several() => Ok((channel, ChatId::new(chat_id))),
         [first, ..] => {
             let found = chat_id
                 .split_once(':')
-                .and_then(|(name, chat)| Some((hub.channel(name)?, ChatId::new(chat))));
+                .and_then(|(name, chat)| Some((loaded.channel(name)?, ChatId::new(chat))));
             found.ok_or_else(|| {
-                let names = hub.channels().iter().map(|channel| &**channel.name()).collect::<Vec<_>>().join(", ");
+                if let Some(refused) = unprepared(loaded) {
+                    return refused;
+                }
+                let names = loaded.channels().iter().map(|channel| &**channel.name()).collect::<Vec<_>>().join(", ");
                 let example = address(first.name(), &ChatId::new(chat_id));
                 Refused(format!("\"{chat_id}\" names no channel: pass chat_id as it came, like {example} (channels: {names})"))
             })
@@ -49,27 +56,41 @@ fn named<'a>(hub: &'a Hub, chat_id: &str) -> Result<Target<'a>, Refused> {
     }
 }
 
-fn unnamed(hub: &Hub, tool: ToolName) -> Result<Target<'_>, Refused> {
+/// What a call is told while a channel that it may mean is being prepared.
+fn unprepared(loaded: &Loaded) -> Option<Refused> {
+    let Preparing { label, since } = loaded.preparing().first()?;
+    Some(Refused(format!(
+        "the channel {label} is being prepared (its component is compiled once, for {} s so far): try again in some \
+         seconds",
+        since.elapsed().as_secs()
+    )))
+}
+
+fn unnamed(loaded: &Loaded, tool: ToolName) -> Result<Target<'_>, Refused> {
     let argument = tool.chat_argument();
-    let choices = choices(hub, tool)?;
+    // With one channel's chats unknown, another's must not look like the only one.
+    if let Some(refused) = unprepared(loaded) {
+        return Err(refused);
+    }
+    let choices = choices(loaded, tool)?;
     match choices.as_slice() {
         [] => Err(Refused(format!(
             "\"{argument}\" is missing, and nobody may write to this session yet, so no chat may be answered: your \
              user lets people in with `tidegate access {}`, in a terminal outside of this session",
-            channels(hub, tool)
+            channels(loaded, tool)
         ))),
         [(channel, addressee)] => Ok((*channel, addressee.chat.clone())),
         _ => Err(Refused(format!(
             "\"{argument}\" is missing; the chats that may be answered are: {}",
-            enumerate(hub, &choices)
+            enumerate(loaded, &choices)
         ))),
     }
 }
 
 /// The chats that may be answered through the channels that offer this tool.
-fn choices(hub: &Hub, tool: ToolName) -> Result<Vec<(&Arc<Channel>, Addressee)>, Refused> {
+fn choices(loaded: &Loaded, tool: ToolName) -> Result<Vec<(&Arc<Channel>, Addressee)>, Refused> {
     let mut choices = Vec::new();
-    for channel in hub.channels().iter().filter(|channel| tool.is_offered_by(channel)) {
+    for channel in loaded.channels().iter().filter(|channel| tool.is_offered_by(channel)) {
         // With one channel's chats unknown, another's must not look like the only one.
         let addressees = channel.admission().addressees().map_err(|error| {
             let argument = tool.chat_argument();
@@ -84,8 +105,8 @@ fn choices(hub: &Hub, tool: ToolName) -> Result<Vec<(&Arc<Channel>, Addressee)>,
 }
 
 /// `telegram`, or `NAME (NAME: fakechat, telegram)`.
-fn channels(hub: &Hub, tool: ToolName) -> String {
-    let offering = hub.channels().iter().filter(|channel| tool.is_offered_by(channel));
+fn channels(loaded: &Loaded, tool: ToolName) -> String {
+    let offering = loaded.channels().iter().filter(|channel| tool.is_offered_by(channel));
     let names: Vec<&str> = offering.map(|channel| &**channel.name()).collect();
     match names.as_slice() {
         [name] => (*name).to_owned(),
@@ -95,7 +116,7 @@ fn channels(hub: &Hub, tool: ToolName) -> String {
 
 /// `42 ("Ada", direct), -100123 (group), and 7 more`. Names are quoted: a person can choose one that contains commas
 /// and parentheses, but none with quotation marks.
-fn enumerate(hub: &Hub, choices: &[(&Arc<Channel>, Addressee)]) -> String {
+fn enumerate(loaded: &Loaded, choices: &[(&Arc<Channel>, Addressee)]) -> String {
     let mut names: HashMap<&str, HashMap<ChatId, String>> = HashMap::new();
     let mut listed: Vec<String> = choices
         .iter()
@@ -109,7 +130,7 @@ fn enumerate(hub: &Hub, choices: &[(&Arc<Channel>, Addressee)]) -> String {
                 ChatKind::Direct => "direct",
                 ChatKind::Group => "group",
             };
-            let chat = written(hub, channel, &addressee.chat);
+            let chat = written(loaded, channel, &addressee.chat);
             match names.get(&addressee.chat) {
                 Some(name) => format!("{chat} (\"{name}\", {kind})"),
                 None => format!("{chat} ({kind})"),
@@ -124,6 +145,6 @@ fn enumerate(hub: &Hub, choices: &[(&Arc<Channel>, Addressee)]) -> String {
 }
 
 /// A chat's id as a client writes it: with its channel's name where several share this server.
-fn written(hub: &Hub, channel: &Channel, chat: &ChatId) -> String {
-    if hub.channels().len() > 1 { address(channel.name(), chat) } else { chat.to_string() }
+fn written(loaded: &Loaded, channel: &Channel, chat: &ChatId) -> String {
+    if loaded.several() { address(channel.name(), chat) } else { chat.to_string() }
 }
