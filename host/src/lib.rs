@@ -1,7 +1,7 @@
 //! tidegate: one small host that loads chat channels as sandboxed WebAssembly components and connects them to
 //! a running Claude Code session.
 //!
-//! From the ground up: [`event`], [`contract`] and [`text`] are the vocabulary; [`gate`] decides who may speak;
+//! From the ground up: [`event`], [`contract`], [`notification`] and [`text`] are the vocabulary; [`gate`] decides who may speak;
 //! [`sandbox`] runs what nobody trusts; [`journal`] keeps what was received and [`admission`] who was let in; [`capability`] is what a guest may ask for and [`guest`] what it may
 //! be asked; `ingress` lets events in; `hub` brings channels and sessions together; `session` is one MCP
 //! connection; `cli` is what a person types. An arrow never runs upwards.
@@ -22,6 +22,7 @@ pub mod journal;
 pub mod launch;
 pub mod lock;
 pub mod memory;
+pub mod notification;
 pub mod parent;
 pub mod process;
 pub mod sandbox;

@@ -339,6 +339,11 @@ impl Server {
         }
     }
 
+    /// How many of the log's lines so far contain this.
+    pub(crate) fn logged(&self, part: &str) -> usize {
+        self.logged.iter().filter(|line| line.contains(part)).count()
+    }
+
     /// Where a channel's page is.
     pub(crate) fn port(&mut self, channel: &str) -> u16 {
         let line = self.log(&format!("{channel}: http://127.0.0.1:"));

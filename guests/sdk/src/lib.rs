@@ -10,6 +10,8 @@
 //! ```
 //!
 //! Everything that a platform need not have is a default method that answers [`Fault::Unsupported`].
+//! A message's further attributes ([`Message::extra`]) have keys of the form `[A-Za-z_][A-Za-z0-9_]*`, without a digit at
+//! the beginning; `wit/types.wit` has the rest of the rule. The host leaves out the others and says so in its log.
 //! A guest keeps nothing between calls in memory: any call may meet a fresh instance.
 
 #[cfg(any(feature = "poll", feature = "web"))]

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use super::{Button, ButtonStyle, Fault, Outgoing};
+use super::{Attributes, Button, ButtonStyle, Fault, Outgoing};
 use crate::{
     capability::files::{Files, Handles},
     contract::imports::types as wire,
@@ -13,14 +13,13 @@ use crate::{
     text,
 };
 
-/// The most further attributes of a message.
-const EXTRA: usize = 32;
-
-/// The files that a call was given, and the inbox where they are.
+/// What the words of a call refer to: the files that it was given, the inbox where they are, and the attributes that
+/// its guest may set.
 #[derive(Clone, Copy)]
 pub(super) struct Given<'a> {
     pub(super) files: &'a Files,
     pub(super) handles: &'a Handles,
+    pub(super) attributes: &'a Attributes,
 }
 
 impl Given<'_> {
@@ -85,12 +84,7 @@ pub(super) fn message(message: wire::Message, given: Given<'_>) -> Message {
             })
             .collect(),
         album: message.album,
-        extra: message
-            .extra
-            .into_iter()
-            .take(EXTRA)
-            .map(|(key, value)| (key, text::value(&value).into_owned()))
-            .collect(),
+        extra: given.attributes.take(message.extra),
     }
 }
 

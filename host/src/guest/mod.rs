@@ -1,5 +1,6 @@
 //! A channel's component, as functions: typed, with a deadline for each, in the host's own words.
 
+mod attributes;
 mod convert;
 mod descriptor;
 mod said;
@@ -8,6 +9,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use wasmtime::{Store, component::InstancePre};
 
+use self::attributes::Attributes;
 pub use self::{
     descriptor::{Credential, Descriptor, Features, InvalidDescriptor, Place, Setting},
     said::{Answered, Button, ButtonStyle, Fault, Identity, News, Outgoing, Sent},
@@ -135,7 +137,8 @@ impl Blueprint {
             },
             move || Tenant::of(Arc::clone(&theirs)),
         );
-        Ok(Guest { pool, surroundings, descriptor: self.descriptor, source: self.source })
+        let attributes = Attributes::new(self.descriptor.name.clone());
+        Ok(Guest { pool, surroundings, attributes, descriptor: self.descriptor, source: self.source })
     }
 }
 
@@ -143,6 +146,7 @@ impl Blueprint {
 pub struct Guest {
     pool: Pool<Tenant, Exports>,
     surroundings: Arc<Surroundings>,
+    attributes: Attributes,
     descriptor: Descriptor,
     source: Source,
 }
@@ -414,7 +418,7 @@ impl Guest {
     }
 
     fn given<'a>(&'a self, handles: &'a Handles) -> convert::Given<'a> {
-        convert::Given { files: &self.surroundings.files, handles }
+        convert::Given { files: &self.surroundings.files, handles, attributes: &self.attributes }
     }
 
     fn deadline(&self) -> Duration {

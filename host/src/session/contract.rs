@@ -10,6 +10,7 @@ use crate::{
     clock,
     event::{Attachment, AttachmentKind, ChannelName, ChatId, Message},
     gate::permission::{RequestId, Verdict},
+    notification::check_key,
     text,
 };
 
@@ -32,23 +33,6 @@ pub const PERMISSION_VERDICT: &str = "notifications/claude/channel/permission";
 
 /// The notification that carries an event.
 pub const CHANNEL_NOTIFICATION: &str = "notifications/claude/channel";
-
-/// The meta keys that only the host sets.
-const RESERVED: [&str; 11] = [
-    "chat_id",
-    "edited",
-    "message_id",
-    "notice",
-    "redelivered",
-    "reply_to",
-    "source",
-    "thread_id",
-    "ts",
-    "user",
-    "user_id",
-];
-/// What begins like this is also the host's.
-const RESERVED_PREFIXES: [&str; 4] = ["attachment", "channel", "file_path", "image_path"];
 
 /// Appends a line with one event.
 pub(super) fn notify(
@@ -137,7 +121,7 @@ impl Serialize for Meta<'_> {
         for (index, attachment) in message.attachments.iter().enumerate() {
             attach(&mut meta, index, attachment)?;
         }
-        for (key, value) in message.extra.iter().filter(|(key, _)| is_free(key)) {
+        for (key, value) in message.extra.iter().filter(|(key, _)| check_key(key).is_ok()) {
             meta.serialize_entry(key, value)?;
         }
         meta.end()
@@ -170,15 +154,6 @@ fn attach<M: serde::ser::SerializeMap>(
         meta.serialize_entry(&key("attachment_name"), name)?;
     }
     Ok(())
-}
-
-/// May a guest set this key? The client drops what is not a word.
-fn is_free(key: &str) -> bool {
-    !key.is_empty()
-        && key.len() <= 64
-        && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
-        && !RESERVED.contains(&key)
-        && !RESERVED_PREFIXES.iter().any(|prefix| key.starts_with(prefix))
 }
 
 /// A chat's id where several channels share one server: `channel:id`.

@@ -97,6 +97,7 @@ fn meta_has_words_for_keys_and_texts_for_values() {
         "attachments": [{"id": "f1", "kind": "photo", "name": "a.png", "media_type": "image/png", "size": 5}, {"id": "f2"}],
         "extra": {"weather": "fine", "chat_id": "other", "user_id": "root", "notice": "host", "source": "x",
             "redelivered": "true", "image_path": "/etc/passwd", "attachment_x": "y", "channel": "z",
+            "Wind": "north", "_x9": "y", "9lives": "x", "User_ID": "root", "IMAGE_PATH": "/etc/passwd",
             "Bad Key": "x", "ключ": "x", "a\" b=\"c": "x", "": "x"}
     });
     page.tell(&write("ada", "fair-1", "x", &fields));
@@ -105,11 +106,26 @@ fn meta_has_words_for_keys_and_texts_for_values() {
         json!({
             "chat_id": "fair-1", "message_id": "m9", "user": "ada", "user_id": "ada", "thread_id": "t1",
             "ts": "2023-11-14T22:13:20.000Z", "reply_to": "m8", "edited": "true", "weather": "fine",
+            "Wind": "north", "_x9": "y",
             "attachment_file_id": "f1", "attachment_kind": "photo", "attachment_size": "5",
             "attachment_mime": "image/png", "attachment_name": "a.png",
             "attachment_file_id_2": "f2", "attachment_kind_2": "document"
         })
     );
+}
+
+#[test]
+fn a_guests_author_learns_once_which_attributes_are_left_out() {
+    let home = Home::new();
+    let mut server = market(&home);
+    let mut page = server.page("bazaar");
+    event(&mut server, &mut page, "x", &json!({"extra": {"9lives": "x", "user": "root", "weather": "fine"}}));
+    event(&mut server, &mut page, "x", &json!({"extra": {"9lives": "y", "last one": "x"}}));
+    server.log("\"last one\" is left out");
+    let line = server.log("\"9lives\"");
+    assert!(line.contains("bazaar") && line.contains("[A-Za-z_][A-Za-z0-9_]*"), "{line}");
+    assert!(server.log("\"user\"").contains("only the host sets this key"));
+    assert_eq!((server.logged("9lives"), server.logged("weather")), (1, 0));
 }
 
 #[test]
