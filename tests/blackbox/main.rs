@@ -24,5 +24,6 @@ mod permission;
 mod persistence;
 mod poll;
 mod protocol;
+mod stderr;
 mod telegram;
 mod web;
