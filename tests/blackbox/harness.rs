@@ -7,7 +7,7 @@ use std::{
     net::TcpStream,
     os::{fd::OwnedFd, unix::process::ExitStatusExt as _},
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
+    process::{Child, ChildStderr, ChildStdin, Command, ExitStatus, Stdio},
     sync::{
         atomic::{AtomicU64, Ordering},
         mpsc::{self, Receiver, RecvTimeoutError},
@@ -182,22 +182,35 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn start(mut command: Command) -> Self {
+    pub(crate) fn start(command: Command) -> Self {
+        let (mut server, log) = Self::start_unread(command);
+        server.read_log(log);
+        server
+    }
+
+    /// A server whose log is read by nobody until [`read_log`](Self::read_log).
+    pub(crate) fn start_unread(mut command: Command) -> (Self, ChildStderr) {
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stdin = child.stdin.take();
         let lines = reader(child.stdout.take().unwrap());
-        let log = reader(child.stderr.take().unwrap());
-        Self {
+        let log = child.stderr.take().unwrap();
+        let server = Self {
             child,
             stdin,
             lines,
-            log,
+            log: mpsc::channel().1,
             logged: Vec::new(),
             events: Vec::new(),
             last_id: 0,
             roots: Vec::new(),
-        }
+        };
+        (server, log)
+    }
+
+    /// Reads the log from here on.
+    pub(crate) fn read_log(&mut self, log: ChildStderr) {
+        self.log = reader(log);
     }
 
     pub(crate) fn raw(&mut self, bytes: &[u8]) {

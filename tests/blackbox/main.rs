@@ -26,5 +26,6 @@ mod persistence;
 mod poll;
 mod preparing;
 mod protocol;
+mod stderr;
 mod telegram;
 mod web;

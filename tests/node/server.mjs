@@ -82,7 +82,7 @@ export function pageAddress(stderr) {
     stderr.setEncoding('utf8');
     stderr.on('data', (text) => {
       log += text;
-      const address = /fakechat: (http:\/\/127\.0\.0\.1:\d+)/.exec(log)?.[1];
+      const address = /fakechat: .*?(http:\/\/127\.0\.0\.1:\d+)/.exec(log)?.[1];
       if (address) resolve(address);
     });
     stderr.on('end', () => reject(new Error(`there is no address in the log:\n${log}`)));
@@ -92,6 +92,7 @@ export function pageAddress(stderr) {
 export class Server {
   #folder;
   #arguments;
+  #environment;
   #child = null;
   #answers = new Map();
   #lastId = 0;
@@ -107,9 +108,10 @@ export class Server {
   initialized = null;
   log = '';
 
-  constructor(folder, channelArguments = ['fakechat']) {
+  constructor(folder, channelArguments = ['fakechat'], environment = {}) {
     this.#folder = folder;
     this.#arguments = channelArguments;
+    this.#environment = environment;
   }
 
   /** A server with a state root of its own, which ends with the test. */
@@ -124,7 +126,7 @@ export class Server {
   async start() {
     assert.equal(this.#child, null, 'the server runs already');
     const port = this.address ? new URL(this.address).port : '0';
-    const env = { ...process.env, TIDEGATE_HOME: this.#folder };
+    const env = { ...process.env, TIDEGATE_HOME: this.#folder, ...this.#environment };
     delete env.FAKECHAT_PORT;
     delete env.TIDEGATE_LOG;
     const child = spawn(program(), ['serve', ...this.#arguments, '--port', port], { env });

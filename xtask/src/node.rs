@@ -23,7 +23,7 @@ pub(crate) fn plan(install: bool) -> Plan {
         find_chromium().or_else(|| process::apt(&["chromium"], install).then(find_chromium).flatten());
     let mut tests = vec!["interop.test.mjs", "grammy.test.mjs"];
     if chromium.is_some() {
-        tests.extend(["browser.test.mjs", "prompt.test.mjs"]);
+        tests.extend(["browser.test.mjs", "prompt.test.mjs", "refusal.test.mjs"]);
     } else {
         process::say(
             "SKIPPED browser: chromium is not installed (apt-get install chromium, or set CHROMIUM)",

@@ -167,9 +167,10 @@ async fn one(
                 let own = settings.channel(&name, &descriptor.settings);
                 let port = own.map(|own| own.port.or(descriptor.port));
                 // A session that takes no messages has the page open all the same, to say why.
-                let waiting = survey.kept.as_ref().is_some_and(|kept| {
-                    kept.journal.sessions().is_ok_and(|sessions| !sessions.is_empty())
-                });
+                let waiting = survey
+                    .kept
+                    .as_ref()
+                    .is_some_and(|kept| kept.journal.sessions().is_ok_and(|sessions| !sessions.is_empty()));
                 if survey.owner.is_none()
                     && !waiting
                     && let Ok(Some(port)) = port

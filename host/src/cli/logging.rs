@@ -6,6 +6,7 @@ use tracing_subscriber::{
     Layer as _, filter::Targets, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
 
+use super::stderr;
 use crate::ingress::SECRET;
 
 /// Days of logs that are kept.
@@ -38,7 +39,7 @@ impl FromStr for Level {
 /// Logs to stderr and, with a folder, to a file for each day in it.
 pub(super) fn start(level: Level, folder: Option<&Path>) {
     let stderr = fmt::layer()
-        .with_writer(io::stderr)
+        .with_writer(|| stderr::Log)
         .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
         .with_target(false)
         .without_time()

@@ -14,6 +14,7 @@ mod output;
 mod report;
 mod serve;
 mod status;
+mod stderr;
 mod survey;
 
 use std::process::ExitCode;
@@ -79,6 +80,12 @@ enum Command {
 
 /// Runs the program.
 pub fn run() -> ExitCode {
+    let code = command();
+    stderr::finish();
+    code
+}
+
+fn command() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Command::Serve(serve) => serve.run(arguments.log),

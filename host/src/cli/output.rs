@@ -2,6 +2,8 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
+use super::stderr;
+
 /// Writes to standard output. A reader that has gone (`| head`) is no error.
 pub(super) fn print(text: &str) -> io::Result<()> {
     let mut output = io::stdout().lock();
@@ -18,8 +20,7 @@ pub(super) fn is_interactive() -> bool {
 
 /// Writes a line to standard error.
 pub(super) fn complain(line: &str) {
-    // Nowhere to report to if even this fails.
-    let _ = writeln!(io::stderr().lock(), "{}", harmless(line));
+    stderr::say(&harmless(line));
 }
 
 /// Colours for a terminal that wants them.

@@ -135,6 +135,7 @@ impl Ingress {
         if let (Source::Web { port }, None) = (self.source, &self.page) {
             // If the port is taken, most likely by a tidegate that serves the channel, there is a page.
             if let Ok(listener) = web::Listener::bind(port, name) {
+                tracing::info!("{name}: nobody listens yet, and the page says so: {}", listener.address());
                 self.page = Some(web::Server::start(listener, &self.channel));
             }
         }

@@ -8,6 +8,7 @@ use axum::{
 };
 use tokio_util::io::ReaderStream;
 
+use super::brief;
 use crate::{capability::files::media_type, hub::Channel};
 
 /// What a published file may do in a browser: nothing, not even on this page's own origin.
@@ -18,7 +19,7 @@ pub(super) async fn serve(State(channel): State<Arc<Channel>>, Path(name): Path<
     let file = match channel.surroundings().files.published(&name) {
         Ok(file) => file,
         Err(error) => {
-            tracing::debug!("{}: /files/{name}: {error}", channel.name());
+            tracing::debug!("{}: /files/{}: {error}", channel.name(), brief(&name));
             return (StatusCode::NOT_FOUND, "There is no such file (any more).\n").into_response();
         }
     };

@@ -20,6 +20,9 @@ use tokio::task::JoinHandle;
 use self::origin::Hosts;
 use crate::{event::ChannelName, hub::Channel};
 
+/// Bytes of what a request says that are logged: any website can send one, as often and as long as it likes.
+const LOGGED: usize = 200;
+
 /// A socket that listens on loopback.
 pub struct Listener {
     listener: tokio::net::TcpListener,
@@ -106,4 +109,9 @@ async fn serve(listener: Listener, channel: &Arc<Channel>) {
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!("{}: the page is gone: {error}", channel.name());
     }
+}
+
+/// The beginning of a part of a request, for the log.
+fn brief(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(LOGGED)).unwrap_or_default()
 }

@@ -12,6 +12,8 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
+use super::brief;
+
 /// The names that this page is known by.
 #[derive(Debug)]
 pub(super) struct Hosts([String; 3]);
@@ -31,13 +33,14 @@ impl Hosts {
         let host = headers.get(header::HOST).map(text).unwrap_or_default();
         if !self.has(&host) {
             return Err(format!(
-                "This page is not served as {host:?}. Open http://{}/ instead.\n",
+                "This page is not served as {:?}. Open http://{}/ instead.\n",
+                brief(&host),
                 self.0[0]
             ));
         }
         let mut origins = headers.get_all(header::ORIGIN).iter().map(text);
         match origins.find(|origin| !origin.strip_prefix("http://").is_some_and(|host| self.has(host))) {
-            Some(origin) => Err(format!("Pages of {origin:?} may not use this one.\n")),
+            Some(origin) => Err(format!("Pages of {:?} may not use this one.\n", brief(&origin))),
             None => Ok(()),
         }
     }
@@ -47,7 +50,8 @@ pub(super) async fn check(State(hosts): State<Arc<Hosts>>, request: Request, nex
     let mut response = match hosts.judge(request.headers()) {
         Ok(()) => next.run(request).await,
         Err(complaint) => {
-            tracing::warn!("refused {} {}: {}", request.method(), request.uri().path(), complaint.trim());
+            let (method, path) = (brief(request.method().as_str()), brief(request.uri().path()));
+            tracing::warn!("refused {method} {path}: {}", complaint.trim());
             (StatusCode::FORBIDDEN, complaint).into_response()
         }
     };

@@ -8,7 +8,7 @@ use axum::{
 };
 
 use super::{
-    state,
+    brief, state,
     upload::{self, Rejection},
 };
 use crate::{
@@ -99,7 +99,8 @@ async fn read(channel: &Arc<Channel>, parts: &Parts, body: Body) -> Result<(WebB
 }
 
 fn failed(channel: &Channel, parts: &Parts, status: StatusCode, error: &dyn std::error::Error) -> Response {
-    tracing::warn!("{}: {} {}: {error}", channel.name(), parts.method, parts.uri.path());
+    let (method, path) = (brief(parts.method.as_str()), brief(parts.uri.path()));
+    tracing::warn!("{}: {method} {path}: {error}", channel.name());
     (status, format!("The channel {} failed: {error}\n", channel.name())).into_response()
 }
 

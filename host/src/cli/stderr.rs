@@ -1,0 +1,293 @@
+//! Standard error, written by a thread of its own: a client that does not read it blocks nothing else.
+//!
+//! A write to a pipe that is full blocks, and the runtime has one thread only. Making the descriptor non-blocking is no
+//! way out: the other processes that have inherited the same pipe would see that, too.
+
+use std::{
+    io,
+    os::fd::AsFd,
+    sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    io::Errno,
+};
+
+/// Bytes that wait to be written. Lines beyond that are dropped, and counted.
+const WAITING: usize = 128 << 10;
+
+/// How long the thread stays when it has nothing to write.
+const IDLE: Duration = Duration::from_secs(2);
+
+/// How long [`finish`] waits for a reader. Claude Code kills a server half a second after it has asked it to end.
+const END: Duration = Duration::from_millis(200);
+
+static STDERR: LazyLock<Lines> = LazyLock::new(|| Lines::new(io::stderr()));
+
+/// Takes the lines of the log: each call of `write` has whole lines.
+pub(super) struct Log;
+
+impl io::Write for Log {
+    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+        STDERR.push(lines, Importance::Log);
+        Ok(lines.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes a line that is never dropped, and waits until it is written or [`END`] is over.
+pub(super) fn say(line: &str) {
+    STDERR.push(format!("{line}\n").as_bytes(), Importance::Message);
+    STDERR.finish(END);
+}
+
+/// Waits until everything is written or [`END`] is over: for the end of the program.
+pub(super) fn finish() {
+    STDERR.finish(END);
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Importance {
+    /// Dropped where too much waits.
+    Log,
+    /// Never dropped: there are few of them.
+    Message,
+}
+
+/// Lines on their way to one descriptor.
+struct Lines(Arc<Shared>);
+
+struct Shared {
+    output: Box<dyn AsFd + Send + Sync>,
+    queue: Mutex<Queue>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: Vec<u8>,
+    /// What was dropped behind `waiting`. As long as this is not told, everything is dropped: lines keep their order.
+    dropped: Dropped,
+    /// There is a thread.
+    running: bool,
+    /// It writes what it has taken.
+    writing: bool,
+}
+
+#[derive(Default)]
+struct Dropped {
+    lines: usize,
+    bytes: usize,
+}
+
+impl Lines {
+    fn new(output: impl AsFd + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Shared { output: Box::new(output), queue: Mutex::default(), changed: Condvar::new() }))
+    }
+
+    fn push(&self, lines: &[u8], importance: Importance) {
+        let mut queue = self.0.lock();
+        if importance == Importance::Message {
+            queue.tell_dropped();
+            queue.waiting.extend_from_slice(lines);
+        } else if queue.dropped.lines == 0 && queue.waiting.len() + lines.len() <= WAITING {
+            queue.waiting.extend_from_slice(lines);
+        } else {
+            queue.dropped.lines += lines.iter().filter(|byte| **byte == b'\n').count().max(1);
+            queue.dropped.bytes += lines.len();
+        }
+        if !queue.running {
+            let shared = Arc::clone(&self.0);
+            let thread = thread::Builder::new().name("stderr".into()).stack_size(64 << 10);
+            // Where there can be no thread, the next line tries again, or `finish` writes.
+            queue.running = thread.spawn(move || shared.drain()).is_ok();
+        }
+        drop(queue);
+        self.0.changed.notify_all();
+    }
+
+    /// Waits until everything is written, but not longer than this.
+    fn finish(&self, most: Duration) {
+        let mut queue = self.0.lock();
+        if !queue.running {
+            let lines = queue.take();
+            drop(queue);
+            return self.0.write(&lines);
+        }
+        let busy = |queue: &mut Queue| queue.running && (queue.writing || !queue.is_empty());
+        drop(self.0.changed.wait_timeout_while(queue, most, busy));
+    }
+}
+
+impl Queue {
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.dropped.lines == 0
+    }
+
+    fn take(&mut self) -> Vec<u8> {
+        self.tell_dropped();
+        std::mem::take(&mut self.waiting)
+    }
+
+    /// Puts a line that counts what was dropped where it would have been.
+    fn tell_dropped(&mut self) {
+        let Dropped { lines, bytes } = std::mem::take(&mut self.dropped);
+        if lines > 0 {
+            let line = format!(
+                " WARN {lines} lines ({bytes} bytes) were dropped here: nobody read standard error\n"
+            );
+            self.waiting.extend_from_slice(line.as_bytes());
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes what comes, until nothing has come for a while.
+    fn drain(&self) {
+        let mut queue = self.lock();
+        loop {
+            if queue.is_empty() {
+                let waited = self.changed.wait_timeout(queue, IDLE);
+                let (woken, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+                queue = woken;
+                if timeout.timed_out() && queue.is_empty() {
+                    queue.running = false;
+                    return;
+                }
+                continue;
+            }
+            let lines = queue.take();
+            queue.writing = true;
+            drop(queue);
+            self.write(&lines);
+            queue = self.lock();
+            queue.writing = false;
+            self.changed.notify_all();
+        }
+    }
+
+    /// Waits as long as it takes. What nobody can read any more is dropped.
+    fn write(&self, mut bytes: &[u8]) {
+        let output = self.output.as_fd();
+        while !bytes.is_empty() {
+            match rustix::io::write(output, bytes) {
+                Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
+                Err(Errno::INTR) => {}
+                // Another process that has the same pipe has made it non-blocking.
+                Err(Errno::AGAIN) => match poll(&mut [PollFd::new(&output, PollFlags::OUT)], None) {
+                    Ok(_) | Err(Errno::INTR) => {}
+                    Err(_) => return,
+                },
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead as _, BufReader, PipeReader, PipeWriter, pipe};
+
+    use super::*;
+
+    fn lines(reader: PipeReader) -> Vec<String> {
+        BufReader::new(reader).lines().map(Result::unwrap).collect()
+    }
+
+    fn numbered(lines: &Lines, numbers: std::ops::Range<usize>) {
+        for number in numbers {
+            lines.push(format!("{number:0>99}\n").as_bytes(), Importance::Log);
+        }
+    }
+
+    /// The number of a line, or how many lines it says were dropped.
+    fn number(line: &str) -> Result<usize, usize> {
+        match line.strip_prefix(" WARN ") {
+            Some(rest) => Err(rest.split(' ').next().unwrap().parse().unwrap()),
+            None => Ok(line.parse().unwrap()),
+        }
+    }
+
+    fn scene() -> (Lines, PipeReader) {
+        let (reader, writer): (PipeReader, PipeWriter) = pipe().unwrap();
+        (Lines::new(writer), reader)
+    }
+
+    #[test]
+    fn lines_arrive_in_order() {
+        let (queue, reader) = scene();
+        numbered(&queue, 0..100);
+        queue.push(b"last\n", Importance::Message);
+        queue.finish(Duration::from_mins(1));
+        // The thread has the other end as long as it runs.
+        let mut reader = BufReader::new(reader);
+        let mut line = String::new();
+        for expected in 0..100 {
+            line.clear();
+            reader.read_line(&mut line).unwrap();
+            assert_eq!(number(line.trim_end()), Ok(expected));
+        }
+        line.clear();
+        reader.read_line(&mut line).unwrap();
+        assert_eq!(line, "last\n");
+    }
+
+    #[test]
+    fn what_nobody_reads_is_dropped_and_counted_and_blocks_nothing() {
+        const LINES: usize = 10_000;
+        let (queue, reader) = scene();
+        numbered(&queue, 0..LINES);
+        queue.push(b"0\n", Importance::Message);
+        // Nobody reads: it gives up.
+        queue.finish(Duration::from_millis(1));
+        let waiting = queue.0.lock().waiting.len();
+        assert!(waiting <= WAITING + 200, "{waiting}");
+        // The thread ends when it is idle, and with it the pipe.
+        drop(queue);
+        let lines = lines(reader);
+        let (last, lines) = lines.split_last().unwrap();
+        assert_eq!(number(last), Ok(0), "the message comes last");
+        let mut next = 0;
+        for line in lines {
+            match number(line) {
+                Ok(number) => assert_eq!(number, next),
+                Err(dropped) => next += dropped - 1,
+            }
+            next += 1;
+        }
+        assert_eq!(next, LINES);
+        assert!(lines.iter().any(|line| number(line).is_err()));
+        assert!(lines.len() < LINES / 2, "{}", lines.len());
+    }
+
+    #[test]
+    fn a_pipe_that_another_process_has_made_non_blocking_loses_nothing() {
+        let (reader, writer) = pipe().unwrap();
+        let flags = rustix::fs::fcntl_getfl(&writer).unwrap();
+        rustix::fs::fcntl_setfl(&writer, flags | rustix::fs::OFlags::NONBLOCK).unwrap();
+        let queue = Lines::new(writer);
+        numbered(&queue, 0..1000);
+        drop(queue);
+        let lines = lines(reader);
+        assert_eq!(lines.len(), 1000);
+    }
+
+    #[test]
+    fn a_reader_that_is_gone_holds_up_nothing() {
+        let (queue, reader) = scene();
+        drop(reader);
+        numbered(&queue, 0..1000);
+        queue.finish(Duration::from_mins(1));
+        assert!(queue.0.lock().is_empty());
+    }
+}
