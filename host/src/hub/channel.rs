@@ -210,8 +210,8 @@ impl Channel {
     }
 
     /// Takes nothing in any more: what was stored and not taken by the session comes again, here or in another process.
-    pub fn pause(&self) {
-        self.set_condition(Condition::Starting);
+    pub fn pause(&self, condition: Condition) {
+        self.set_condition(condition);
         self.surroundings().page.cut_off_all();
         self.settle();
     }

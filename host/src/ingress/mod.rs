@@ -82,8 +82,8 @@ impl Ingress {
                 continue;
             }
             if let Some(lock) = lock.take().or_else(|| self.begin()) {
-                self.serve().await;
-                self.channel.pause();
+                let condition = self.serve().await;
+                self.channel.pause(condition);
                 drop(lock);
             }
             if self.reception.borrow().is_open() {
@@ -95,8 +95,9 @@ impl Ingress {
         }
     }
 
-    /// Takes events in until the session takes no messages any more, or the source fails.
-    async fn serve(&mut self) {
+    /// Takes events in until the session takes no messages any more, or the source fails. The answer is what the channel
+    /// is then.
+    async fn serve(&mut self) -> Condition {
         let Self { channel, source, reception, page, .. } = self;
         let closed = async {
             // The other way out is a session whose client is never asked again.
@@ -113,9 +114,11 @@ impl Ingress {
         };
         tokio::select! {
             biased;
-            () = closed => {}
-            () = taken_in => self.page = None,
+            () = closed => return Condition::Starting,
+            () = taken_in => {}
         }
+        self.page = None;
+        Condition::Down { reason: "its page's socket has failed, and is opened again in a moment".to_owned() }
     }
 
     /// Says why nothing is taken in, on the page too.
