@@ -1,4 +1,4 @@
-// Whether a session takes what is written here, and why not.
+// Whether a session takes what is written here, and why not: the host says it at /.well-known/tidegate.
 
 import { $ } from '/dom.js';
 
