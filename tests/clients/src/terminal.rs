@@ -1,0 +1,149 @@
+//! A program in a terminal of its own, and what stands on its screen.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{Read as _, Write as _},
+    os::unix::process::CommandExt as _,
+    process::{Child, Command, ExitStatus},
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use rustix::{
+    process::{ioctl_tiocsctty, setsid},
+    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
+    termios::{Winsize, tcsetwinsize},
+};
+
+use crate::wait;
+
+const ROWS: u16 = 60;
+const COLUMNS: u16 = 160;
+
+/// The program is killed when this is dropped.
+pub(crate) struct Terminal {
+    child: Child,
+    keyboard: File,
+    screen: Arc<Mutex<vt100::Parser>>,
+    status: Option<ExitStatus>,
+}
+
+impl Terminal {
+    /// Starts the program with the terminal as its input, its output, and the one that controls it.
+    pub(crate) fn start(mut command: Command) -> anyhow::Result<Self> {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+        grantpt(&master)?;
+        unlockpt(&master)?;
+        let path = ptsname(&master, Vec::new())?.into_string()?;
+        let size = Winsize { ws_row: ROWS, ws_col: COLUMNS, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&master, size)?;
+        let slave = OpenOptions::new().read(true).write(true).open(&path)?;
+        command.stdin(slave.try_clone()?).stdout(slave.try_clone()?).stderr(slave);
+        lead_a_session(&mut command);
+        let child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
+        // The command holds the terminal's other end open, and its output would never end.
+        drop(command);
+        let master = File::from(master);
+        let keyboard = master.try_clone()?;
+        let screen = Arc::new(Mutex::new(parser()?));
+        let shown = Arc::clone(&screen);
+        thread::spawn(move || show(master, &shown));
+        Ok(Self { child, keyboard, screen, status: None })
+    }
+
+    /// What is on the screen, without empty lines.
+    pub(crate) fn screen(&self) -> String {
+        let contents = self.screen.lock().unwrap_or_else(PoisonError::into_inner).screen().contents();
+        contents.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Sends what a keyboard would.
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
+        self.keyboard.write_all(bytes).context("the client's terminal is gone")
+    }
+
+    /// How the program has ended, if it has.
+    pub(crate) fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+        if self.status.is_none() {
+            self.status = self.child.try_wait()?;
+        }
+        Ok(self.status)
+    }
+
+    /// Waits for the program's end.
+    pub(crate) fn wait_for_end(&mut self, patience: Duration) -> anyhow::Result<ExitStatus> {
+        wait::until("the client's end", patience, || self.ended())
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        if self.status.is_none() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+fn parser() -> anyhow::Result<vt100::Parser> {
+    let rows = ROWS.try_into()?;
+    let columns = COLUMNS.try_into()?;
+    Ok(vt100::Parser::new(rows, columns, 0))
+}
+
+/// Draws what the program writes, to its end.
+fn show(mut output: File, screen: &Mutex<vt100::Parser>) {
+    let mut bytes = [0; 4096];
+    // Linux answers with an error once no process has the other end open.
+    while let Ok(length @ 1..) = output.read(&mut bytes) {
+        let written = bytes.get(..length).unwrap_or_default();
+        screen.lock().unwrap_or_else(PoisonError::into_inner).process(written);
+    }
+}
+
+#[expect(unsafe_code, reason = "a terminal can only be taken between fork and exec")]
+fn lead_a_session(command: &mut Command) {
+    let take = || {
+        setsid()?;
+        Ok(ioctl_tiocsctty(rustix::stdio::stdin())?)
+    };
+    // SAFETY: between fork and exec the closure makes two system calls; it allocates nothing and takes no lock.
+    unsafe { command.pre_exec(take) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    fn shell(script: &str) -> Terminal {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script]);
+        Terminal::start(command).unwrap()
+    }
+
+    #[test]
+    fn a_program_finds_its_terminal_and_is_drawn() {
+        let mut terminal =
+            shell("stty size; echo one two; printf '\\033[1A\\033[4Cred\\n'; read x </dev/tty; exit 7");
+        wait::until("the text", PATIENCE, || Ok(terminal.screen().contains("one red").then_some(())))
+            .unwrap();
+        assert_eq!(terminal.screen(), "60 160\none red");
+        assert!(terminal.ended().unwrap().is_none());
+        terminal.send(b"\r").unwrap();
+        assert_eq!(terminal.wait_for_end(PATIENCE).unwrap().code(), Some(7));
+    }
+
+    #[test]
+    fn a_program_that_is_let_go_is_ended() {
+        let terminal = shell("echo $$; exec sleep 1000");
+        let id =
+            wait::until("the id", PATIENCE, || Ok(terminal.screen().trim().parse::<u32>().ok())).unwrap();
+        drop(terminal);
+        let alive = std::path::Path::new("/proc").join(id.to_string()).exists();
+        assert!(!alive, "process {id} is left");
+    }
+}
