@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use crate::{
@@ -26,6 +27,9 @@ use crate::{
     settings::{self, Settings, nearest},
     state_root::{self, StateRoot},
 };
+
+/// How long a start waits for an access file that another process is changing.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What is to be run.
 #[derive(Clone, Debug, Default)]
@@ -212,6 +216,10 @@ impl Launcher {
         }
         for ingress in ingresses {
             ingress.start();
+        }
+        // What keeps a channel shut joins the session's instructions; one that cannot say so yet tells it later.
+        for channel in &running {
+            let _ = tokio::time::timeout(LOOK, channel.admits()).await;
         }
         Ok(Hub::new(running, relay, broken))
     }

@@ -136,7 +136,7 @@ impl Hub {
         tokio::time::sleep(CALM).await;
         loop {
             for channel in self.channels.iter() {
-                channel.tidy();
+                channel.tidy().await;
             }
             tokio::time::sleep(UPKEEP).await;
         }

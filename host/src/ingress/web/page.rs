@@ -12,7 +12,7 @@ use crate::{
     capability::files::Handles,
     gate::Origin,
     guest::{WebBody, WebRequest, WebResponse},
-    hub::Channel,
+    hub::{Channel, Intake},
 };
 
 /// The largest body that is no upload, in bytes.
@@ -26,7 +26,7 @@ const FRAMING: [HeaderName; 4] =
 pub(super) async fn handle(State(channel): State<Arc<Channel>>, request: Request) -> Response {
     channel.breathe().await;
     if !request.method().is_safe()
-        && let Err(shut) = channel.admits()
+        && let Err(shut) = channel.admits().await
     {
         return (StatusCode::SERVICE_UNAVAILABLE, format!("The channel is shut: {shut}.\n")).into_response();
     }
@@ -51,14 +51,11 @@ pub(super) async fn handle(State(channel): State<Arc<Channel>>, request: Request
         Err(error) => return failed(&channel, &parts, StatusCode::BAD_GATEWAY, &error),
     };
     // Only a WebSocket can show the key.
-    let mut intake = channel.intake(Origin::Visitor);
-    let stored = match intake.take(news) {
-        // Whoever asked need not wait for the session to read.
-        Ok(()) => intake.store(),
-        Err(error) => Err(error),
-    };
-    match stored {
+    let mut intake = Intake::default();
+    intake.add(news);
+    match channel.take_in(Origin::Visitor, intake).await {
         Ok(deliveries) => {
+            // The response need not wait for the session to read.
             if !deliveries.is_empty() {
                 channel.drain_soon();
             }
