@@ -10,7 +10,7 @@ use std::{
 use tokio::{
     sync::watch,
     task::{JoinError, JoinHandle},
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 
 use crate::{
@@ -43,6 +43,9 @@ use crate::{
 /// can be told only in the answer to the handshake. What takes longer (a JavaScript component of 12 MB: 10 s) is added
 /// when it is ready, so that no client gives up.
 const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// How long a start waits for an access file that another process is changing.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What is to be run.
 #[derive(Clone, Debug, Default)]
@@ -232,6 +235,10 @@ impl Launcher {
         }
         for ingress in ingresses {
             ingress.start();
+        }
+        // What keeps a channel shut joins the session's instructions; one that cannot say so yet tells it later.
+        for channel in &running {
+            let _ = timeout(LOOK, channel.admits()).await;
         }
         let since = std::time::Instant::now();
         let preparing = late.iter().map(|load| Preparing { label: load.label.clone(), since }).collect();

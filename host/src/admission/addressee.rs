@@ -1,6 +1,6 @@
 //! Which chats may be answered: all for which [`Admission::welcome`] holds, as far as they are known.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use super::{Admission, Error};
 use crate::{
@@ -24,8 +24,8 @@ pub struct Addressee {
 impl Admission {
     /// The chats that may be answered: those of people in `allowFrom`, then the groups, each with those of its parts
     /// that are known.
-    pub fn addressees(&self) -> Result<Vec<Addressee>, Error> {
-        let rules = self.rules()?;
+    pub async fn addressees(self: &Arc<Self>) -> Result<Vec<Addressee>, Error> {
+        let rules = self.rules().await?;
         Ok(addressees(&rules.access, &self.journal.contacts()?))
     }
 
@@ -92,10 +92,10 @@ mod tests {
         journal::Journal,
     };
 
-    fn admission(folder: &Path, access: &Value) -> Admission {
+    fn admission(folder: &Path, access: &Value) -> Arc<Admission> {
         std::fs::write(folder.join("access.json"), access.to_string()).unwrap();
         let journal = Journal::open(&folder.join("journal.db")).unwrap();
-        Admission::new(folder, journal, Document::default(), None)
+        Arc::new(Admission::new(folder, journal, Document::default(), None))
     }
 
     fn message(sender: &str, chat: &str, group: Option<&str>) -> Message {
@@ -120,21 +120,25 @@ mod tests {
         }
     }
 
-    fn listed(admission: &Admission) -> Vec<String> {
-        let found = admission.addressees().unwrap();
+    fn remember(admission: &Admission, message: &Message) {
+        admission.journal.store_blocking(|transaction| Admission::remember(transaction, message, 0)).unwrap();
+    }
+
+    async fn listed(admission: &Arc<Admission>) -> Vec<String> {
+        let found = admission.addressees().await.unwrap();
         for addressee in &found {
-            admission.welcome(&addressee.chat).unwrap();
+            admission.welcome(&addressee.chat).await.unwrap();
         }
         let kind = |kind| if kind == ChatKind::Direct { "direct" } else { "group" };
         found.iter().map(|addressee| format!("{} {}", addressee.chat, kind(addressee.kind))).collect()
     }
 
-    #[test]
-    fn all_that_is_welcome_is_listed_and_nothing_else() {
+    #[tokio::test]
+    async fn all_that_is_welcome_is_listed_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let access = json!({"allowFrom": ["ada", "bob"], "groups": {"fair": {}, "zoo": {}}});
         let admission = admission(folder.path(), &access);
-        assert_eq!(listed(&admission), ["ada direct", "bob direct", "fair group", "zoo group"]);
+        assert_eq!(listed(&admission).await, ["ada direct", "bob direct", "fair group", "zoo group"]);
         for message in [
             message("ada", "chat-7", None),
             message("bob", "bob", None),
@@ -143,26 +147,26 @@ mod tests {
             message("ada", "fair-1", Some("fair")),
             message("ada", "club-1", Some("club")),
         ] {
-            admission.remember(&message, 0).unwrap();
+            remember(&admission, &message);
         }
         let expected =
             ["chat-7 direct", "bob direct", "fair group", "fair-1 group", "fair-2 group", "zoo group"];
-        assert_eq!(listed(&admission), expected);
+        assert_eq!(listed(&admission).await, expected);
     }
 
-    #[test]
-    fn an_id_that_belongs_to_another_chat_is_not_taken_for_a_persons() {
+    #[tokio::test]
+    async fn an_id_that_belongs_to_another_chat_is_not_taken_for_a_persons() {
         let folder = tempfile::tempdir().unwrap();
         let admission =
             admission(folder.path(), &json!({"allowFrom": ["ada", "fair"], "groups": {"fair": {}}}));
-        admission.remember(&message("eve", "ada", None), 0).unwrap();
-        assert_eq!(listed(&admission), ["fair group"]);
+        remember(&admission, &message("eve", "ada", None));
+        assert_eq!(listed(&admission).await, ["fair group"]);
     }
 
-    #[test]
-    fn nothing_is_answered_where_all_is_disabled() {
+    #[tokio::test]
+    async fn nothing_is_answered_where_all_is_disabled() {
         let folder = tempfile::tempdir().unwrap();
         let access = json!({"dmPolicy": "disabled", "allowFrom": ["ada"], "groups": {"fair": {}}});
-        assert!(listed(&admission(folder.path(), &access)).is_empty());
+        assert!(listed(&admission(folder.path(), &access)).await.is_empty());
     }
 }

@@ -1,11 +1,14 @@
 //! `access.json` on the disk: noticed when it changes, replaced whole, by one process at a time.
+//!
+//! Everything here but [`AccessFile::fingerprint`] may wait, for the disk or for another process: it is not called on the
+//! runtime's thread.
 
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read as _, Write as _},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::{
@@ -18,8 +21,10 @@ use crate::gate::document::{Document, Invalid};
 /// The largest file that is read, in bytes.
 const SIZE: u64 = 4 << 20;
 
-/// How often, and how far apart, the lock is tried: a change takes some milliseconds.
-const TRIES: u32 = 100;
+/// How long the command line waits for another process that has the lock: a change takes some milliseconds.
+pub(super) const WAIT: Duration = Duration::from_secs(5);
+
+/// How far apart the lock is tried.
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Where it is.
@@ -50,6 +55,12 @@ pub enum Broken {
         /// Why.
         source: io::Error,
     },
+    /// Another process has the lock.
+    #[error(
+        "{} is locked by another process, which is changing who may write: try again once that has ended",
+        .0.display()
+    )]
+    Locked(PathBuf),
     /// It has something that it cannot have.
     #[error("{}: {source}", path.display())]
     Invalid {
@@ -87,26 +98,26 @@ impl AccessFile {
         }
     }
 
-    /// Waits a little until no other process is at it. Whoever holds it for longer must not hold up everything here.
-    pub(super) fn lock(&self) -> Result<Guard, Broken> {
-        let open = || {
-            let file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .mode(0o600)
-                .open(&self.lock)?;
-            for _ in 0..TRIES {
-                match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                    Err(Errno::WOULDBLOCK) => std::thread::sleep(PAUSE),
-                    Err(errno) => return Err(errno.into()),
-                    Ok(()) => return Ok(Guard { _file: file }),
-                }
+    /// Takes the lock. Waits for so long while another process has it.
+    pub(super) fn lock(&self, wait: Duration) -> Result<Guard, Broken> {
+        let failed = |source| Broken::Io { path: self.lock.clone(), what: "locked", source };
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&self.lock)
+            .map_err(failed)?;
+        let end = Instant::now() + wait;
+        loop {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(Guard { _file: file }),
+                Err(Errno::WOULDBLOCK) if Instant::now() < end => std::thread::sleep(PAUSE),
+                Err(Errno::WOULDBLOCK) => return Err(Broken::Locked(self.lock.clone())),
+                Err(errno) => return Err(failed(errno.into())),
             }
-            Err(io::Error::other("another process is at it"))
-        };
-        open().map_err(|source| Broken::Io { path: self.lock.clone(), what: "locked", source })
+        }
     }
 
     /// None where there is no file.

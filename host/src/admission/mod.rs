@@ -1,12 +1,15 @@
 //! Who may speak through one channel, as it is kept: `access.json`, what a person has approved of it, codes that
 //! wait, chats that are known, and what was turned away.
 //!
-//! The rules are the gate's. Several processes may be at one channel's admission: the session that serves it, others
-//! that only send, somebody's terminal. The file is changed under a lock; the rest is in the journal's database.
+//! The rules are the gate's. Several processes may use one channel's admission: the session that serves it, others that
+//! only send, a person's terminal. The file is changed under a lock; the rest is in the journal's database.
+//!
+//! What is named `…_blocking` may wait for another process. The session uses what is `async` instead (see `runtime`).
 
 mod addressee;
 mod file;
 mod pairing;
+mod runtime;
 mod tally;
 
 use std::{
@@ -18,16 +21,15 @@ use std::{
 pub use self::{addressee::Addressee, file::Broken};
 use self::{file::AccessFile, tally::Tally};
 use crate::{
-    event::{Chat, ChatId, ChatKind, Happening, Message, SenderId},
+    event::{Chat, ChatId, ChatKind, Happening, Message},
     gate::{
         self, Access, Decision, DmPolicy, Members, Origin, Reason, Situation,
         access::Widening,
         document::{Change, Document, Invalid, Manners, Setting},
-        may_be_read,
         permission::{RequestId, Standing},
         rate::{self, Rate, Rates},
     },
-    journal::{self, Contact, Journal, Refusal, StoredFile},
+    journal::{self, Contact, Journal, Refusal, Transaction},
     text,
 };
 
@@ -41,6 +43,8 @@ pub struct Admission {
     /// Messages that one sender may send a minute, where the user has set it.
     rate: Option<u32>,
     state: Mutex<State>,
+    /// Held by the task that reads the file: the others use what it has found.
+    reading: tokio::sync::Mutex<()>,
     tally: Mutex<Tally>,
 }
 
@@ -90,6 +94,16 @@ pub enum Error {
     /// What was approved is not what is there.
     #[error("access.json was changed again in the meantime: look at it anew before you approve it")]
     ChangedMeanwhile,
+    /// The process ends.
+    #[error("tidegate is ending")]
+    Ending,
+}
+
+impl Error {
+    /// Is it only that another process is writing?
+    fn is_busy(&self) -> bool {
+        matches!(self, Self::File(Broken::Locked(_)) | Self::Journal(journal::Error::Busy { .. }))
+    }
 }
 
 /// Why a code lets nobody in.
@@ -134,6 +148,12 @@ impl From<journal::Error> for Unwelcome {
     }
 }
 
+impl From<Shut> for Unwelcome {
+    fn from(shut: Shut) -> Self {
+        Self::Error(shut.into())
+    }
+}
+
 impl Admission {
     /// The admission of the channel with this folder. `initial` holds where there is no file.
     pub fn new(folder: &Path, journal: Arc<Journal>, initial: Document, rate: Option<u32>) -> Self {
@@ -143,6 +163,7 @@ impl Admission {
             initial,
             rate,
             state: Mutex::default(),
+            reading: tokio::sync::Mutex::default(),
             tally: Mutex::default(),
         }
     }
@@ -158,31 +179,45 @@ impl Admission {
     }
 
     /// What holds at the moment. The file is read again when it has changed.
-    pub fn rules(&self) -> Result<Arc<Rules>, Shut> {
-        let mut state = self.lock();
-        let fingerprint = match self.file.fingerprint() {
-            Ok(fingerprint) => fingerprint,
-            Err(broken) => return Err(Shut(broken.to_string())),
-        };
-        if let Some((read, rules)) = &state.read
-            && *read == fingerprint
-        {
-            return rules.clone();
+    pub fn rules_blocking(&self) -> Result<Arc<Rules>, Shut> {
+        match self.known() {
+            Some(rules) => rules,
+            None => self.read_rules(file::WAIT).unwrap_or_else(|busy| Err(Shut(busy.to_string()))),
         }
-        let read = self.read().map(|(rules, _)| rules);
+    }
+
+    /// What holds at the moment, if the file has not changed since it was read. One system call: this stands on the way of
+    /// each message.
+    fn known(&self) -> Option<Result<Arc<Rules>, Shut>> {
+        match self.file.fingerprint() {
+            Ok(fingerprint) => {
+                let state = self.lock();
+                state.read.as_ref().filter(|(read, _)| *read == fingerprint).map(|(_, rules)| rules.clone())
+            }
+            Err(broken) => Some(Err(Shut(broken.to_string()))),
+        }
+    }
+
+    /// Reads what holds. It is an error if another process has the file's lock for that long, or the journal's.
+    fn read_rules(&self, wait: Duration) -> Result<Result<Arc<Rules>, Shut>, Error> {
+        let fingerprint = self.file.fingerprint()?;
+        let read = match self.read(wait) {
+            Err(error) if error.is_busy() => return Err(error),
+            read => read.map(|(rules, _)| rules),
+        };
         // What the file says holds until it changes. What stood in the way of reading it may pass by itself.
         let lasting = matches!(&read, Ok(_) | Err(Error::File(Broken::Invalid { .. })));
         let rules = read.map_err(|error| Shut(error.to_string()));
         if let Err(shut) = &rules {
             tracing::error!("{shut}");
         }
-        state.read = lasting.then(|| (fingerprint, rules.clone()));
-        rules
+        self.lock().read = lasting.then(|| (fingerprint, rules.clone()));
+        Ok(rules)
     }
 
     /// Reads the file, and lowers what was approved to what it still says.
-    fn read(&self) -> Result<(Arc<Rules>, Document), Error> {
-        let _guard = self.file.lock()?;
+    fn read(&self, wait: Duration) -> Result<(Arc<Rules>, Document), Error> {
+        let _guard = self.file.lock(wait)?;
         self.read_locked()
     }
 
@@ -217,16 +252,17 @@ impl Admission {
     }
 
     fn approve(&self, access: &Access) -> Result<(), journal::Error> {
-        self.journal.set_baseline(&Document::of_access(access).render())
+        let text = Document::of_access(access).render();
+        self.journal.store_blocking(|transaction| transaction.set_baseline(&text))
     }
 
     /// Changes the file, as a person wants it. What another hand has widened stays withheld.
-    pub fn change(&self, change: Change) -> Result<(), Error> {
-        self.change_all([change])
+    pub fn change_blocking(&self, change: Change) -> Result<(), Error> {
+        self.change_all([change], file::WAIT)
     }
 
-    fn change_all(&self, changes: impl IntoIterator<Item = Change>) -> Result<(), Error> {
-        let guard = self.file.lock()?;
+    fn change_all(&self, changes: impl IntoIterator<Item = Change>, wait: Duration) -> Result<(), Error> {
+        let guard = self.file.lock(wait)?;
         let (rules, mut document) = self.read_locked()?;
         let mut approved = Document::of_access(&rules.access);
         for change in changes {
@@ -242,8 +278,12 @@ impl Admission {
     }
 
     /// Approves what another hand has widened, as it was shown to the person who does. The answer is what that was.
-    pub fn accept(&self, shown: &Access) -> Result<Vec<Widening>, Error> {
-        let guard = self.file.lock()?;
+    pub fn accept_blocking(&self, shown: &Access) -> Result<Vec<Widening>, Error> {
+        self.accept_within(shown, file::WAIT)
+    }
+
+    fn accept_within(&self, shown: &Access, wait: Duration) -> Result<Vec<Widening>, Error> {
+        let guard = self.file.lock(wait)?;
         let (rules, document) = self.read_locked()?;
         if rules.wanted != *shown {
             return Err(Error::ChangedMeanwhile);
@@ -259,8 +299,8 @@ impl Admission {
     }
 
     /// Takes back what another hand has widened. The answer is what that was.
-    pub fn reject(&self) -> Result<Vec<Widening>, Error> {
-        let (rules, _) = self.read()?;
+    pub fn reject_blocking(&self) -> Result<Vec<Widening>, Error> {
+        let (rules, _) = self.read(file::WAIT)?;
         let access = &rules.access;
         let undo = |widening: &Widening| match widening {
             Widening::Policy(_) => Change::Policy(access.dm_policy),
@@ -284,13 +324,13 @@ impl Admission {
                 )
             }
         };
-        self.change_all(rules.withheld.iter().map(undo))?;
+        self.change_all(rules.withheld.iter().map(undo), file::WAIT)?;
         Ok(rules.withheld.clone())
     }
 
     /// What becomes of an event. A pure rule decides; this brings it what it needs.
     pub fn decide(
-        &self,
+        transaction: &Transaction<'_>,
         access: &Access,
         what: &Happening,
         origin: Origin,
@@ -308,7 +348,7 @@ impl Admission {
         let stranger = chat.is_some_and(|chat| chat.kind == ChatKind::Direct)
             && sender.is_some_and(|sender| !access.allow_from.contains(&sender.id));
         let pending = if stranger && access.dm_policy == DmPolicy::Pairing {
-            self.journal.pairings(now)?
+            transaction.pairings(now)?
         } else {
             Vec::new()
         };
@@ -327,8 +367,12 @@ impl Admission {
         if most == 0 { Rate::Within } else { self.lock().rates.count(&message.sender.id, most, now) }
     }
 
-    /// Remembers, within the journal's open transaction, what will be needed to answer a delivered message.
-    pub fn remember(&self, message: &Message, now: u64) -> Result<(), journal::Error> {
+    /// Remembers what will be needed to answer a delivered message.
+    pub fn remember(
+        transaction: &mut Transaction<'_>,
+        message: &Message,
+        now: u64,
+    ) -> Result<(), journal::Error> {
         let Chat { id, kind, group, .. } = &message.chat;
         let contact = match (kind, group) {
             (ChatKind::Direct, _) if **id != *message.sender.id => {
@@ -338,65 +382,14 @@ impl Admission {
             _ => None,
         };
         if let Some(contact) = contact
-            && self.journal.contact(id)?.as_ref() != Some(&contact)
+            && transaction.contact(id)?.as_ref() != Some(&contact)
         {
-            self.journal.remember_contact(id, &contact)?;
+            transaction.remember_contact(id, &contact)?;
         }
         for attachment in message.attachments.iter().filter(|attachment| attachment.saved.is_none()) {
-            self.journal.remember_attachment(id, &message.id, attachment, now)?;
+            transaction.remember_attachment(id, &message.id, attachment, now)?;
         }
         Ok(())
-    }
-
-    /// May something be sent to this chat? Only where somebody may speak.
-    pub fn welcome(&self, chat: &ChatId) -> Result<(), Unwelcome> {
-        let rules = self.rules().map_err(Error::from)?;
-        let access = &rules.access;
-        let welcome = access.dm_policy != DmPolicy::Disabled
-            && (access.groups.contains_key(chat)
-                || match self.journal.contact(chat)? {
-                    Some(Contact::Direct(sender)) => access.allow_from.contains(&sender),
-                    Some(Contact::Part(group)) => access.groups.contains_key(&group),
-                    None => access.allow_from.contains(&**chat),
-                });
-        if welcome { Ok(()) } else { Err(Unwelcome::Chat(chat.clone())) }
-    }
-
-    /// May the session read what this message says?
-    pub fn may_be_read(&self, message: &Message) -> Result<bool, Shut> {
-        Ok(is_proper_message(message) && may_be_read(&self.rules()?.access, &message.chat, &message.sender))
-    }
-
-    /// The files of the newest delivered message that fits, in a chat that may still write here.
-    pub fn attachments(
-        &self,
-        chat: Option<&ChatId>,
-        message: Option<&str>,
-        id: Option<&str>,
-    ) -> Result<Vec<StoredFile>, Unwelcome> {
-        if let Some(chat) = chat {
-            self.welcome(chat)?;
-        }
-        let mut files = self.journal.attachments(message, id).map_err(Error::from)?;
-        files.retain(|file| chat.is_none_or(|chat| file.chat == *chat));
-        let Some(newest) = files.first().cloned() else { return Ok(files) };
-        self.welcome(&newest.chat)?;
-        files.retain(|file| (&file.chat, &file.message) == (&newest.chat, &newest.message));
-        Ok(files)
-    }
-
-    /// Where permission prompts go: who may decide, and the chat with each.
-    pub fn approvers(&self) -> Result<Vec<(SenderId, ChatId)>, Error> {
-        let rules = self.rules()?;
-        let access = &rules.access;
-        if access.dm_policy == DmPolicy::Disabled {
-            return Ok(Vec::new());
-        }
-        let chat = |sender: &SenderId| {
-            let chat = self.journal.direct_chat(sender)?;
-            Ok((sender.clone(), chat.unwrap_or_else(|| ChatId::new(&**sender))))
-        };
-        access.approvers().map(chat).collect()
     }
 
     /// Counts an event that went nowhere. True if that is to be written before long: see [`Admission::settle`].
@@ -404,15 +397,20 @@ impl Admission {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner).count(what, reason, now)
     }
 
-    /// Writes what was counted.
-    pub fn settle(&self) {
+    /// Writes what was counted. False if another process is writing: then it is to be tried again.
+    pub fn settle(&self) -> bool {
         let refusals = self.tally.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if !refusals.is_empty()
-            && let Err(error) = self.journal.add_refusals(&refusals)
-        {
+        if refusals.is_empty() {
+            return true;
+        }
+        let stored = self.journal.try_store(|transaction| transaction.add_refusals(&refusals));
+        if let Err(error) = &stored {
             tracing::warn!("what was turned away could not be counted yet: {error}");
+        }
+        if !matches!(stored, Ok(Some(()))) {
             self.tally.lock().unwrap_or_else(PoisonError::into_inner).put_back(refusals);
         }
+        !matches!(stored, Ok(None))
     }
 
     /// What went nowhere, newest first.

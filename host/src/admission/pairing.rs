@@ -9,14 +9,18 @@ use crate::{
         document::Change,
         pairing::{self, Code, Pending},
     },
-    journal::{self, Contact},
+    journal::{self, Contact, Transaction},
     text,
 };
 
 impl Admission {
-    /// Notes, within the journal's open transaction, that a stranger is told a code. It cannot be confirmed before
-    /// [`Admission::set_code`].
-    pub fn begin_pairing(&self, sender: &Sender, chat: &Chat, now: u64) -> Result<Pending, journal::Error> {
+    /// Notes that a stranger is told a code. It cannot be confirmed before [`Admission::set_code`].
+    pub fn begin_pairing(
+        transaction: &mut Transaction<'_>,
+        sender: &Sender,
+        chat: &Chat,
+        now: u64,
+    ) -> Result<Pending, journal::Error> {
         let lifetime = u64::try_from(pairing::LIFETIME.as_millis()).unwrap_or(u64::MAX);
         let pending = Pending {
             sender: sender.id.clone(),
@@ -28,33 +32,49 @@ impl Admission {
             answers: 1,
             denied: false,
         };
-        self.journal.begin_pairing(&pending, now)?;
+        transaction.put_pairing(&pending, now)?;
         Ok(pending)
     }
 
-    /// Makes a code for a stranger; None if they wait no more. Takes some 100 ms of computing.
-    pub fn set_code(&self, sender: &SenderId) -> Result<Option<Code>, Error> {
-        let code = Code::generate()?;
-        let set = self.journal.set_code(sender, &code.hash()?)?;
+    /// Makes a code for a stranger; None if they wait no more. Takes some 100 ms of computing, on another thread.
+    pub async fn set_code(&self, sender: &SenderId) -> Result<Option<Code>, Error> {
+        let made = tokio::task::spawn_blocking(|| {
+            let code = Code::generate()?;
+            let hash = code.hash()?;
+            Ok((code, hash))
+        });
+        let (code, hash) = made.await.unwrap_or(Err(Error::Ending))?;
+        let set = self.journal.store(|transaction| transaction.set_code(sender, &hash)).await?;
         Ok(set.then_some(code))
     }
 
     /// Lets go of a stranger who could not be told their code.
-    pub fn abandon(&self, sender: &SenderId) -> Result<(), journal::Error> {
-        self.journal.remove_pairing(sender).map(drop)
+    pub async fn abandon(&self, sender: &SenderId) -> Result<(), journal::Error> {
+        self.journal.store(|transaction| transaction.remove_pairing(sender)).await.map(drop)
     }
 
-    /// Lets go of all whose codes were never made, because whoever should have made them has ended.
-    pub fn abandon_unfinished(&self) -> Result<(), journal::Error> {
-        self.journal.remove_unfinished_pairings()
+    /// Lets go of all whose codes were never made, because the process that was to make them has ended.
+    pub fn abandon_unfinished(&self, now: u64) -> Result<(), journal::Error> {
+        let mut unfinished = self.journal.pairings(now)?;
+        unfinished.retain(|pending| pending.hash.is_none());
+        if !unfinished.is_empty() {
+            self.journal.store_soon(move |transaction| {
+                unfinished.iter().try_for_each(|pending| transaction.remove_unfinished_pairing(pending))
+            });
+        }
+        Ok(())
     }
 
-    /// Counts, within the journal's open transaction, one more answer to a stranger. None if there is nothing to remind
-    /// them of: their code is gone, or still on its way.
-    pub fn count_answer(&self, sender: &SenderId, now: u64) -> Result<Option<Pending>, journal::Error> {
-        let pending = self.journal.pairings(now)?.into_iter().find(|pending| pending.sender == *sender);
+    /// Counts one more answer to a stranger. None if there is nothing to remind them of: their code is gone, or still on its
+    /// way.
+    pub fn count_answer(
+        transaction: &mut Transaction<'_>,
+        sender: &SenderId,
+        now: u64,
+    ) -> Result<Option<Pending>, journal::Error> {
+        let pending = transaction.pairings(now)?.into_iter().find(|pending| pending.sender == *sender);
         let Some(pending) = pending.filter(|pending| pending.hash.is_some()) else { return Ok(None) };
-        self.journal.count_answer(sender)?;
+        transaction.count_answer(sender)?;
         Ok(Some(pending))
     }
 
@@ -70,30 +90,33 @@ impl Admission {
 
     /// Lets in the stranger who was told this code. Only a person's way may lead here. Takes some 100 ms of computing
     /// for each code that waits.
-    pub fn pair(&self, code: &str, now: u64) -> Result<Pending, Unapproved> {
+    pub fn pair_blocking(&self, code: &str, now: u64) -> Result<Pending, Unapproved> {
         let tries = self.spend_try(now)?;
         let wrong = || match tries.locked(now) {
             Some(rest) => Unapproved::Locked(rest),
             None => Unapproved::Wrong { left: pairing::TRIES - tries.wrong },
         };
         let pending = self.find(code, now)?.ok_or_else(wrong)?;
-        // Whoever takes it out has used it: two at once cannot both.
-        if !self.journal.remove_pairing(&pending.sender)? {
+        // The code is used by the caller that removes it: two at once cannot both.
+        let journal = &self.journal;
+        if !journal.store_blocking(|transaction| transaction.remove_pairing(&pending.sender))? {
             return Err(wrong());
         }
-        if let Err(error) = self.change(Change::Allow(pending.sender.clone())) {
-            self.journal.put_pairing(&pending, now)?;
+        if let Err(error) = self.change_blocking(Change::Allow(pending.sender.clone())) {
+            journal.store_blocking(|transaction| transaction.put_pairing(&pending, now))?;
             return Err(error.into());
         }
-        if *pending.chat != *pending.sender {
-            self.journal.add_contact(&pending.chat, &Contact::Direct(pending.sender.clone()))?;
-        }
-        self.journal.set_tries(pairing::Tries::default())?;
+        journal.store_blocking(|transaction| {
+            if *pending.chat != *pending.sender {
+                transaction.remember_contact(&pending.chat, &Contact::Direct(pending.sender.clone()))?;
+            }
+            transaction.set_tries(pairing::Tries::default())
+        })?;
         Ok(pending)
     }
 
     /// Turns down the stranger who was told this code, or who has this id. None if there is none.
-    pub fn deny(&self, code_or_sender: &str, now: u64) -> Result<Option<Pending>, Unapproved> {
+    pub fn deny_blocking(&self, code_or_sender: &str, now: u64) -> Result<Option<Pending>, Unapproved> {
         let mut waiting = self.journal.pairings(now)?;
         let named = waiting.iter().position(|pending| *pending.sender == *code_or_sender);
         let pending = if let Some(index) = named {
@@ -104,13 +127,13 @@ impl Admission {
         };
         let Some(mut pending) = pending else { return Ok(None) };
         pending.denied = true;
-        self.journal.put_pairing(&pending, now)?;
+        self.journal.store_blocking(|transaction| transaction.put_pairing(&pending, now))?;
         Ok(Some(pending))
     }
 
     /// Counts a try as wrong before it is made: however many are made at once, there are no more than five.
     fn spend_try(&self, now: u64) -> Result<pairing::Tries, Unapproved> {
-        match self.journal.spend_try(now)? {
+        match self.journal.store_blocking(|transaction| transaction.spend_try(now))? {
             Ok(tries) => Ok(tries),
             Err(rest) => Err(Unapproved::Locked(rest)),
         }

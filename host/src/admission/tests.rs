@@ -2,16 +2,16 @@ use std::{fs, os::unix::fs::PermissionsExt as _, thread};
 
 use super::*;
 use crate::{
-    event::{MessageId, Sender},
+    event::{MessageId, Sender, SenderId},
     gate::pairing,
 };
 
 /// Two processes' views of one channel.
-fn both() -> (tempfile::TempDir, Admission, Admission) {
+fn both() -> (tempfile::TempDir, Arc<Admission>, Arc<Admission>) {
     let folder = tempfile::tempdir().unwrap();
     let open = || {
         let journal = Journal::open(&folder.path().join("journal.db")).unwrap();
-        Admission::new(folder.path(), journal, Document::default(), None)
+        Arc::new(Admission::new(folder.path(), journal, Document::default(), None))
     };
     let (one, other) = (open(), open());
     (folder, one, other)
@@ -35,19 +35,27 @@ fn message(sender: &str, chat: &str) -> Message {
 
 fn decided(admission: &Admission, sender: &str) -> Decision {
     let what = Happening::Message(message(sender, sender));
-    let rules = admission.rules().unwrap();
-    admission.decide(&rules.access, &what, Origin::Trusted, &|_| Standing::Unknown, 1).unwrap()
+    let rules = admission.rules_blocking().unwrap();
+    let transaction = admission.journal.begin_blocking().unwrap();
+    Admission::decide(&transaction, &rules.access, &what, Origin::Trusted, &|_| Standing::Unknown, 1).unwrap()
 }
 
 fn code(admission: &Admission, sender: &str, chat: &str) -> String {
     let message = message(sender, chat);
-    admission.begin_pairing(&message.sender, &message.chat, 1).unwrap();
-    admission.journal.commit().unwrap();
-    admission.set_code(&SenderId::new(sender)).unwrap().unwrap().to_string()
+    let begin = |transaction: &mut Transaction<'_>| {
+        Admission::begin_pairing(transaction, &message.sender, &message.chat, 1)
+    };
+    admission.journal.store_blocking(begin).unwrap();
+    wait(admission.set_code(&SenderId::new(sender))).unwrap().unwrap().to_string()
+}
+
+/// What a task of the runtime gets.
+fn wait<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
 fn allow(admission: &Admission, sender: &str) {
-    admission.change(Change::Allow(SenderId::new(sender))).unwrap();
+    admission.change_blocking(Change::Allow(SenderId::new(sender))).unwrap();
 }
 
 #[test]
@@ -58,7 +66,7 @@ fn what_a_person_changes_in_one_process_holds_in_the_other() {
     assert_eq!(decided(&other, "ada"), Decision::Deliver);
     let mode = fs::metadata(folder.path().join("access.json")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    one.change(Change::Remove(SenderId::new("ada"))).unwrap();
+    one.change_blocking(Change::Remove(SenderId::new("ada"))).unwrap();
     assert_ne!(decided(&other, "ada"), Decision::Deliver);
 }
 
@@ -72,7 +80,7 @@ fn another_hand_lets_nobody_in_and_anybody_out() {
     assert_eq!(decided(&other, "ada"), Decision::Deliver);
     assert_ne!(decided(&other, "bob"), Decision::Deliver);
     assert_ne!(decided(&other, "eve"), Decision::Deliver);
-    assert_eq!(other.rules().unwrap().withheld, [Widening::Sender(SenderId::new("eve"))]);
+    assert_eq!(other.rules_blocking().unwrap().withheld, [Widening::Sender(SenderId::new("eve"))]);
     // What is out stays out, though it was approved once.
     fs::write(&path, r#"{"allowFrom": ["ada", "bob", "eve"]}"#).unwrap();
     assert_ne!(decided(&other, "bob"), Decision::Deliver);
@@ -80,19 +88,19 @@ fn another_hand_lets_nobody_in_and_anybody_out() {
     allow(&one, "carl");
     assert_eq!(decided(&other, "carl"), Decision::Deliver);
     assert_ne!(decided(&other, "eve"), Decision::Deliver);
-    assert_eq!(one.reject().unwrap().len(), 2);
+    assert_eq!(one.reject_blocking().unwrap().len(), 2);
     assert!(!fs::read_to_string(&path).unwrap().contains("eve"));
     fs::write(&path, r#"{"allowFrom": ["eve"]}"#).unwrap();
     assert_ne!(decided(&other, "eve"), Decision::Deliver);
-    let shown = one.rules().unwrap();
+    let shown = one.rules_blocking().unwrap();
     // What was approved is what was seen, and nothing that came later.
     fs::write(&path, r#"{"allowFrom": ["eve", "mallory"]}"#).unwrap();
-    assert!(matches!(one.accept(&shown.wanted), Err(Error::ChangedMeanwhile)));
+    assert!(matches!(one.accept_blocking(&shown.wanted), Err(Error::ChangedMeanwhile)));
     assert_ne!(decided(&other, "eve"), Decision::Deliver);
     fs::write(&path, r#"{"allowFrom": ["eve"]}"#).unwrap();
-    assert_eq!(one.accept(&shown.wanted).unwrap().len(), 1);
+    assert_eq!(one.accept_blocking(&shown.wanted).unwrap().len(), 1);
     assert_eq!(decided(&other, "eve"), Decision::Deliver);
-    assert!(one.accept(&shown.wanted).unwrap().is_empty());
+    assert!(one.accept_blocking(&shown.wanted).unwrap().is_empty());
 }
 
 #[test]
@@ -102,9 +110,9 @@ fn a_file_that_makes_no_sense_shuts_the_channel_and_stays_as_it_is() {
     let path = folder.path().join("access.json");
     for broken in ["{", "{\"allowFrom\": 1}", "\u{0}"] {
         fs::write(&path, broken).unwrap();
-        assert!(other.rules().is_err() && other.welcome(&ChatId::new("ada")).is_err());
-        assert!(one.change(Change::Allow(SenderId::new("eve"))).is_err());
-        assert!(one.accept(&Access::default()).is_err() && one.reject().is_err());
+        assert!(other.rules_blocking().is_err() && wait(other.welcome(&ChatId::new("ada"))).is_err());
+        assert!(one.change_blocking(Change::Allow(SenderId::new("eve"))).is_err());
+        assert!(one.accept_blocking(&Access::default()).is_err() && one.reject_blocking().is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), broken);
     }
     fs::write(&path, r#"{"allowFrom": ["ada"]}"#).unwrap();
@@ -117,7 +125,7 @@ fn a_code_works_once_however_many_try_it() {
     let code = code(&one, "ada", "chat-ada");
     let paired: Vec<bool> = thread::scope(|scope| {
         let tries: Vec<_> = [&one, &other, &one, &other]
-            .map(|admission| scope.spawn(|| admission.pair(&code, 2).is_ok()))
+            .map(|admission| scope.spawn(|| admission.pair_blocking(&code, 2).is_ok()))
             .into();
         tries.into_iter().map(|one| one.join().unwrap()).collect()
     });
@@ -130,11 +138,11 @@ fn a_code_is_good_for_an_hour_and_a_denied_one_for_nothing() {
     let (_folder, one, _) = both();
     let hour = u64::try_from(pairing::LIFETIME.as_millis()).unwrap();
     let code = code(&one, "ada", "ada");
-    assert!(matches!(one.pair(&code, 1 + hour), Err(Unapproved::Wrong { left: 4 })));
-    assert!(one.deny("ada", 2).unwrap().is_some());
-    assert!(matches!(one.pair(&code, 3), Err(Unapproved::Wrong { left: 3 })));
+    assert!(matches!(one.pair_blocking(&code, 1 + hour), Err(Unapproved::Wrong { left: 4 })));
+    assert!(one.deny_blocking("ada", 2).unwrap().is_some());
+    assert!(matches!(one.pair_blocking(&code, 3), Err(Unapproved::Wrong { left: 3 })));
     assert_eq!(decided(&one, "ada"), Decision::Drop(Reason::Denied));
-    assert!(one.set_code(&SenderId::new("ada")).unwrap().is_none(), "a code on its way comes too late");
+    assert!(wait(one.set_code(&SenderId::new("ada"))).unwrap().is_none(), "a code on its way comes too late");
 }
 
 #[test]
@@ -142,13 +150,13 @@ fn answers_go_to_chats_that_are_known_by_who_writes_there() {
     let (_folder, one, other) = both();
     allow(&one, "ada");
     let chat = ChatId::new("chat-7");
-    assert!(other.welcome(&chat).is_err());
-    one.remember(&message("ada", "chat-7"), 1).unwrap();
-    one.journal.clone().commit().unwrap();
-    assert!(other.welcome(&chat).is_ok() && other.welcome(&ChatId::new("ada")).is_ok());
-    assert_eq!(other.approvers().unwrap(), [(SenderId::new("ada"), chat.clone())]);
-    one.change(Change::Remove(SenderId::new("ada"))).unwrap();
-    assert!(other.welcome(&chat).is_err());
+    assert!(wait(other.welcome(&chat)).is_err());
+    let message = message("ada", "chat-7");
+    one.journal.store_blocking(|transaction| Admission::remember(transaction, &message, 1)).unwrap();
+    assert!(wait(other.welcome(&chat)).is_ok() && wait(other.welcome(&ChatId::new("ada"))).is_ok());
+    assert_eq!(wait(other.approvers()).unwrap(), [(SenderId::new("ada"), chat.clone())]);
+    one.change_blocking(Change::Remove(SenderId::new("ada"))).unwrap();
+    assert!(wait(other.welcome(&chat)).is_err());
 }
 
 #[test]
@@ -158,7 +166,7 @@ fn guesses_that_are_made_at_once_are_counted_each() {
     let guessed: Vec<_> = thread::scope(|scope| {
         let guesses = (0..12).map(|number| {
             let admission = if number % 2 == 0 { &one } else { &other };
-            scope.spawn(move || admission.pair("AAAAAA", 2))
+            scope.spawn(move || admission.pair_blocking("AAAAAA", 2))
         });
         let guesses: Vec<_> = guesses.collect();
         guesses.into_iter().map(|guess| guess.join().unwrap()).collect()

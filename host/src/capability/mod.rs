@@ -22,7 +22,7 @@ use wasmtime::component::{Component, HasSelf, Linker};
 use crate::{
     contract::imports,
     event::ChannelName,
-    journal::Journal,
+    journal::{Error, Journal, Transaction},
     sandbox::{Digest, Engine, Resident},
 };
 
@@ -103,6 +103,22 @@ pub struct Effects {
 }
 
 impl Effects {
+    /// Is there nothing to carry out?
+    pub fn is_empty(&self) -> bool {
+        self.state.is_empty() && self.pushes.is_empty()
+    }
+
+    /// Adds what a later call has left.
+    pub fn extend(&mut self, later: Self) {
+        self.state.extend(later.state);
+        self.pushes.extend(later.pushes);
+    }
+
+    /// Stores the values.
+    pub fn keep(&self, transaction: &mut Transaction<'_>) -> Result<(), Error> {
+        self.state.iter().try_for_each(|(key, value)| transaction.set_state(key, value.as_deref()))
+    }
+
     /// Nobody sees it but browsers that came through the link with the key.
     pub fn confine(&mut self) {
         for push in &mut self.pushes {

@@ -30,6 +30,11 @@ pub struct Push {
 }
 
 impl Push {
+    /// In bytes.
+    pub fn weight(&self) -> usize {
+        self.frame.len()
+    }
+
     pub(super) fn confine(&mut self) {
         self.audience = Audience::Owner;
     }

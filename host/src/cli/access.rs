@@ -134,14 +134,14 @@ impl Access {
 fn act(kept: &Kept, action: Action) -> anyhow::Result<String> {
     let admission = &kept.admission;
     let now = clock::now();
-    let change = |change| admission.change(change);
+    let change = |change| admission.change_blocking(change);
     Ok(match action {
         Action::Status => return status(admission, Paint::stdout()),
         Action::Pair { code } => {
-            let Pending { name, sender, .. } = admission.pair(&code, now)?;
+            let Pending { name, sender, .. } = admission.pair_blocking(&code, now)?;
             format!("{name} ({sender}) may write from now on.\n")
         }
-        Action::Deny { code } => match admission.deny(&code, now)? {
+        Action::Deny { code } => match admission.deny_blocking(&code, now)? {
             Some(Pending { name, sender, .. }) => {
                 format!("{name} ({sender}) is turned down, and gets no other code within the hour.\n")
             }
@@ -152,7 +152,7 @@ fn act(kept: &Kept, action: Action) -> anyhow::Result<String> {
             format!("{id} may write from now on.\n")
         }
         Action::Remove { id } => {
-            let rules = admission.rules()?;
+            let rules = admission.rules_blocking()?;
             let sender = SenderId::new(identifier(&id)?);
             let known = rules.access.allow_from.contains(&sender)
                 || rules.access.groups.values().any(
@@ -179,7 +179,7 @@ fn act(kept: &Kept, action: Action) -> anyhow::Result<String> {
         Action::Group(GroupAction::Rm { id }) => {
             let chat = ChatId::new(id);
             anyhow::ensure!(
-                admission.rules()?.access.groups.contains_key(&chat),
+                admission.rules_blocking()?.access.groups.contains_key(&chat),
                 "the group {chat} is not heard anyway"
             );
             change(Change::RemoveGroup(chat.clone()))?;
@@ -192,13 +192,13 @@ fn act(kept: &Kept, action: Action) -> anyhow::Result<String> {
             format!("{key} is set.\n")
         }
         Action::Accept => {
-            let rules = admission.rules()?;
+            let rules = admission.rules_blocking()?;
             if !rules.withheld.is_empty() && !agrees(&rules.withheld)? {
                 return Ok("Nothing was approved.\n".to_owned());
             }
-            settled(&admission.accept(&rules.wanted)?, "From now on")
+            settled(&admission.accept_blocking(&rules.wanted)?, "From now on")
         }
-        Action::Reject => settled(&admission.reject()?, "Taken back"),
+        Action::Reject => settled(&admission.reject_blocking()?, "Taken back"),
     })
 }
 
@@ -249,7 +249,7 @@ fn interpret(key: Setting, text: &str) -> Result<Option<Value>, &'static str> {
 
 /// Who may write, for a person.
 pub(super) fn status(admission: &Admission, paint: Paint) -> anyhow::Result<String> {
-    let rules = admission.rules()?;
+    let rules = admission.rules_blocking()?;
     let access = &rules.access;
     let mut text = String::new();
     let mut row = |label: &str, value: &str| {

@@ -226,7 +226,7 @@ fn remains(name: &ChannelName, kept: &Kept) -> anyhow::Result<Vec<(&'static str,
     let mut found: Vec<_> = journal.sessions()?.iter().map(|note| ("session", taking(note))).collect();
     found.push((
         "access",
-        match admission.rules() {
+        match admission.rules_blocking() {
             Err(shut) => bad(shut.to_string(), "mend the file: what is wrong with it is said above"),
             Ok(rules) if rules.access.dm_policy == DmPolicy::Disabled => notice(
                 "dmPolicy is disabled: nobody is heard",
@@ -247,7 +247,7 @@ fn remains(name: &ChannelName, kept: &Kept) -> anyhow::Result<Vec<(&'static str,
     if admission.mode().is_some() {
         found.push(("access.json", private(admission.path())));
     }
-    if let Ok(rules) = admission.rules() {
+    if let Ok(rules) = admission.rules_blocking() {
         for widening in &rules.withheld {
             found.push((
                 "withheld",

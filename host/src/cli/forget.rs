@@ -51,7 +51,7 @@ impl Forget {
             sender: self.sender.map(SenderId::new),
             before,
         };
-        let forgotten = Journal::open(&path)?.forget(&conditions)?;
+        let forgotten = Journal::open(&path)?.forget_blocking(&conditions)?;
         let files = if everything { Files::open(&folder, &[], &[])?.clear()? } else { 0 };
         let text = if self.json {
             serde_json::json!({"events": forgotten.events, "values": forgotten.values, "files": files})

@@ -145,7 +145,7 @@ fn report(survey: &Survey) -> anyhow::Result<Report> {
         refusals: Vec::new(),
     };
     let Some(Kept { journal, admission }) = &survey.kept else { return Ok(report) };
-    match admission.rules() {
+    match admission.rules_blocking() {
         Ok(rules) => {
             report.access = Some(serde_json::from_str(&Document::of_access(&rules.access).render())?);
             report.withheld = rules.withheld.iter().map(ToString::to_string).collect();

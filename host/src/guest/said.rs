@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use crate::{
-    capability::{Effects, files::LocalFile},
+    capability::{Effects, files::LocalFile, web::Push},
     event::{ChatId, Event, Format, Happening, MessageId, SenderId},
 };
 
@@ -60,7 +60,8 @@ impl News {
             Happening::Press(_) | Happening::Question(_) | Happening::Moved { .. } => 1024,
         });
         let values = self.effects.state.values().flatten().map(Vec::len);
-        events.chain(values).sum()
+        let pushes = self.effects.pushes.iter().map(Push::weight);
+        events.chain(values).chain(pushes).sum()
     }
 }
 

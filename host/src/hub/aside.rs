@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{Approval, Channel, channel::lock, outbound::Readers, permission::Prompt};
 use crate::{
-    admission::{Rules, Shut},
+    admission::{Admission, Rules, Shut},
     clock,
     event::{Chat, ChatId, ChatKind, EventId, Format, Happening, MessageId, Question, Sender, Topic},
     gate::{
@@ -14,7 +14,8 @@ use crate::{
         permission::{Answer, RequestId},
     },
     guest::{Outgoing, Sent},
-    journal, text,
+    journal::{self, Transaction},
+    text,
 };
 
 /// How long refusals wait for company before they are written.
@@ -70,23 +71,30 @@ impl Channel {
     /// What becomes of an event.
     pub(super) fn decide(
         &self,
+        transaction: &Transaction<'_>,
         access: &Access,
         what: &Happening,
         origin: Origin,
         now: u64,
     ) -> Result<Decision, journal::Error> {
-        self.admission.decide(access, what, origin, &|id| self.relay.standing(id, self.name()), now)
+        let standing = |id: &RequestId| self.relay.standing(id, self.name());
+        Admission::decide(transaction, access, what, origin, &standing, now)
     }
 
     /// May anything be taken in at all? Asked before the guest is, so that nothing is lost that could come later.
-    pub fn admits(self: &Arc<Self>) -> Result<(), Shut> {
-        self.rules().map(drop)
+    pub async fn admits(self: &Arc<Self>) -> Result<(), Shut> {
+        self.rules().await.map(drop)
+    }
+
+    /// Why it was shut when that was last looked at, if it was.
+    pub fn shut(&self) -> Option<Shut> {
+        lock(&self.rules).as_ref().and_then(|rules| rules.as_ref().err().cloned())
     }
 
     /// What holds at the moment. The session is told when it is shut, and its user is asked when somebody else has let
     /// in more.
-    pub(super) fn rules(self: &Arc<Self>) -> Result<Arc<Rules>, Shut> {
-        let rules = self.admission.rules();
+    pub(super) async fn rules(self: &Arc<Self>) -> Result<Arc<Rules>, Shut> {
+        let rules = self.admission.rules().await;
         let mut last = lock(&self.rules);
         let news = match (&*last, &rules) {
             (Some(Ok(before)), Ok(now)) => !Arc::ptr_eq(before, now),
@@ -117,22 +125,24 @@ impl Channel {
             let channel = Arc::clone(self);
             tokio::spawn(async move {
                 tokio::time::sleep(TALLY).await;
-                channel.admission.settle();
+                while !channel.admission.settle() {
+                    tokio::time::sleep(TALLY).await;
+                }
             });
         }
     }
 
     /// Notes at once that a stranger is answered: what comes right behind must know it.
     pub(super) fn begin_answer(
-        &self,
+        transaction: &mut Transaction<'_>,
         step: Step,
         sender: &Sender,
         chat: &Chat,
         now: u64,
     ) -> Result<Option<Aside>, journal::Error> {
         Ok(match step {
-            Step::New => Some(Aside::Code(self.admission.begin_pairing(sender, chat, now)?)),
-            Step::Remind => self.admission.count_answer(&sender.id, now)?.map(Aside::Remind),
+            Step::New => Some(Aside::Code(Admission::begin_pairing(transaction, sender, chat, now)?)),
+            Step::Remind => Admission::count_answer(transaction, &sender.id, now)?.map(Aside::Remind),
         })
     }
 
@@ -174,7 +184,7 @@ impl Channel {
             }
             Aside::Unauthorized { press } => {
                 let result = self.guest.acknowledge(press, Some("Not authorized.".to_owned())).await;
-                self.finish("answering a press", result);
+                self.finish("answering a press", result).await;
             }
             Aside::Answer(topic, question) => {
                 let text = self.about(topic, &question.sender);
@@ -214,7 +224,7 @@ impl Channel {
         match (press, notice) {
             (Some(press), notice) => {
                 let result = self.guest.acknowledge(press, notice).await;
-                self.finish("answering a press", result);
+                self.finish("answering a press", result).await;
             }
             // It names a tool: whoever may not see the question does not see this either.
             (None, Some(notice)) => drop(self.say_to(chat.clone(), None, notice, Readers::Owner).await),
@@ -222,13 +232,14 @@ impl Channel {
         }
     }
 
-    /// At once: what comes behind it has the new id already. Seldom enough to wait for the disk.
-    pub(super) fn move_group(&self, from: &ChatId, to: &ChatId) {
-        let heard = self.admission.rules().is_ok_and(|rules| rules.access.groups.contains_key(from));
+    /// Keeps that a group goes on under another id. What comes behind it has that id already.
+    pub(super) async fn move_group(&self, from: ChatId, to: ChatId) {
+        let rules = self.admission.rules().await;
+        let heard = rules.is_ok_and(|rules| rules.access.groups.contains_key(&from));
         if !heard {
             return;
         }
-        match self.admission.change(Change::MoveGroup(from.clone(), to.clone())) {
+        match self.admission.change(Change::MoveGroup(from.clone(), to.clone())).await {
             Ok(()) => tracing::info!("{}: the group {from} goes on as {to}", self.name()),
             Err(error) => tracing::error!("{}: the group {from} goes on as {to}: {error}", self.name()),
         }
@@ -282,7 +293,8 @@ impl Channel {
             Err(error) => tracing::error!("{}: {error}", self.name()),
         }
         *lock(&self.rules) = None;
+        let channel = Arc::clone(self);
         // What is wrong is told by it.
-        let _ = self.rules();
+        tokio::spawn(async move { channel.admits().await });
     }
 }

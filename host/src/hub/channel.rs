@@ -218,9 +218,8 @@ impl Channel {
 
     /// Keeps the last thing that went wrong, for `tidegate status`.
     pub fn trouble(&self, text: &str) {
-        if let Err(error) = self.journal().set_trouble(text, clock::now()) {
-            tracing::debug!("{}: {error}", self.name());
-        }
+        let (text, now) = (text.to_owned(), clock::now());
+        self.journal().store_soon(move |transaction| transaction.set_trouble(&text, now));
     }
 
     pub(super) fn journal(&self) -> &Arc<Journal> {
@@ -266,7 +265,7 @@ impl Channel {
     /// Takes over the journal from whoever wrote it last.
     pub fn resume(self: &Arc<Self>) -> Result<(), Error> {
         self.journal().resume()?;
-        self.admission.abandon_unfinished()?;
+        self.admission.abandon_unfinished(clock::now())?;
         self.take_up_held()?;
         self.ask_about_what_waits();
         let channel = Arc::clone(self);
@@ -283,18 +282,11 @@ impl Channel {
     }
 
     /// Carries out what a call has left behind.
-    pub fn apply(&self, effects: Effects) -> Result<(), Error> {
-        let Effects { state, pushes } = effects;
-        if !state.is_empty() {
-            let store = || {
-                for (key, value) in &state {
-                    self.journal().set_state(key, value.as_deref())?;
-                }
-                self.journal().commit()
-            };
-            store().inspect_err(|_| self.journal().roll_back())?;
+    pub async fn apply(&self, effects: Effects) -> Result<(), Error> {
+        if !effects.state.is_empty() {
+            self.journal().store(|transaction| effects.keep(transaction)).await?;
         }
-        self.surroundings().page.push(pushes);
+        self.surroundings().page.push(effects.pushes);
         Ok(())
     }
 
@@ -311,48 +303,48 @@ impl Channel {
                 tokio::time::sleep(SETTLE).await;
                 let commits = channel.settle();
                 channel.note_counts();
-                if before == Some(commits) {
+                if commits.is_some() && commits == before {
                     break;
                 }
-                before = Some(commits);
+                before = commits;
             }
             *lock(&channel.settling) = false;
             channel.journal().rest();
         });
     }
 
-    /// Writes delivery marks, if there are any. The answer changes with whatever is written.
-    pub(super) fn settle(&self) -> u64 {
+    /// Writes delivery marks, if there are any. The answer changes with all that is written; None while another process
+    /// writes.
+    pub(super) fn settle(&self) -> Option<u64> {
         self.journal().settle().unwrap_or_else(|error| {
             tracing::error!("{}: {error}", self.name());
-            0
+            Some(0)
         })
     }
 
-    /// Throws away what is too old: instances, events and files.
-    pub(super) fn tidy(self: &Arc<Self>) {
+    /// Throws away what is too old: instances, events and files. What cannot be done now is left for the next time.
+    pub(super) async fn tidy(self: &Arc<Self>) {
         self.guest.sweep();
         self.admission.settle();
-        let _ = self.rules();
+        let _ = self.rules().await;
         if !self.condition().serves() {
             // The journal is somebody else's.
             return;
         }
-        let surroundings = Arc::clone(self.surroundings());
-        let age = self.keep.age;
+        let (surroundings, keep) = (Arc::clone(self.surroundings()), self.keep);
         tokio::task::spawn_blocking(move || {
-            if let Err(error) = surroundings.files.expire(age) {
-                tracing::warn!("{}: old files stay: {error}", surroundings.name);
+            let name = &surroundings.name;
+            if let Err(error) = surroundings.files.expire(keep.age) {
+                tracing::warn!("{name}: old files stay: {error}");
+            }
+            match surroundings.journal.retain_blocking(keep, clock::now()) {
+                Ok(0) => {}
+                Ok(dropped) => tracing::warn!(
+                    "{name}: {dropped} events were given up undelivered: no session has taken them, and the journal is full",
+                ),
+                Err(error) => tracing::error!("{name}: old events stay: {error}"),
             }
         });
-        match self.journal().retain(self.keep, clock::now()) {
-            Ok(0) => {}
-            Ok(dropped) => tracing::warn!(
-                "{}: {dropped} events were given up undelivered: no session has taken them, and the journal is full",
-                self.name()
-            ),
-            Err(error) => tracing::error!("{}: {error}", self.name()),
-        }
     }
 
     /// Why nothing can be sent, if that is so.

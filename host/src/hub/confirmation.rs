@@ -94,7 +94,7 @@ impl Channel {
             }
             // Only a courtesy: whatever stands in the way will show where it matters.
             let reacted = self.guest.react(chat.clone(), message, emoji.to_owned()).await;
-            let reacted = self.conclude(reacted);
+            let reacted = self.conclude(reacted).await;
             self.heed(&chat, &reacted);
             if let Err(error) = reacted {
                 tracing::warn!("{}: the reaction after delivery: {error}", self.name());

@@ -1,12 +1,18 @@
 //! From the journal to a session: in order, each event once, and as fast as the session reads.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use super::{Accepted, Channel, Inbox, Ticket, taken::Written};
 use crate::{
     event::{Event, Happening},
     journal::Seq,
 };
+
+/// How long to wait after the journal could not be used.
+const LATER: Duration = Duration::from_secs(5);
 
 /// Events that are read back from the journal at a time.
 const PAGE: u32 = 256;
@@ -76,6 +82,15 @@ impl Channel {
         }
     }
 
+    /// The same, after a while: something stands in the way of reading the journal.
+    fn drain_later(self: &Arc<Self>) {
+        let channel = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::time::sleep(LATER).await;
+            channel.drain_soon();
+        });
+    }
+
     /// Hands over what waits in the journal.
     pub(super) async fn drain(self: &Arc<Self>) {
         let mut progress = self.progress.lock().await;
@@ -92,11 +107,15 @@ impl Channel {
             let handed = progress.begin(self);
             let page = match self.journal().after(handed, PAGE) {
                 Ok(page) => page,
-                Err(error) => return tracing::error!("{}: {error}", self.name()),
+                Err(error) => {
+                    self.drain_later();
+                    return tracing::error!("{}: {error}", self.name());
+                }
             };
             let Some((last, _)) = page.last() else { return };
             let last = *last;
-            if let Err(error) = self.journal().offer(last) {
+            if let Err(error) = self.journal().store(|transaction| transaction.offer(last)).await {
+                self.drain_later();
                 return tracing::error!("{}: {error}", self.name());
             }
             let suspect = progress.suspect;

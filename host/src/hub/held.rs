@@ -14,6 +14,7 @@ use tokio::{
 
 use super::{Channel, Delivery, Failure, channel::lock};
 use crate::{
+    admission::Admission,
     clock,
     event::{AttachmentKind, Event, EventId, Happening, Message},
     guest::{Fault, Wanted},
@@ -76,15 +77,12 @@ impl Held {
         parts.push_back((album, part, Instant::now()));
     }
 
-    /// What was overheard of this album, which is for the session after all.
+    /// What was overheard of this album, which is for the session after all. It stays here, in case that it cannot be
+    /// stored this time; what is stored already is known by its id.
     pub(super) fn overheard(&self, album: &str) -> Vec<Event> {
-        let mut parts = lock(&self.unaddressed);
-        let (ours, others) = parts
-            .drain(..)
-            .filter(|(.., since)| since.elapsed() < OVERHEARD)
-            .partition::<VecDeque<_>, _>(|(other, ..)| other == album);
-        *parts = others;
-        ours.into_iter().map(|(_, part, _)| part).collect()
+        let parts = lock(&self.unaddressed);
+        let parts = parts.iter().filter(|(other, _, since)| other == album && since.elapsed() < OVERHEARD);
+        parts.map(|(_, part, _)| part.clone()).collect()
     }
 }
 
@@ -221,7 +219,7 @@ impl Channel {
         loop {
             let attempt = async {
                 let (chat, id) = (message.chat.id.clone(), message.id.clone());
-                self.conclude(self.guest.fetch(chat, id, vec![wanted.clone()]).await)
+                self.conclude(self.guest.fetch(chat, id, vec![wanted.clone()]).await).await
             };
             let failure = match timeout_at(until, attempt).await {
                 Ok(Ok(paths)) => {
@@ -249,26 +247,22 @@ impl Channel {
     async fn let_go(self: &Arc<Self>, parts: Vec<Event>) {
         let ids: Vec<_> = parts.iter().map(|part| part.id.clone()).collect();
         let Some(event) = join(parts) else { return };
-        let journal = self.journal();
         let mut pause = Duration::from_secs(1);
         loop {
-            let now = clock::now();
-            let store = || {
-                let seq = journal.release(&ids, &event, now, self.has_inbox())?;
+            let stored = self.journal().store(|transaction| {
+                let now = clock::now();
+                let seq = transaction.release(&ids, &event, now, self.has_inbox())?;
                 if let (Some(_), Happening::Message(message)) = (seq, &event.what) {
-                    self.admission.remember(message, now)?;
+                    Admission::remember(transaction, message, now)?;
                 }
-                journal.commit().map(|()| seq)
-            };
-            match store() {
+                Ok(seq)
+            });
+            match stored.await {
                 Ok(Some(seq)) => {
                     return self.deliver(vec![Delivery { seq, event, redelivered: false }]).await;
                 }
                 Ok(None) => return,
-                Err(error) => {
-                    journal.roll_back();
-                    tracing::error!("{}: a message is held back: {error}", self.name());
-                }
+                Err(error) => tracing::error!("{}: a message is held back: {error}", self.name()),
             }
             // A full disk, most likely: somebody will see to it.
             sleep(pause).await;

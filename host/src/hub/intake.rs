@@ -1,41 +1,43 @@
+//! The way in: the gate decides about each event, what is for the session is stored, all at once, and then handed on.
+
 use std::sync::Arc;
 
 use super::{Channel, Delivery, aside::Aside, held};
 use crate::{
-    admission::{Rules, Shut},
-    capability::web::Push,
+    admission::{Admission, Shut},
+    capability::Effects,
     clock,
-    event::{Event, Happening},
+    event::{ChatId, Event, Happening},
     gate::{Access, Decision, Origin, Reason, rate::Rate},
     guest::News,
-    journal::{self, Journal, SetAside},
+    journal::{self, SetAside, Transaction},
 };
 
-/// Takes in what several calls of a guest have brought: the gate decides about each event, what is for the session is
-/// stored all at once, and then handed on.
-///
-/// Dropped half-way it loses nothing that it has stored: that waits in the journal.
-pub struct Intake<'a> {
-    channel: &'a Arc<Channel>,
-    origin: Origin,
-    /// What held when the first news came.
-    rules: Option<Arc<Rules>>,
-    stored: Vec<Delivery>,
-    asides: Vec<Aside>,
-    /// Stored, and not whole yet.
-    held: Vec<(Event, Option<String>)>,
-    pushes: Vec<Push>,
-    written: bool,
-    /// As it was before the first write: what others undo is undone for this one too.
-    rollbacks: Option<u64>,
-    /// A session waits for what comes.
-    offer: bool,
+/// What calls may have brought, in bytes, before it is stored.
+const WEIGHT: usize = 8 << 20;
+
+/// What calls of a guest have brought and is to be taken in together.
+#[derive(Debug, Default)]
+pub struct Intake {
+    events: Vec<Event>,
+    effects: Effects,
+    aside: Vec<SetAside>,
+    cursor: Option<Cursor>,
+    /// What it takes in memory, roughly, in bytes.
+    weight: usize,
 }
 
-/// Why news were not taken in.
+/// How far a polled platform is known.
+#[derive(Debug)]
+struct Cursor {
+    account: String,
+    value: String,
+}
+
+/// Why nothing was taken in.
 #[derive(Debug, thiserror::Error)]
 pub enum IntakeError {
-    /// They cannot be stored.
+    /// It cannot be stored.
     #[error(transparent)]
     Journal(#[from] journal::Error),
     /// Nobody knows who may speak.
@@ -43,96 +45,200 @@ pub enum IntakeError {
     Shut(#[from] Shut),
 }
 
+impl Intake {
+    /// Adds what one call has brought.
+    pub fn add(&mut self, news: News) {
+        self.weight += news.weight();
+        // Mostly there is one call.
+        if self.events.is_empty() {
+            self.events = news.events;
+        } else {
+            self.events.extend(news.events);
+        }
+        self.effects.extend(news.effects);
+    }
+
+    /// Adds an update that could not be translated, for a report.
+    pub fn set_aside(&mut self, update: SetAside) {
+        self.aside.push(update);
+    }
+
+    /// Adds how far the platform is known.
+    pub fn advance(&mut self, account: String, value: String) {
+        self.cursor = Some(Cursor { account, value });
+    }
+
+    fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.effects.is_empty() && self.aside.is_empty() && self.cursor.is_none()
+    }
+
+    /// Must it be taken in before the guest is called again?
+    ///
+    /// So it is once a call has set a value: the guest reads its values from the journal, and the next call has to see it. To
+    /// let it read what waits here as well would cost a copy of the values that every other call, outward ones too, would
+    /// have to be kept in step with; and guests set values seldom while messages come in.
+    pub fn is_due(&self) -> bool {
+        !self.effects.state.is_empty() || self.weight >= WEIGHT
+    }
+}
+
+/// What was decided about events, and is carried out after the commit.
+struct Decided<'a> {
+    channel: &'a Arc<Channel>,
+    origin: Origin,
+    now: u64,
+    /// A session waits for what comes.
+    offer: bool,
+    stored: Vec<Delivery>,
+    asides: Vec<Aside>,
+    /// Stored, and not whole yet.
+    held: Vec<(Event, Option<String>)>,
+}
+
+/// A group that goes on under another id.
+struct Move {
+    from: ChatId,
+    to: ChatId,
+}
+
 impl Channel {
-    /// Begins to take in news that came from there.
-    pub fn intake(self: &Arc<Self>, origin: Origin) -> Intake<'_> {
-        Intake {
-            channel: self,
-            origin,
-            rules: None,
-            stored: Vec::new(),
-            asides: Vec::new(),
-            held: Vec::new(),
-            pushes: Vec::new(),
-            written: false,
-            rollbacks: None,
-            offer: self.has_inbox(),
+    /// Takes in what has come from there. What comes back is to be handed to [`Channel::deliver`].
+    ///
+    /// On an error nothing of it is stored, except what came before the move of a group; that waits in the journal. Dropped
+    /// half-way it loses nothing that it has stored either.
+    pub async fn take_in(
+        self: &Arc<Self>,
+        origin: Origin,
+        intake: Intake,
+    ) -> Result<Vec<Delivery>, IntakeError> {
+        if intake.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Intake { events, effects, aside, cursor, .. } = intake;
+        let mut events = events.into_iter();
+        let notes = Notes { effects: &effects, aside: &aside, cursor: cursor.as_ref() };
+        let deliveries = loop {
+            // Looked at once for what comes together: it is a system call.
+            let rules = self.rules().await?;
+            if events.len() == 0 && notes.are_empty() {
+                break Vec::new();
+            }
+            match self.store(origin, &rules.access, &mut events, &notes)? {
+                Stored::All(deliveries) => break deliveries,
+                // What comes behind it is judged by what holds then.
+                Stored::UpTo(Move { from, to }) => self.move_group(from, to).await,
+                // Who may speak can change while this waits.
+                Stored::Nothing => drop(self.journal().begin().await?),
+            }
+        };
+        self.surroundings().page.push(effects.pushes);
+        Ok(deliveries)
+    }
+
+    /// Stores what can be stored at once, in one transaction.
+    fn store(
+        self: &Arc<Self>,
+        origin: Origin,
+        access: &Access,
+        events: &mut impl Iterator<Item = Event>,
+        notes: &Notes<'_>,
+    ) -> Result<Stored, journal::Error> {
+        let Some(mut transaction) = self.journal().try_begin()? else { return Ok(Stored::Nothing) };
+        let mut decided = Decided::new(self, origin);
+        for event in events {
+            if let Some(moved) = decided.admit(&mut transaction, access, event)? {
+                transaction.commit()?;
+                if !decided.carry_out().is_empty() {
+                    self.drain_soon();
+                }
+                return Ok(Stored::UpTo(moved));
+            }
+        }
+        notes.store(&mut transaction)?;
+        transaction.commit()?;
+        Ok(Stored::All(decided.carry_out()))
+    }
+}
+
+/// How much was stored.
+enum Stored {
+    /// All of it, and this is to be delivered.
+    All(Vec<Delivery>),
+    /// What comes before the move of a group.
+    UpTo(Move),
+    /// Nothing: another process is writing.
+    Nothing,
+}
+
+/// What is stored together with events.
+struct Notes<'a> {
+    effects: &'a Effects,
+    aside: &'a [SetAside],
+    cursor: Option<&'a Cursor>,
+}
+
+impl Notes<'_> {
+    fn are_empty(&self) -> bool {
+        self.effects.state.is_empty() && self.aside.is_empty() && self.cursor.is_none()
+    }
+
+    fn store(&self, transaction: &mut Transaction<'_>) -> Result<(), journal::Error> {
+        self.effects.keep(transaction)?;
+        for update in self.aside {
+            transaction.set_aside(update)?;
+        }
+        match self.cursor {
+            Some(Cursor { account, value }) => transaction.set_cursor(account, value),
+            None => Ok(()),
         }
     }
 }
 
-impl Intake<'_> {
-    /// Takes in what one call has brought. If that fails, all that was not yet stored is undone.
-    pub fn take(&mut self, news: News) -> Result<(), IntakeError> {
-        // What it does itself is done before anything is written.
-        let rules = match &self.rules {
-            Some(rules) => Arc::clone(rules),
-            // Looked at once for what comes together: it is a system call.
-            None => Arc::clone(self.rules.insert(self.channel.rules()?)),
-        };
-        let journal = Arc::clone(self.channel.journal());
-        self.rollbacks.get_or_insert_with(|| journal.rollbacks());
-        self.write(&journal, &rules.access, news).inspect_err(|_| journal.roll_back())
+impl<'a> Decided<'a> {
+    fn new(channel: &'a Arc<Channel>, origin: Origin) -> Self {
+        Self {
+            channel,
+            origin,
+            now: clock::now(),
+            offer: channel.has_inbox(),
+            stored: Vec::new(),
+            asides: Vec::new(),
+            held: Vec::new(),
+        }
     }
 
-    fn write(&mut self, journal: &Journal, access: &Access, news: News) -> Result<(), IntakeError> {
-        let now = clock::now();
-        // Events before whatever says that they were dealt with: should another's commit come in between, they come
-        // again and are known.
-        for event in news.events {
-            self.admit(journal, access, event, now)?;
-        }
-        for (key, value) in &news.effects.state {
-            journal.set_state(key, value.as_deref())?;
-            self.written = true;
-        }
-        self.pushes.extend(news.effects.pushes);
-        Ok(())
-    }
-
+    /// Decides about an event. The move of a group is for the caller.
     fn admit(
         &mut self,
-        journal: &Journal,
+        transaction: &mut Transaction<'_>,
         access: &Access,
         mut event: Event,
-        now: u64,
-    ) -> Result<(), IntakeError> {
-        let channel = self.channel;
+    ) -> Result<Option<Move>, journal::Error> {
+        let (channel, now) = (self.channel, self.now);
         // Only one part of an album has the caption, and with it the bot's name.
         if let Happening::Message(message) = &mut event.what
             && let Some(album) = held::album(message)
-            && journal.knows_album(&album)?
+            && transaction.knows_album(&album)?
         {
             message.addressed = true;
         }
-        let decision = channel.decide(access, &event.what, self.origin, now)?;
+        let decision = channel.decide(transaction, access, &event.what, self.origin, now)?;
         match (decision, event.what) {
             (Decision::Deliver, Happening::Message(message)) => {
                 let rate = channel.admission.rate(access, &message, now);
-                if rate != Rate::Within && journal.contains(&event.id)? {
+                if rate != Rate::Within && transaction.contains(&event.id)? {
                     // It was heard before, and only comes again.
-                    return Ok(());
+                    return Ok(None);
                 }
                 match rate {
                     Rate::Within => {
                         let partial = channel.is_partial(&message).then(|| held::album(&message));
                         let event = Event { id: event.id, what: Happening::Message(message) };
-                        return match partial {
-                            None => self.append(journal, event, now),
-                            Some(album) => {
-                                self.written = true;
-                                // What of it came before the part that has the bot's name.
-                                for part in album.iter().flat_map(|album| channel.held.overheard(album)) {
-                                    if journal.hold(&part, album.as_deref(), now)? {
-                                        self.held.push((part, album.clone()));
-                                    }
-                                }
-                                if journal.hold(&event, album.as_deref(), now)? {
-                                    self.held.push((event, album));
-                                }
-                                Ok(())
-                            }
-                        };
+                        match partial {
+                            None => self.append(transaction, event)?,
+                            Some(album) => self.hold(transaction, event, album.as_deref())?,
+                        }
+                        return Ok(None);
                     }
                     Rate::Exceeded => self.asides.push(Aside::Exceeded(message.sender.clone())),
                     Rate::Still => {}
@@ -140,12 +246,22 @@ impl Intake<'_> {
                 channel.refuse(&Happening::Message(message), Reason::Rate, now);
             }
             (Decision::Pair(step), Happening::Message(message)) => {
-                self.written = true;
-                self.asides.extend(channel.begin_answer(step, &message.sender, &message.chat, now)?);
+                self.asides.extend(Channel::begin_answer(
+                    transaction,
+                    step,
+                    &message.sender,
+                    &message.chat,
+                    now,
+                )?);
             }
             (Decision::Pair(step), Happening::Question(question)) => {
-                self.written = true;
-                self.asides.extend(channel.begin_answer(step, &question.sender, &question.chat, now)?);
+                self.asides.extend(Channel::begin_answer(
+                    transaction,
+                    step,
+                    &question.sender,
+                    &question.chat,
+                    now,
+                )?);
             }
             (Decision::Answer(topic), Happening::Question(question)) => {
                 self.asides.push(Aside::Answer(topic, question));
@@ -154,11 +270,7 @@ impl Intake<'_> {
                 self.asides.extend(Aside::permission(event.id, what, request, answer));
             }
             (Decision::Settled(request), what) => self.asides.extend(Aside::settled(event.id, what, request)),
-            (Decision::Move, Happening::Moved { from, to }) => {
-                channel.move_group(&from, &to);
-                // What comes behind it is judged by what holds now.
-                self.rules = None;
-            }
+            (Decision::Move, Happening::Moved { from, to }) => return Ok(Some(Move { from, to })),
             (Decision::Drop(reason), what) => {
                 if reason == Reason::Unaddressed
                     && let Happening::Message(message) = &what
@@ -172,56 +284,42 @@ impl Intake<'_> {
             // The gate answers each kind of event with what belongs to it.
             (decision, _) => tracing::error!("{}: {decision:?} makes no sense here", channel.name()),
         }
-        Ok(())
+        Ok(None)
     }
 
-    /// Takes in, together with all that was taken, how far the platform is known.
-    pub fn advance(&mut self, account: &str, cursor: &str) -> Result<(), IntakeError> {
-        self.note(|journal| journal.set_cursor(account, cursor))
-    }
-
-    /// Takes in an update that nobody could make sense of, for a report.
-    pub fn set_aside(&mut self, update: &SetAside) -> Result<(), IntakeError> {
-        self.note(|journal| journal.set_aside(update))
-    }
-
-    fn note(
-        &mut self,
-        write: impl FnOnce(&Journal) -> Result<(), journal::Error>,
-    ) -> Result<(), IntakeError> {
-        let journal = self.channel.journal();
-        self.rollbacks.get_or_insert_with(|| journal.rollbacks());
-        self.written = true;
-        write(journal).inspect_err(|_| journal.roll_back()).map_err(IntakeError::from)
-    }
-
-    fn append(&mut self, journal: &Journal, event: Event, now: u64) -> Result<(), IntakeError> {
-        self.written = true;
+    fn append(&mut self, transaction: &mut Transaction<'_>, event: Event) -> Result<(), journal::Error> {
         // One that came again is in the journal already.
-        if let Some(seq) = journal.append(&event, now, self.offer)? {
+        if let Some(seq) = transaction.append(&event, self.now, self.offer)? {
             if let Happening::Message(message) = &event.what {
-                self.channel.admission.remember(message, now)?;
+                Admission::remember(transaction, message, self.now)?;
             }
             self.stored.push(Delivery { seq, event, redelivered: false });
         }
         Ok(())
     }
 
-    /// Makes it durable, lets the page know, and does what is to be done beside it. What comes back is to be handed to
-    /// [`Channel::deliver`].
-    pub fn store(self) -> Result<Vec<Delivery>, IntakeError> {
-        if self.written {
-            self.channel.journal().commit()?;
+    /// Keeps a message until it is whole, and before it those parts of its album that did not address the bot.
+    fn hold(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        event: Event,
+        album: Option<&str>,
+    ) -> Result<(), journal::Error> {
+        let overheard = album.iter().flat_map(|album| self.channel.held.overheard(album));
+        for part in overheard.chain([event]) {
+            if transaction.hold(&part, album, self.now)? {
+                self.held.push((part, album.map(str::to_owned)));
+            }
         }
-        let journal = self.channel.journal();
-        if self.rollbacks.is_some_and(|rollbacks| rollbacks != journal.rollbacks()) {
-            return Err(journal.undone().into());
-        }
-        self.channel.surroundings().page.push(self.pushes);
+        Ok(())
+    }
+
+    /// Does what is to be done beside it, once it is committed. What comes back is to be delivered.
+    fn carry_out(self) -> Vec<Delivery> {
         self.channel.set_aside(self.asides);
         for (event, album) in self.held {
             self.channel.make_whole(event, album);
         }
-        Ok(self.stored)
+        self.stored
     }
 }

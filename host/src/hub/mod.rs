@@ -184,7 +184,7 @@ impl Hub {
         tokio::time::sleep(CALM).await;
         loop {
             for channel in self.loaded().channels() {
-                channel.tidy();
+                channel.tidy().await;
             }
             tokio::time::sleep(UPKEEP).await;
         }

@@ -1,7 +1,5 @@
 //! What this process tells others about its session: they see it by `tidegate status`.
 
-use std::sync::Arc;
-
 use super::{Channel, channel::lock};
 use crate::{
     claude::Reception,
@@ -11,7 +9,7 @@ use crate::{
 
 impl Channel {
     /// Notes whether the session takes messages.
-    pub fn note(self: &Arc<Self>, reception: &Reception) {
+    pub fn note(&self, reception: &Reception) {
         let attention = match reception {
             Reception::Awaited => NotedAttention::Awaited,
             Reception::Open(basis) => NotedAttention::Open(basis.to_string()),
@@ -37,7 +35,7 @@ impl Channel {
     }
 
     /// Notes how many messages the session has taken, if that is news.
-    pub(super) fn note_counts(self: &Arc<Self>) {
+    pub(super) fn note_counts(&self) {
         let (written, received) = self.taken.counts();
         match &mut *lock(&self.note) {
             Some(note) if (note.written, note.received) != (written, received) => {
@@ -50,21 +48,19 @@ impl Channel {
 
     /// Takes the note back, because the process ends.
     pub(super) fn drop_note(&self) {
-        if lock(&self.note).take().is_some()
-            && let Err(error) = self.journal().drop_session(std::process::id())
-        {
+        if lock(&self.note).take().is_none() {
+            return;
+        }
+        // Where another process writes, the row stays: it names a process that has ended.
+        let dropped = self.journal().try_store(|transaction| transaction.drop_session(std::process::id()));
+        if let Err(error) = dropped {
             tracing::debug!("{}: {error}", self.name());
         }
     }
 
-    fn store_note(self: &Arc<Self>) {
-        let channel = Arc::clone(self);
-        // Only a courtesy to people who look: nothing waits for it.
-        tokio::task::spawn_blocking(move || {
-            let Some(note) = lock(&channel.note).clone() else { return };
-            if let Err(error) = channel.journal().note_session(&note) {
-                tracing::debug!("{}: {error}", channel.name());
-            }
-        });
+    fn store_note(&self) {
+        if let Some(note) = lock(&self.note).clone() {
+            self.journal().store_soon(move |transaction| transaction.note_session(&note));
+        }
     }
 }

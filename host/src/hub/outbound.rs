@@ -149,7 +149,7 @@ impl Channel {
     /// Sends a message, in pieces where it is too long for one. The answer is the messages that now exist.
     pub async fn reply(&self, reply: Reply) -> Result<Vec<MessageId>, Failure> {
         self.available()?;
-        self.admission.welcome(&reply.chat)?;
+        self.admission.welcome(&reply.chat).await?;
         let descriptor = self.descriptor();
         let limit = if descriptor.features.uploads { descriptor.max_uploads } else { 0 };
         if reply.files.len() > limit as usize {
@@ -161,7 +161,7 @@ impl Channel {
             .iter()
             .map(|path| files.vet(path, &reply.folders, descriptor.max_upload))
             .collect::<Result<_, _>>()?;
-        let manners = &self.admission.rules()?.manners;
+        let manners = &self.admission.rules().await?.manners;
         let mut pieces = text::split(&reply.text, self.shape(reply.format, Some(manners)));
         if pieces.is_empty() {
             if files.is_empty() {
@@ -262,7 +262,7 @@ impl Channel {
         if readers == Readers::Owner {
             effects.confine();
         }
-        self.apply(effects)?;
+        self.apply(effects).await?;
         Ok(sent)
     }
 
@@ -275,8 +275,8 @@ impl Channel {
         format: Format,
     ) -> Result<(), Failure> {
         self.available()?;
-        self.admission.welcome(&chat)?;
-        let manners = &self.admission.rules()?.manners;
+        self.admission.welcome(&chat).await?;
+        let manners = &self.admission.rules().await?.manners;
         let shape = self.shape(format, Some(manners));
         let length = shape.unit.length(&text);
         if length > shape.limit {
@@ -291,7 +291,7 @@ impl Channel {
             errand.turn().await?;
             let edited =
                 self.guest.edit(chat.clone(), message.clone(), text.clone(), format, Vec::new()).await;
-            if let Some(result) = errand.settle(self.conclude(edited)) {
+            if let Some(result) = errand.settle(self.conclude(edited).await) {
                 return result;
             }
         }
@@ -300,13 +300,13 @@ impl Channel {
     /// Puts an emoji on a message.
     pub async fn react(&self, chat: ChatId, message: MessageId, emoji: String) -> Result<(), Failure> {
         self.available()?;
-        self.admission.welcome(&chat)?;
+        self.admission.welcome(&chat).await?;
         let _turn = self.chats.turn(&chat).await;
         let errand = self.errand(&chat);
         loop {
             errand.turn().await?;
             let reacted = self.guest.react(chat.clone(), message.clone(), emoji.clone()).await;
-            if let Some(result) = errand.settle(self.conclude(reacted)) {
+            if let Some(result) = errand.settle(self.conclude(reacted).await) {
                 return result;
             }
         }
@@ -315,14 +315,14 @@ impl Channel {
     /// The newest messages of a chat, oldest first: those of the bot and of whoever may speak.
     pub async fn history(&self, chat: ChatId, limit: u32) -> Result<History, Failure> {
         self.available()?;
-        self.admission.welcome(&chat)?;
-        let messages = self.conclude(self.guest.history(chat.clone(), limit).await)?;
+        self.admission.welcome(&chat).await?;
+        let messages = self.conclude(self.guest.history(chat.clone(), limit).await).await?;
         let own = self.identity().await;
         let mut history = History::default();
         for message in messages {
             let own = own.is_some_and(|own| own.id == message.sender.id);
             // A guest that is asked about one chat and tells of another tells what nobody has asked.
-            if message.chat.id == chat && (own || self.admission.may_be_read(&message)?) {
+            if message.chat.id == chat && (own || self.admission.may_be_read(&message).await?) {
                 history.messages.push(message);
             } else {
                 history.left_out += 1;
@@ -333,7 +333,7 @@ impl Channel {
 
     /// Asks the platform who the bot is.
     pub async fn identify(&self) -> Result<Identity, Failure> {
-        self.conclude(self.guest.identify().await)
+        self.conclude(self.guest.identify().await).await
     }
 
     /// The same, and nothing that comes of it is kept: for credentials that are only tried.
@@ -363,11 +363,11 @@ impl Channel {
         file: Option<&str>,
     ) -> Result<Vec<PathBuf>, Failure> {
         self.available()?;
-        let files = self.admission.attachments(chat, message, file)?;
+        let files = self.admission.attachments(chat, message, file).await?;
         let Some(first) = files.first() else { return Err(Failure::Attachment) };
         let (chat, message) = (first.chat.clone(), first.message.clone());
         let wanted = files.into_iter().map(|file| Wanted { id: file.id, name: file.name }).collect();
-        self.conclude(self.guest.fetch(chat, message, wanted).await)
+        self.conclude(self.guest.fetch(chat, message, wanted).await).await
     }
 
     fn failed(&self, source: CallError) -> Failure {
@@ -376,15 +376,15 @@ impl Channel {
     }
 
     /// Carries out what a call has left, whatever it has answered.
-    pub(super) fn conclude<R>(&self, call: Result<Answered<R>, CallError>) -> Result<R, Failure> {
+    pub(super) async fn conclude<R>(&self, call: Result<Answered<R>, CallError>) -> Result<R, Failure> {
         let Answered { result, effects } = call.map_err(|source| self.failed(source))?;
-        self.apply(effects)?;
+        self.apply(effects).await?;
         Ok(result?)
     }
 
     /// The same for what nobody waits for.
-    pub(super) fn finish(&self, what: &str, call: Result<Answered<()>, CallError>) {
-        match self.conclude(call) {
+    pub(super) async fn finish(&self, what: &str, call: Result<Answered<()>, CallError>) {
+        match self.conclude(call).await {
             // Said by `failed`.
             Ok(()) | Err(Failure::Guest { .. }) => {}
             Err(error) => tracing::warn!("{}: {what}: {error}", self.name()),

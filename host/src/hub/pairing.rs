@@ -14,15 +14,13 @@ const LOOK: Duration = Duration::from_secs(2);
 
 impl Channel {
     pub(super) async fn tell_code(self: &Arc<Self>, pending: Pending) {
-        let (admission, sender) = (Arc::clone(&self.admission), pending.sender.clone());
-        let made = tokio::task::spawn_blocking(move || admission.set_code(&sender)).await;
-        let code = match made {
-            Ok(Ok(Some(code))) => code,
-            // They were turned down meanwhile; or the process ends.
-            Ok(Ok(None)) | Err(_) => return,
-            Ok(Err(error)) => {
+        let code = match self.admission.set_code(&pending.sender).await {
+            Ok(Some(code)) => code,
+            // They were turned down meanwhile.
+            Ok(None) => return,
+            Err(error) => {
                 tracing::error!("{}: no pairing code could be made: {error}", self.name());
-                return self.abandon(&pending);
+                return self.abandon(&pending).await;
             }
         };
         tracing::info!(
@@ -34,14 +32,14 @@ impl Channel {
         );
         if !self.say(pending.chat.clone(), pending.thread.clone(), self.prompt(&code)).await {
             // Nobody has that code: they may ask again.
-            return self.abandon(&pending);
+            return self.abandon(&pending).await;
         }
         self.follow(pending.clone());
         self.approve(Approval::Pairing { channel: Arc::clone(self), pending });
     }
 
-    fn abandon(&self, pending: &Pending) {
-        if let Err(error) = self.admission.abandon(&pending.sender) {
+    async fn abandon(&self, pending: &Pending) {
+        if let Err(error) = self.admission.abandon(&pending.sender).await {
             tracing::error!("{}: {error}", self.name());
         }
     }
@@ -62,7 +60,7 @@ impl Channel {
                 }
             }
             lock(&channel.following).remove(&pending.sender);
-            let rules = channel.admission.rules();
+            let rules = channel.admission.rules().await;
             if rules.is_ok_and(|rules| rules.access.allow_from.contains(&pending.sender)) {
                 tracing::info!(
                     "{}: {} ({}) may write from now on",
@@ -92,10 +90,7 @@ impl Channel {
 
     /// Lets in the stranger who was told this code. Only a person's way may lead here.
     pub async fn pair(self: &Arc<Self>, code: String) -> Result<Pending, Unapproved> {
-        let admission = Arc::clone(&self.admission);
-        let paired = tokio::task::spawn_blocking(move || admission.pair(&code, clock::now())).await;
-        // The other way out is a process that ends.
-        let pending = paired.unwrap_or(Err(Unapproved::Wrong { left: 0 }))?;
+        let pending = self.admission.pair(code, clock::now()).await?;
         self.paired.notify_waiters();
         Ok(pending)
     }

@@ -95,7 +95,6 @@ impl Hub {
             .iter()
             .filter(|channel| channel.grants().permission_prompts && channel.descriptor().features.reply)
             .filter(|channel| channel.condition().serves())
-            .filter(|channel| channel.admission().approvers().is_ok_and(|approvers| !approvers.is_empty()))
             .cloned()
             .collect();
         if channels.is_empty() {
@@ -115,7 +114,8 @@ impl Hub {
             }
         }
         for channel in channels {
-            relay.put(&channel, request);
+            let (relay, request) = (Arc::clone(&relay), request.clone());
+            tokio::spawn(async move { relay.put(&channel, &request).await });
         }
         tokio::spawn(async move {
             tokio::time::sleep(LIFETIME).await;
@@ -243,11 +243,17 @@ impl Relay {
     }
 
     /// Asks everybody on this channel who may decide.
-    fn put(self: &Arc<Self>, channel: &Arc<Channel>, request: &Request) {
-        let approvers = match channel.admission().approvers() {
+    async fn put(self: &Arc<Self>, channel: &Arc<Channel>, request: &Request) {
+        let approvers = match channel.admission().approvers().await {
             Ok(approvers) => approvers,
-            Err(error) => return tracing::warn!("{}: nobody can be asked: {error}", channel.name()),
+            Err(error) => {
+                tracing::warn!("{}: nobody can be asked: {error}", channel.name());
+                Vec::new()
+            }
         };
+        if approvers.is_empty() {
+            return self.withdraw(&request.id, channel.name());
+        }
         for (approver, chat) in approvers {
             let (relay, channel, request) = (Arc::clone(self), Arc::clone(channel), request.clone());
             // One who cannot be reached keeps nobody waiting.
@@ -265,6 +271,18 @@ impl Relay {
                     ),
                 }
             });
+        }
+    }
+
+    /// Nobody on this channel can be asked.
+    fn withdraw(&self, id: &RequestId, channel: &ChannelName) {
+        let mut board = self.lock();
+        if let Some(open) = board.open.get_mut(id) {
+            open.channels.remove(channel);
+            if open.channels.is_empty() {
+                board.open.remove(id);
+                tracing::debug!("nobody can be asked about permission {id}");
+            }
         }
     }
 
@@ -352,7 +370,7 @@ impl Channel {
             edited.effects.confine();
             edited
         });
-        self.finish("a permission prompt", confined);
+        self.finish("a permission prompt", confined).await;
     }
 
     /// A prompt as this channel can show it. Without buttons there is nothing to ask for the details with.

@@ -76,7 +76,7 @@ impl Channel {
                     continue;
                 }
                 // Only a courtesy: whatever stands in the way will show where it matters.
-                let signalled = self.conclude(self.guest.typing(chat.clone(), thread).await);
+                let signalled = self.conclude(self.guest.typing(chat.clone(), thread).await).await;
                 self.heed(&chat, &signalled);
                 if let Err(error) = signalled {
                     tracing::debug!("{}: typing: {error}", self.name());

@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Serialize;
 
-use super::{Error, Journal};
+use super::{Error, Journal, Transaction};
 use crate::{
     event::{Attachment, ChatId, MessageId, SenderId},
     gate::{
@@ -69,98 +69,9 @@ impl Journal {
         })
     }
 
-    /// Keeps whom a person has let in.
-    pub fn set_baseline(&self, access: &str) -> Result<(), Error> {
-        self.store(|database| {
-            database.execute(
-                "INSERT INTO baseline VALUES (1, ?1) ON CONFLICT DO UPDATE SET access = excluded.access",
-                [access],
-            )
-        })
-        .map(drop)
-    }
-
     /// Whose codes wait.
     pub fn pairings(&self, now: u64) -> Result<Vec<Pending>, Error> {
-        self.read(|database| {
-            let mut statement = database.prepare_cached(
-                "SELECT sender, name, chat, thread, salt, digest, expires, answers, denied
-                 FROM pairing WHERE expires > ?1",
-            )?;
-            statement.query_map([now.cast_signed()], pending)?.collect()
-        })
-    }
-
-    /// Keeps a code that waits, and lets go of those that wait no more.
-    pub fn put_pairing(&self, pending: &Pending, now: u64) -> Result<(), Error> {
-        let hash = pending.hash.as_ref();
-        self.store(|database| {
-            database.execute("DELETE FROM pairing WHERE expires <= ?1", [now.cast_signed()])?;
-            database.execute(
-                "INSERT OR REPLACE INTO pairing VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-                params![
-                    &*pending.sender,
-                    pending.name,
-                    &*pending.chat,
-                    pending.thread,
-                    hash.map(|hash| hash.salt.as_slice()),
-                    hash.map(|hash| hash.digest.as_slice()),
-                    pending.expires_at.cast_signed(),
-                    pending.answers,
-                    pending.denied
-                ],
-            )
-        })
-        .map(drop)
-    }
-
-    /// Notes, within the open transaction, that a stranger is to be told a code.
-    pub fn begin_pairing(&self, pending: &Pending, now: u64) -> Result<(), Error> {
-        self.write(|database| {
-            database.execute("DELETE FROM pairing WHERE expires <= ?1", [now.cast_signed()])?;
-            database.execute(
-                "INSERT OR REPLACE INTO pairing VALUES (?1, ?2, ?3, ?4, NULL, NULL, ?5, ?6, 0)",
-                params![
-                    &*pending.sender,
-                    pending.name,
-                    &*pending.chat,
-                    pending.thread,
-                    pending.expires_at.cast_signed(),
-                    pending.answers
-                ],
-            )
-        })
-        .map(drop)
-    }
-
-    /// Keeps a stranger's code. False if they do not wait for one any more.
-    pub fn set_code(&self, sender: &SenderId, hash: &Hash) -> Result<bool, Error> {
-        self.store(|database| {
-            database.execute(
-                "UPDATE pairing SET salt = ?2, digest = ?3 WHERE sender = ?1 AND denied = 0 AND salt IS NULL",
-                params![&**sender, hash.salt.as_slice(), hash.digest.as_slice()],
-            )
-        })
-        .map(|updated| updated > 0)
-    }
-
-    /// Counts, within the open transaction, one more answer to a stranger.
-    pub fn count_answer(&self, sender: &SenderId) -> Result<(), Error> {
-        self.write(|database| {
-            database.execute("UPDATE pairing SET answers = answers + 1 WHERE sender = ?1", [&**sender])
-        })
-        .map(drop)
-    }
-
-    /// Takes out those who were never told a code.
-    pub fn remove_unfinished_pairings(&self) -> Result<(), Error> {
-        self.store(|database| database.execute("DELETE FROM pairing WHERE salt IS NULL", [])).map(drop)
-    }
-
-    /// Takes a code out. False if it was not there (any more): then somebody else has used it.
-    pub fn remove_pairing(&self, sender: &SenderId) -> Result<bool, Error> {
-        self.store(|database| database.execute("DELETE FROM pairing WHERE sender = ?1", [&**sender]))
-            .map(|removed| removed > 0)
+        self.read(|database| read_pairings(database, now))
     }
 
     /// Wrong codes so far.
@@ -168,42 +79,9 @@ impl Journal {
         self.read(read_tries)
     }
 
-    /// Keeps how many there were.
-    pub fn set_tries(&self, tries: Tries) -> Result<(), Error> {
-        self.store(|database| write_tries(database, tries))
-    }
-
-    /// Counts one more, unless none is taken for so long.
-    pub fn spend_try(&self, now: u64) -> Result<Result<Tries, Duration>, Error> {
-        self.store(|database| {
-            let tries = read_tries(database)?;
-            if let Some(rest) = tries.locked(now) {
-                return Ok(Err(rest));
-            }
-            let tries = tries.after_wrong(now);
-            write_tries(database, tries)?;
-            Ok(Ok(tries))
-        })
-    }
-
-    /// Remembers, within the open transaction, what a chat is.
-    pub fn remember_contact(&self, chat: &ChatId, contact: &Contact) -> Result<(), Error> {
-        self.write(|database| write_contact(database, chat, contact))
-    }
-
-    /// Remembers what a chat is.
-    pub fn add_contact(&self, chat: &ChatId, contact: &Contact) -> Result<(), Error> {
-        self.store(|database| write_contact(database, chat, contact))
-    }
-
     /// What this chat is, if it was remembered.
     pub fn contact(&self, chat: &ChatId) -> Result<Option<Contact>, Error> {
-        self.read(|database| {
-            database
-                .prepare_cached("SELECT kind, peer FROM contact WHERE chat = ?1")?
-                .query_row([&**chat], contact)
-                .optional()
-        })
+        self.read(|database| read_contact(database, chat))
     }
 
     /// What each of the chats is that were remembered.
@@ -228,22 +106,6 @@ impl Journal {
         })
     }
 
-    /// Remembers, within the open transaction, a file that can be fetched.
-    pub fn remember_attachment(
-        &self,
-        chat: &ChatId,
-        message: &MessageId,
-        attachment: &Attachment,
-        now: u64,
-    ) -> Result<(), Error> {
-        self.write(|database| {
-            database
-                .prepare_cached("INSERT OR REPLACE INTO attachment VALUES (?1, ?2, ?3, ?4, ?5)")?
-                .execute(params![&**chat, &**message, attachment.id, now.cast_signed(), attachment.name])
-        })
-        .map(drop)
-    }
-
     /// The files of delivered messages with this id, or of messages with this one, or both: the newest first, at most
     /// 100.
     pub fn attachments(&self, message: Option<&str>, id: Option<&str>) -> Result<Vec<StoredFile>, Error> {
@@ -264,9 +126,175 @@ impl Journal {
         })
     }
 
+    /// What went nowhere, newest first.
+    pub fn refusals(&self, limit: u32) -> Result<Vec<Refusal>, Error> {
+        let rows: Vec<(Refusal, String)> = self.read(|database| {
+            let mut statement = database.prepare_cached(
+                "SELECT chat, sender, reason, title, name, count, last FROM refusal ORDER BY last DESC LIMIT ?1",
+            )?;
+            statement.query_map([limit], refusal)?.collect()
+        })?;
+        let named = |(refusal, name): (Refusal, String)| {
+            let reason = Reason::ALL.into_iter().find(|reason| reason_name(*reason) == name)?;
+            Some(Refusal { reason, ..refusal })
+        };
+        Ok(rows.into_iter().filter_map(named).collect())
+    }
+
+    /// The last thing that went wrong, and when.
+    pub fn trouble(&self) -> Result<Option<(u64, String)>, Error> {
+        self.read(|database| {
+            let row = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?));
+            database.query_row("SELECT at, text FROM trouble", [], row).optional()
+        })
+    }
+
+    /// When the last event was stored, in milliseconds since the Unix epoch, and how many are kept.
+    pub fn last_event(&self) -> Result<(Option<u64>, u64), Error> {
+        self.read(|database| {
+            database.query_row("SELECT max(at), count(*) FROM event", [], |row| {
+                Ok((
+                    row.get::<_, Option<i64>>(0)?.map(i64::cast_unsigned),
+                    row.get::<_, i64>(1)?.cast_unsigned(),
+                ))
+            })
+        })
+    }
+}
+
+impl Transaction<'_> {
+    /// Whose codes wait.
+    pub fn pairings(&self, now: u64) -> Result<Vec<Pending>, Error> {
+        self.run(|database| read_pairings(database, now))
+    }
+
+    /// What this chat is, if it was remembered.
+    pub fn contact(&self, chat: &ChatId) -> Result<Option<Contact>, Error> {
+        self.run(|database| read_contact(database, chat))
+    }
+
+    /// Keeps whom a person has let in.
+    pub fn set_baseline(&mut self, access: &str) -> Result<(), Error> {
+        self.run(|database| {
+            database.execute(
+                "INSERT INTO baseline VALUES (1, ?1) ON CONFLICT DO UPDATE SET access = excluded.access",
+                [access],
+            )
+        })
+        .map(drop)
+    }
+
+    /// Keeps that a stranger waits to be let in, with their code if it is known already. Those whose time is over are
+    /// removed.
+    pub fn put_pairing(&mut self, pending: &Pending, now: u64) -> Result<(), Error> {
+        let hash = pending.hash.as_ref();
+        self.run(|database| {
+            database.execute("DELETE FROM pairing WHERE expires <= ?1", [now.cast_signed()])?;
+            database.execute(
+                "INSERT OR REPLACE INTO pairing VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                params![
+                    &*pending.sender,
+                    pending.name,
+                    &*pending.chat,
+                    pending.thread,
+                    hash.map(|hash| hash.salt.as_slice()),
+                    hash.map(|hash| hash.digest.as_slice()),
+                    pending.expires_at.cast_signed(),
+                    pending.answers,
+                    pending.denied
+                ],
+            )
+        })
+        .map(drop)
+    }
+
+    /// Keeps a stranger's code. False if they do not wait for one any more.
+    pub fn set_code(&mut self, sender: &SenderId, hash: &Hash) -> Result<bool, Error> {
+        self.run(|database| {
+            database.execute(
+                "UPDATE pairing SET salt = ?2, digest = ?3 WHERE sender = ?1 AND denied = 0 AND salt IS NULL",
+                params![&**sender, hash.salt.as_slice(), hash.digest.as_slice()],
+            )
+        })
+        .map(|updated| updated > 0)
+    }
+
+    /// Counts one more answer to a stranger.
+    pub fn count_answer(&mut self, sender: &SenderId) -> Result<(), Error> {
+        self.run(|database| {
+            database.execute("UPDATE pairing SET answers = answers + 1 WHERE sender = ?1", [&**sender])
+        })
+        .map(drop)
+    }
+
+    /// Removes a stranger whose code was not made, unless it was made since, or they have asked anew.
+    pub fn remove_unfinished_pairing(&mut self, pending: &Pending) -> Result<(), Error> {
+        self.run(|database| {
+            database.execute(
+                "DELETE FROM pairing WHERE sender = ?1 AND expires = ?2 AND salt IS NULL",
+                params![&*pending.sender, pending.expires_at.cast_signed()],
+            )
+        })
+        .map(drop)
+    }
+
+    /// Removes a code. False if it is not there: then another caller has used it.
+    pub fn remove_pairing(&mut self, sender: &SenderId) -> Result<bool, Error> {
+        self.run(|database| database.execute("DELETE FROM pairing WHERE sender = ?1", [&**sender]))
+            .map(|removed| removed > 0)
+    }
+
+    /// Keeps how many there were.
+    pub fn set_tries(&mut self, tries: Tries) -> Result<(), Error> {
+        self.run(|database| write_tries(database, tries))
+    }
+
+    /// Counts one more, unless none is taken for so long.
+    pub fn spend_try(&mut self, now: u64) -> Result<Result<Tries, Duration>, Error> {
+        self.run(|database| {
+            let tries = read_tries(database)?;
+            if let Some(rest) = tries.locked(now) {
+                return Ok(Err(rest));
+            }
+            let tries = tries.after_wrong(now);
+            write_tries(database, tries)?;
+            Ok(Ok(tries))
+        })
+    }
+
+    /// Remembers what a chat is.
+    pub fn remember_contact(&mut self, chat: &ChatId, contact: &Contact) -> Result<(), Error> {
+        let (kind, peer): (_, &str) = match contact {
+            Contact::Direct(sender) => ("direct", sender),
+            Contact::Part(group) => ("part", group),
+        };
+        self.run(|database| {
+            database
+                .prepare_cached("INSERT OR REPLACE INTO contact VALUES (?1, ?2, ?3)")?
+                .execute([&**chat, kind, peer])
+        })
+        .map(drop)
+    }
+
+    /// Remembers a file that can be fetched.
+    pub fn remember_attachment(
+        &mut self,
+        chat: &ChatId,
+        message: &MessageId,
+        attachment: &Attachment,
+        now: u64,
+    ) -> Result<(), Error> {
+        self.run(|database| {
+            database
+                .prepare_cached("INSERT OR REPLACE INTO attachment VALUES (?1, ?2, ?3, ?4, ?5)")?
+                .execute(params![&**chat, &**message, attachment.id, now.cast_signed(), attachment.name])
+        })
+        .map(drop)
+    }
+
     /// Adds these to the refusals, and keeps the newest of all.
-    pub fn add_refusals(&self, refusals: &[Refusal]) -> Result<(), Error> {
-        self.store(|database| {
+    pub fn add_refusals(&mut self, refusals: &[Refusal]) -> Result<(), Error> {
+        self.run(|database| {
             let mut statement = database.prepare_cached(
                 "INSERT INTO refusal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE
                  SET count = count + excluded.count, last = excluded.last, title = excluded.title, name = excluded.name",
@@ -291,24 +319,9 @@ impl Journal {
         .map(drop)
     }
 
-    /// What went nowhere, newest first.
-    pub fn refusals(&self, limit: u32) -> Result<Vec<Refusal>, Error> {
-        let rows: Vec<(Refusal, String)> = self.read(|database| {
-            let mut statement = database.prepare_cached(
-                "SELECT chat, sender, reason, title, name, count, last FROM refusal ORDER BY last DESC LIMIT ?1",
-            )?;
-            statement.query_map([limit], refusal)?.collect()
-        })?;
-        let named = |(refusal, name): (Refusal, String)| {
-            let reason = Reason::ALL.into_iter().find(|reason| reason_name(*reason) == name)?;
-            Some(Refusal { reason, ..refusal })
-        };
-        Ok(rows.into_iter().filter_map(named).collect())
-    }
-
     /// Keeps the last thing that went wrong.
-    pub fn set_trouble(&self, text: &str, now: u64) -> Result<(), Error> {
-        self.store(|database| {
+    pub fn set_trouble(&mut self, text: &str, now: u64) -> Result<(), Error> {
+        self.run(|database| {
             database.execute(
                 "INSERT OR REPLACE INTO trouble VALUES (1, ?1, ?2)",
                 params![now.cast_signed(), text],
@@ -316,37 +329,21 @@ impl Journal {
         })
         .map(drop)
     }
-
-    /// The last thing that went wrong, and when.
-    pub fn trouble(&self) -> Result<Option<(u64, String)>, Error> {
-        self.read(|database| {
-            let row = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?));
-            database.query_row("SELECT at, text FROM trouble", [], row).optional()
-        })
-    }
-
-    /// When the last event was stored, in milliseconds since the Unix epoch, and how many are kept.
-    pub fn last_event(&self) -> Result<(Option<u64>, u64), Error> {
-        self.read(|database| {
-            database.query_row("SELECT max(at), count(*) FROM event", [], |row| {
-                Ok((
-                    row.get::<_, Option<i64>>(0)?.map(i64::cast_unsigned),
-                    row.get::<_, i64>(1)?.cast_unsigned(),
-                ))
-            })
-        })
-    }
 }
 
-fn write_contact(database: &Connection, chat: &ChatId, contact: &Contact) -> rusqlite::Result<()> {
-    let (kind, peer): (_, &str) = match contact {
-        Contact::Direct(sender) => ("direct", sender),
-        Contact::Part(group) => ("part", group),
-    };
+fn read_pairings(database: &Connection, now: u64) -> rusqlite::Result<Vec<Pending>> {
+    let mut statement = database.prepare_cached(
+        "SELECT sender, name, chat, thread, salt, digest, expires, answers, denied
+         FROM pairing WHERE expires > ?1",
+    )?;
+    statement.query_map([now.cast_signed()], pending)?.collect()
+}
+
+fn read_contact(database: &Connection, chat: &ChatId) -> rusqlite::Result<Option<Contact>> {
     database
-        .prepare_cached("INSERT OR REPLACE INTO contact VALUES (?1, ?2, ?3)")?
-        .execute([&**chat, kind, peer])
-        .map(drop)
+        .prepare_cached("SELECT kind, peer FROM contact WHERE chat = ?1")?
+        .query_row([&**chat], contact)
+        .optional()
 }
 
 /// From the columns `kind` and `peer`, in this order.

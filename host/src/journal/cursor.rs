@@ -1,8 +1,8 @@
-//! How far a polled platform is known, and which of its updates nobody could make sense of.
+//! How far a polled platform is known, and which of its updates could not be translated.
 
 use rusqlite::{OptionalExtension as _, Row, params};
 
-use super::{Error, Journal};
+use super::{Error, Journal, Transaction};
 
 /// Updates that are kept for a report: the newest.
 const SET_ASIDE: u32 = 50;
@@ -34,41 +34,6 @@ impl Journal {
         })
     }
 
-    /// Forgets where to go on.
-    pub fn drop_cursor(&self) -> Result<(), Error> {
-        self.store(|database| database.execute("DELETE FROM cursor", [])).map(drop)
-    }
-
-    /// Keeps, within the open transaction, where to go on.
-    pub fn set_cursor(&self, account: &str, value: &str) -> Result<(), Error> {
-        self.write(|database| {
-            database
-                .prepare_cached(
-                    "INSERT INTO cursor VALUES (1, ?1, ?2)
-                     ON CONFLICT DO UPDATE SET account = excluded.account, value = excluded.value",
-                )?
-                .execute([account, value])
-        })
-        .map(drop)
-    }
-
-    /// Keeps, within the open transaction, an update for a report.
-    pub fn set_aside(&self, update: &SetAside) -> Result<(), Error> {
-        self.write(|database| {
-            let payload = update.payload.get(..PAYLOAD).unwrap_or(&update.payload);
-            let row = params![update.id, update.at.cast_signed(), update.reason, payload];
-            database
-                .prepare_cached("INSERT INTO set_aside (id, at, reason, payload) VALUES (?1, ?2, ?3, ?4)")?
-                .execute(row)?;
-            database
-                .prepare_cached(
-                    "DELETE FROM set_aside WHERE place <= (SELECT max(place) FROM set_aside) - ?1",
-                )?
-                .execute([SET_ASIDE])
-        })
-        .map(drop)
-    }
-
     /// What could not be translated, newest first.
     pub fn updates_set_aside(&self) -> Result<Vec<SetAside>, Error> {
         let row = |row: &Row<'_>| {
@@ -85,5 +50,42 @@ impl Journal {
                 .query_map([], row)?
                 .collect()
         })
+    }
+}
+
+impl Transaction<'_> {
+    /// Forgets where to go on.
+    pub fn drop_cursor(&mut self) -> Result<(), Error> {
+        self.run(|database| database.execute("DELETE FROM cursor", [])).map(drop)
+    }
+
+    /// Keeps where to go on.
+    pub fn set_cursor(&mut self, account: &str, value: &str) -> Result<(), Error> {
+        self.run(|database| {
+            database
+                .prepare_cached(
+                    "INSERT INTO cursor VALUES (1, ?1, ?2)
+                     ON CONFLICT DO UPDATE SET account = excluded.account, value = excluded.value",
+                )?
+                .execute([account, value])
+        })
+        .map(drop)
+    }
+
+    /// Keeps an update for a report.
+    pub fn set_aside(&mut self, update: &SetAside) -> Result<(), Error> {
+        self.run(|database| {
+            let payload = update.payload.get(..PAYLOAD).unwrap_or(&update.payload);
+            let row = params![update.id, update.at.cast_signed(), update.reason, payload];
+            database
+                .prepare_cached("INSERT INTO set_aside (id, at, reason, payload) VALUES (?1, ?2, ?3, ?4)")?
+                .execute(row)?;
+            database
+                .prepare_cached(
+                    "DELETE FROM set_aside WHERE place <= (SELECT max(place) FROM set_aside) - ?1",
+                )?
+                .execute([SET_ASIDE])
+        })
+        .map(drop)
     }
 }

@@ -1,8 +1,10 @@
 //! What a channel has received and how far it was delivered: one SQLite file in the channel's folder.
 //!
-//! Whoever writes opens a transaction by writing and closes it with [`Journal::commit`]; everything that was
-//! written in between, by whichever call, becomes durable together. That is the group commit: 17 µs for an
-//! event stored alone, 2 µs for one among 256 (measured with store and mark).
+//! All that is written is written through a [`Transaction`], and becomes durable together. That is the group commit:
+//! 17 µs for an event stored alone, 2 µs for one among 256 (measured with store and mark).
+//!
+//! Several processes may use the file, and SQLite lets one of them write at a time. Nothing here waits for another
+//! process on the thread that calls, except what is named `…_blocking`.
 //!
 //! Three numbers say where each event stands. Events up to `delivered` were written to a session. Those beyond
 //! it up to `offered` may have been: after a crash they come again, marked as redelivered. The rest was not.
@@ -14,6 +16,7 @@ mod retention;
 mod schema;
 mod session;
 mod state;
+mod transaction;
 
 use std::{
     path::{Path, PathBuf},
@@ -21,6 +24,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
+    time::Duration,
 };
 
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -32,6 +36,7 @@ pub use cursor::SetAside;
 pub use retention::{Forget, Forgotten, Keep};
 pub use session::{NotedAttention, SessionNote};
 pub use state::{STATE_KEY_LIMIT, STATE_LIMIT, STATE_VALUE_LIMIT};
+pub use transaction::Transaction;
 
 use crate::event::{Event, EventId, Happening, Message};
 
@@ -71,11 +76,17 @@ pub enum Error {
         /// What SQLite says.
         source: rusqlite::Error,
     },
-    /// A failure of somebody else's has undone what was written since the last commit.
+    /// Another process does not stop writing.
     #[error(
-        "the journal {0} has undone what was not yet committed, because something else could not be stored"
+        "another process has been writing to the journal {path} for {} s: it can be used once that has ended (is `tidegate forget` running, or a program that has the file open?)",
+        waited.as_secs()
     )]
-    Undone(PathBuf),
+    Busy {
+        /// The file.
+        path: PathBuf,
+        /// How long the attempts went on.
+        waited: Duration,
+    },
     /// It cannot be made to survive a power failure.
     #[error("the journal {path} cannot be synced with the disk: {source}")]
     Sync {
@@ -97,8 +108,8 @@ pub enum Error {
     },
 }
 
-/// One channel's journal. Calls block for microseconds: they write to the system's cache, and whatever waits
-/// for the disk is done on another thread.
+/// One channel's journal. Calls take microseconds: they write to the system's cache, and what waits for the disk is done
+/// on another thread.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
@@ -112,16 +123,12 @@ pub struct Journal {
 #[derive(Debug)]
 struct Inner {
     database: Connection,
-    /// A transaction is open.
-    open: bool,
     next: Seq,
     marks: Marks,
     /// The marks in the file are older than these.
     dirty: bool,
-    /// How many there have ever been.
+    /// How many there have been.
     commits: u64,
-    /// How often something was undone.
-    rollbacks: u64,
     /// At most so many bytes are in the guest's values; 0 if nobody has looked yet.
     state_bytes: u64,
     /// For encoding, kept from one event to the next.
@@ -135,12 +142,10 @@ impl Journal {
         let database = schema::open(path, Arc::clone(&log_pages))?;
         let inner = Inner {
             database,
-            open: false,
             next: Seq(1),
             marks: Marks::default(),
             dirty: false,
             commits: 0,
-            rollbacks: 0,
             state_bytes: 0,
             buffer: Vec::new(),
         };
@@ -161,45 +166,6 @@ impl Journal {
         inner.resume().map_err(|source| self.failed(source))
     }
 
-    /// Stores an event, within the open transaction. Nothing, if an event with this id was stored before. With
-    /// `offer`, it will be written to a session as soon as that transaction is committed.
-    pub fn append(&self, event: &Event, now: u64, offer: bool) -> Result<Option<Seq>, Error> {
-        let mut inner = self.lock();
-        inner.append(event, now, offer).map_err(|source| self.failed(source))
-    }
-
-    /// Changes whenever something is undone that was written and not yet committed.
-    pub fn rollbacks(&self) -> u64 {
-        self.lock().rollbacks
-    }
-
-    /// Undoes what was written and not yet committed, by whomever.
-    pub fn roll_back(&self) {
-        let mut inner = self.lock();
-        if inner.open
-            && let Err(error) = inner.roll_back()
-        {
-            tracing::error!("{}", self.failed(error));
-        }
-    }
-
-    /// What somebody fails on who finds that [`Journal::rollbacks`] has changed.
-    pub fn undone(&self) -> Error {
-        Error::Undone(self.path.clone())
-    }
-
-    /// Makes durable what was written since the last time.
-    pub fn commit(self: &Arc<Self>) -> Result<(), Error> {
-        let mut inner = self.lock();
-        let stretch = || self.log_pages.load(Ordering::Relaxed) / schema::CHECKPOINT_PAGES;
-        let before = stretch();
-        inner.commit().map_err(|source| self.failed(source))?;
-        if stretch() > before {
-            self.checkpoint();
-        }
-        Ok(())
-    }
-
     /// Waits until what was committed would survive a power failure too. A process that dies loses nothing without it.
     pub async fn sync(&self) -> Result<(), Error> {
         let mut log = self.path.clone().into_os_string();
@@ -209,7 +175,7 @@ impl Journal {
         synced.unwrap_or(Ok(())).map_err(|source| Error::Sync { path: self.path.clone(), source })
     }
 
-    /// Waits while the write-ahead log is too long. For whoever is about to bring a lot.
+    /// Waits while the write-ahead log is too long. To be called before much is stored.
     pub async fn breathe(self: &Arc<Self>) {
         while self.log_pages.load(Ordering::Relaxed) >= schema::LIMIT_PAGES {
             let mut done = std::pin::pin!(self.checkpointed.notified());
@@ -219,24 +185,15 @@ impl Journal {
         }
     }
 
-    /// Notes durably that events up to here are about to be written to a session.
-    pub fn offer(&self, seq: Seq) -> Result<(), Error> {
-        let mut inner = self.lock();
-        if seq > inner.marks.offered {
-            inner.marks.offered = seq;
-            inner.mark().map_err(|source| self.failed(source))?;
+    /// Writes the delivery marks, if they are newer than the file's. The answer is how many commits there have been; None
+    /// if another process is writing: then it is to be tried again.
+    pub fn settle(self: &Arc<Self>) -> Result<Option<u64>, Error> {
+        if self.lock().dirty {
+            let Some(mut transaction) = self.try_begin()? else { return Ok(None) };
+            transaction.mark()?;
+            transaction.commit()?;
         }
-        inner.commit().map_err(|source| self.failed(source))
-    }
-
-    /// Writes the delivery marks, if they are newer than the file's. The answer is how many commits there have
-    /// ever been.
-    pub fn settle(&self) -> Result<u64, Error> {
-        let mut inner = self.lock();
-        if inner.dirty && !inner.open {
-            inner.mark().and_then(|()| inner.commit()).map_err(|source| self.failed(source))?;
-        }
-        Ok(inner.commits)
+        Ok(Some(self.lock().commits))
     }
 
     /// Moves the write-ahead log into the file. To be called when nothing else goes on.
@@ -319,30 +276,6 @@ impl Journal {
         work(&self.lock().database).map_err(|source| self.failed(source))
     }
 
-    /// Writes something within the open transaction.
-    fn write<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
-        let mut inner = self.lock();
-        inner.begin().and_then(|()| work(&inner.database)).map_err(|source| self.failed(source))
-    }
-
-    /// Writes something and makes it durable, together with what else was written since the last commit.
-    fn store<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
-        let mut inner = self.lock();
-        let store = || {
-            inner.begin()?;
-            // What fails here must not take with it what others have written.
-            inner.database.execute_batch("SAVEPOINT own")?;
-            match work(&inner.database) {
-                Ok(value) => {
-                    inner.database.execute_batch("RELEASE own")?;
-                    inner.commit().map(|()| value)
-                }
-                Err(error) => inner.database.execute_batch("ROLLBACK TO own; RELEASE own").and(Err(error)),
-            }
-        };
-        store().map_err(|source| self.failed(source))
-    }
-
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -377,67 +310,6 @@ impl Journal {
 }
 
 impl Inner {
-    fn begin(&mut self) -> rusqlite::Result<()> {
-        if !self.open {
-            self.database.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-            self.open = true;
-        }
-        Ok(())
-    }
-
-    fn append(&mut self, event: &Event, now: u64, offer: bool) -> rusqlite::Result<Option<Seq>> {
-        self.begin()?;
-        self.buffer.clear();
-        serde_json::to_writer(&mut self.buffer, &event.what)
-            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-        let mut statement = self.database.prepare_cached(
-            "INSERT INTO event (seq, id, at, offered, body) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (id) DO NOTHING",
-        )?;
-        let row = params![self.next.0, &*event.id, now.cast_signed(), offer, self.buffer.as_slice()];
-        if statement.execute(row)? == 0 {
-            return Ok(None);
-        }
-        let seq = self.next;
-        self.next = seq.next();
-        if offer {
-            self.marks.offered = seq;
-        }
-        Ok(Some(seq))
-    }
-
-    /// Writes the marks, within the open transaction.
-    fn mark(&mut self) -> rusqlite::Result<()> {
-        self.begin()?;
-        self.database
-            .prepare_cached("UPDATE mark SET offered = ?1, delivered = ?2")?
-            .execute(params![self.marks.offered.0, self.marks.delivered.0])?;
-        self.dirty = false;
-        Ok(())
-    }
-
-    fn commit(&mut self) -> rusqlite::Result<()> {
-        if self.open {
-            let committed = self.database.prepare_cached("COMMIT")?.execute([]);
-            if let Err(error) = committed {
-                self.roll_back()?;
-                return Err(error);
-            }
-            self.open = false;
-            self.commits += 1;
-        }
-        Ok(())
-    }
-
-    /// Nothing of it is stored; what the file says is what counts.
-    fn roll_back(&mut self) -> rusqlite::Result<()> {
-        self.open = false;
-        self.rollbacks += 1;
-        // SQLite may have done it by itself.
-        let _ = self.database.execute_batch("ROLLBACK");
-        self.resume()
-    }
-
     fn resume(&mut self) -> rusqlite::Result<()> {
         let (offered, delivered) = self
             .database

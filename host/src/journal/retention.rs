@@ -1,8 +1,10 @@
-use std::time::Duration;
+//! What is erased: by age, by size, and because a person wants it.
+
+use std::{sync::Arc, time::Duration};
 
 use rusqlite::params;
 
-use super::{Error, Journal};
+use super::{Error, Journal, Transaction, schema};
 use crate::event::{ChatId, SenderId};
 
 /// Files of delivered messages that can still be fetched.
@@ -39,17 +41,13 @@ pub struct Forgotten {
 }
 
 impl Journal {
-    /// Applies the rules of retention. The answer is how many undelivered events had to go.
-    pub fn retain(&self, keep: Keep, now: u64) -> Result<usize, Error> {
-        let inner = self.lock();
-        if inner.open {
-            // Not in the middle of somebody's transaction: the next time will do.
-            return Ok(0);
-        }
+    /// Applies the rules of retention, over a connection of its own: what others do here does not wait for it. The answer
+    /// is how many undelivered events had to go.
+    pub fn retain_blocking(&self, keep: Keep, now: u64) -> Result<usize, Error> {
+        let delivered = self.marks().delivered.0;
         let cutoff = now.saturating_sub(u64::try_from(keep.age.as_millis()).unwrap_or(u64::MAX));
         let work = || {
-            let database = &inner.database;
-            let delivered = inner.marks.delivered.0;
+            let database = &schema::connect(&self.path)?;
             database
                 .prepare_cached("DELETE FROM event WHERE at < ?1 AND seq <= ?2")?
                 .execute(params![cutoff.cast_signed(), delivered])?;
@@ -90,13 +88,25 @@ impl Journal {
         work().map_err(|source| self.failed(source))
     }
 
-    /// Erases events, and with them, where everything goes, the guest's values. What is erased is overwritten,
-    /// in the write-ahead log as well.
-    pub fn forget(&self, forget: &Forget) -> Result<Forgotten, Error> {
-        let inner = self.lock();
-        let work = || {
-            let database = &inner.database;
-            database.execute_batch("PRAGMA secure_delete = ON; BEGIN IMMEDIATE")?;
+    /// Erases events, and with them, where everything goes, the guest's values. What is erased is overwritten, in the
+    /// write-ahead log as well. Other processes write nothing meanwhile: a large file takes seconds.
+    pub fn forget_blocking(self: &Arc<Self>, forget: &Forget) -> Result<Forgotten, Error> {
+        self.read(|database| database.execute_batch("PRAGMA secure_delete = ON"))?;
+        let forgotten = self.store_blocking(|transaction| transaction.forget(forget))?;
+        // No part of a transaction, so these wait by themselves.
+        self.read(|database| {
+            database.busy_timeout(schema::WAIT)?;
+            database.execute_batch("VACUUM")?;
+            database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+            database.busy_timeout(Duration::ZERO)
+        })?;
+        Ok(forgotten)
+    }
+}
+
+impl Transaction<'_> {
+    fn forget(&mut self, forget: &Forget) -> Result<Forgotten, Error> {
+        self.run(|database| {
             let erase = |table: &str| {
                 let sql = format!(
                     "DELETE FROM {table} WHERE (?1 IS NULL OR ?1 IN (body ->> '$.message.chat.id', body ->> '$.press.chat.id'))
@@ -122,11 +132,8 @@ impl Journal {
             } else {
                 0
             };
-            database.execute_batch("COMMIT; VACUUM")?;
-            database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
             Ok(Forgotten { events, values })
-        };
-        work().map_err(|source| self.failed(source))
+        })
     }
 }
 

@@ -1,3 +1,5 @@
+//! The file's tables, and connections to it.
+
 use std::{
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
@@ -22,6 +24,9 @@ pub(super) const CHECKPOINT_PAGES: u32 = 12_288;
 /// From so many pages on (40 MiB, which a start after a crash reads in some 50 ms), whoever brings more waits for
 /// that: the log can only begin anew once nobody has written for a moment.
 pub(super) const LIMIT_PAGES: u32 = 20_480;
+
+/// How long a connection waits for another one that writes, where it may wait.
+pub(super) const WAIT: Duration = Duration::from_secs(5);
 
 const TABLES: &str = "
     PRAGMA page_size = 2048;
@@ -129,6 +134,7 @@ const TABLES: &str = "
     COMMIT;
 ";
 
+/// Opens the file, or makes it. The connection does not wait for others afterwards: whether to is each caller's decision.
 /// `log_pages` is kept up to date with each commit.
 pub(super) fn open(path: &Path, log_pages: Arc<AtomicU32>) -> Result<Connection, Error> {
     let failed = |source| Error::Sqlite { path: path.to_owned(), source };
@@ -153,10 +159,12 @@ pub(super) fn open(path: &Path, log_pages: Arc<AtomicU32>) -> Result<Connection,
         0 | 1 | 3 => database.execute_batch(TABLES).map_err(failed)?,
         _ => return Err(Error::Format { path: path.to_owned(), found }),
     }
+    database.busy_timeout(Duration::ZERO).map_err(failed)?;
     Ok(database)
 }
 
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
+/// A connection that waits where another one writes.
+pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     // What people have written is nobody else's to read. SQLite gives its other files the same mode. If this fails, so
     // will what follows, and says why.
     let _ = std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
@@ -164,7 +172,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let database = Connection::open_with_flags(path, flags)?;
-    database.busy_timeout(Duration::from_secs(5))?;
+    database.busy_timeout(WAIT)?;
     database.set_prepared_statement_cache_capacity(32);
     // The log is moved by a thread of its own; an exit must not wait for the disk either.
     database.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;

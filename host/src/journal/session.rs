@@ -1,8 +1,8 @@
 //! Which processes have a session for this channel, and whether those sessions take its messages: for `tidegate status`.
 
-use rusqlite::{Row, params};
+use rusqlite::{Connection, Row, params};
 
-use super::{Error, Journal};
+use super::{Error, Journal, Transaction};
 use crate::process::runs;
 
 /// What one process says about its session.
@@ -56,13 +56,12 @@ impl NotedAttention {
     }
 }
 
-impl Journal {
+impl Transaction<'_> {
     /// Notes what a process says about its session, and forgets processes that have ended.
-    pub fn note_session(&self, note: &SessionNote) -> Result<(), Error> {
+    pub fn note_session(&mut self, note: &SessionNote) -> Result<(), Error> {
         let (state, text, word) = note.attention.columns();
-        let gone: Vec<u32> = self.processes()?.into_iter().filter(|process| !runs(*process)).collect();
-        self.store(|database| {
-            for process in &gone {
+        self.run(|database| {
+            for process in processes(database)?.into_iter().filter(|process| !runs(*process)) {
                 database.execute("DELETE FROM session WHERE process = ?1", [process])?;
             }
             database
@@ -82,10 +81,12 @@ impl Journal {
     }
 
     /// Forgets a process, which ends.
-    pub fn drop_session(&self, process: u32) -> Result<(), Error> {
-        self.store(|database| database.execute("DELETE FROM session WHERE process = ?1", [process])).map(drop)
+    pub fn drop_session(&mut self, process: u32) -> Result<(), Error> {
+        self.run(|database| database.execute("DELETE FROM session WHERE process = ?1", [process])).map(drop)
     }
+}
 
+impl Journal {
     /// What the processes that run at the moment say about their sessions, the oldest first.
     pub fn sessions(&self) -> Result<Vec<SessionNote>, Error> {
         let row = |row: &Row<'_>| {
@@ -103,12 +104,10 @@ impl Journal {
         })?;
         Ok(notes.into_iter().filter(|note| runs(note.process)).collect())
     }
+}
 
-    fn processes(&self) -> Result<Vec<u32>, Error> {
-        self.read(|database| {
-            database.prepare_cached("SELECT process FROM session")?.query_map([], |row| row.get(0))?.collect()
-        })
-    }
+fn processes(database: &Connection) -> rusqlite::Result<Vec<u32>> {
+    database.prepare_cached("SELECT process FROM session")?.query_map([], |row| row.get(0))?.collect()
 }
 
 #[cfg(test)]
@@ -129,7 +128,7 @@ mod tests {
             written: 0,
             received: 0,
         };
-        journal.note_session(&gone).unwrap();
+        journal.store_blocking(|transaction| transaction.note_session(&gone)).unwrap();
         assert_eq!(journal.sessions().unwrap(), []);
         for attention in [
             NotedAttention::Open("as it says".to_owned()),
@@ -143,11 +142,11 @@ mod tests {
                 received: 2,
                 ..gone.clone()
             };
-            journal.note_session(&note).unwrap();
+            journal.store_blocking(|transaction| transaction.note_session(&note)).unwrap();
             assert_eq!(journal.sessions().unwrap(), [note]);
         }
-        assert_eq!(journal.processes().unwrap(), [std::process::id()]);
-        journal.drop_session(std::process::id()).unwrap();
+        assert_eq!(journal.read(processes).unwrap(), [std::process::id()]);
+        journal.store_blocking(|transaction| transaction.drop_session(std::process::id())).unwrap();
         assert_eq!(journal.sessions().unwrap(), []);
     }
 }

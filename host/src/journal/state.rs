@@ -1,6 +1,8 @@
+//! A guest's small values.
+
 use rusqlite::{OptionalExtension as _, params};
 
-use super::{Error, Journal};
+use super::{Error, Journal, Transaction};
 
 /// The longest key, in bytes.
 pub const STATE_KEY_LIMIT: usize = 256;
@@ -9,19 +11,15 @@ pub const STATE_VALUE_LIMIT: usize = 256 << 10;
 /// All values of a channel together, in bytes.
 pub const STATE_LIMIT: u64 = 16 << 20;
 
-/// A guest's small values.
 impl Journal {
     /// The value, if there is one.
     pub fn state(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
-        let inner = self.lock();
-        let read = || {
-            inner
-                .database
+        self.read(|database| {
+            database
                 .prepare_cached("SELECT value FROM state WHERE key = ?1")?
                 .query_row([key], |row| row.get(0))
                 .optional()
-        };
-        read().map_err(|source| self.failed(source))
+        })
     }
 
     /// Is there any value?
@@ -29,27 +27,8 @@ impl Journal {
         self.read(|database| database.prepare_cached("SELECT 1 FROM state LIMIT 1")?.exists([]))
     }
 
-    /// Sets a value, or removes it, within the open transaction.
-    pub fn set_state(&self, key: &str, value: Option<&[u8]>) -> Result<(), Error> {
-        let mut inner = self.lock();
-        let mut write = || {
-            inner.begin()?;
-            match value {
-                Some(value) => inner
-                    .database
-                    .prepare_cached(
-                        "INSERT INTO state (key, value) VALUES (?1, ?2)
-                         ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                    )?
-                    .execute(params![key, value]),
-                None => inner.database.prepare_cached("DELETE FROM state WHERE key = ?1")?.execute([key]),
-            }
-        };
-        write().map(drop).map_err(|source| self.failed(source))
-    }
-
-    /// Is there room for so many more bytes, beside those that wait to be written? Counts them as used if so, which errs on the side of too many, and
-    /// looks exactly once the limit seems near.
+    /// Is there room for so many more bytes, beside those that wait to be written? Counts them as used if so, which errs on
+    /// the side of too many, and looks exactly once the limit seems near.
     pub fn reserve_state(&self, bytes: usize, waiting: usize) -> Result<bool, Error> {
         let mut inner = self.lock();
         let wanted = inner.state_bytes.saturating_add(bytes as u64);
@@ -69,5 +48,21 @@ impl Journal {
         let fits = wanted <= STATE_LIMIT;
         inner.state_bytes = if fits { wanted } else { used };
         Ok(fits)
+    }
+}
+
+impl Transaction<'_> {
+    /// Sets a guest's value, or removes it.
+    pub fn set_state(&mut self, key: &str, value: Option<&[u8]>) -> Result<(), Error> {
+        self.run(|database| match value {
+            Some(value) => database
+                .prepare_cached(
+                    "INSERT INTO state (key, value) VALUES (?1, ?2)
+                     ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                )?
+                .execute(params![key, value]),
+            None => database.prepare_cached("DELETE FROM state WHERE key = ?1")?.execute([key]),
+        })
+        .map(drop)
     }
 }

@@ -90,7 +90,7 @@ async fn pairing(
                 }
             }
             ElicitationAction::Decline => {
-                match channel.admission().deny(&pending.sender, now) {
+                match channel.admission().deny(pending.sender.clone(), now).await {
                     Ok(_) => tracing::info!("{}: {} was turned down", channel.name(), pending.sender),
                     Err(error) => tracing::error!("{}: {error}", channel.name()),
                 }
@@ -126,7 +126,7 @@ async fn widening(
     let accepted = answer.action == ElicitationAction::Accept
         && answer.content.as_ref().and_then(|content| content.get("accept")?.as_bool()) == Some(true);
     if accepted {
-        match channel.admission().accept(&rules.wanted) {
+        match channel.admission().accept(rules.wanted.clone()).await {
             Ok(_) => tracing::info!("{}: the change of access.json was approved", channel.name()),
             Err(error) => tracing::error!("{}: {error}", channel.name()),
         }

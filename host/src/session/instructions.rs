@@ -59,10 +59,10 @@ pub(super) fn compose(loaded: &Loaded) -> String {
 
 fn trouble(channel: &Channel) -> Option<String> {
     let condition = channel.condition();
-    let reason = match (condition.reason(), channel.admission().rules()) {
+    let reason = match (condition.reason(), channel.shut()) {
         (Some(reason), _) => reason.to_owned(),
-        (None, Err(shut)) => shut.to_string(),
-        (None, Ok(_)) => return None,
+        (None, Some(shut)) => shut.to_string(),
+        (None, None) => return None,
     };
     Some(format!(
         "The channel {} takes nothing in: {reason}. Nothing arrives from it; tell your user if they expect messages.",

@@ -128,7 +128,7 @@ impl ServerHandler for Server {
         _request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(tools::list(&self.hub.loaded())))
+        Ok(ListToolsResult::with_all_items(tools::list(&self.hub.loaded()).await))
     }
 
     async fn call_tool(

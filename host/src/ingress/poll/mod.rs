@@ -81,7 +81,7 @@ pub(super) async fn run(channel: &Arc<Channel>) {
     channel.session().await;
     loop {
         credential::wait(channel).await;
-        let mut poller = match Poller::begin(channel) {
+        let mut poller = match Poller::begin(channel).await {
             Ok(poller) => poller,
             Err(error) => {
                 interrupt(channel, error.to_string());
@@ -103,13 +103,15 @@ fn interrupt(channel: &Arc<Channel>, reason: String) {
 }
 
 impl<'a> Poller<'a> {
-    fn begin(channel: &'a Arc<Channel>) -> Result<Self, crate::journal::Error> {
+    async fn begin(channel: &'a Arc<Channel>) -> Result<Self, crate::journal::Error> {
         let surroundings = channel.surroundings();
         let account = surroundings.account();
         let cursor = surroundings.journal.cursor(&account)?;
         if cursor.is_none() {
-            // Whoever comes back to an account after another finds out anew who the bot is.
-            surroundings.journal.drop_cursor()?;
+            // A later return to another account finds out anew who the bot is.
+            let mut transaction = surroundings.journal.begin().await?;
+            transaction.drop_cursor()?;
+            transaction.commit()?;
         }
         Ok(Self {
             channel,
@@ -146,7 +148,7 @@ impl<'a> Poller<'a> {
     /// Delivers what is stored while it asks for more, and stores that.
     async fn turn(&mut self, stored: Vec<Delivery>) -> Result<Vec<Delivery>, Obstacle> {
         // Whoever may not be heard is not listened to: the platform keeps it.
-        if let Err(shut) = self.channel.admits() {
+        if let Err(shut) = self.channel.admits().await {
             self.channel.deliver(stored).await;
             return Err(IntakeError::from(shut).into());
         }
@@ -159,7 +161,7 @@ impl<'a> Poller<'a> {
         self.moved = false;
         identified?;
         self.known = true;
-        let Batch { updates, pause_ms } = self.settle(answered)?;
+        let Batch { updates, pause_ms } = self.settle(answered).await?;
         let pause = Duration::from_millis(pause_ms.into());
         let before = self.cursor.clone();
         let stored = self.take(updates).await?;
@@ -233,9 +235,9 @@ impl<'a> Poller<'a> {
         });
     }
 
-    fn settle(&self, answered: Answered<Batch>) -> Result<Batch, Obstacle> {
+    async fn settle(&self, answered: Answered<Batch>) -> Result<Batch, Obstacle> {
         let Answered { result, effects } = answered;
-        self.channel.apply(effects).map_err(IntakeError::from)?;
+        self.channel.apply(effects).await.map_err(IntakeError::from)?;
         Ok(result.map_err(Failure::from)?)
     }
 

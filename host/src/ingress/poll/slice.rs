@@ -7,16 +7,15 @@ use crate::{
     clock,
     gate::Origin,
     guest::{Fault, News, Update},
-    hub::{Delivery, Failure},
+    hub::{Delivery, Failure, Intake},
     journal::SetAside,
 };
 
 /// How often an update is tried that the guest fails on.
 const TRIES: u32 = 2;
 
-/// Updates that are stored together, and how much may be translated before they are, in bytes.
+/// The most updates that are stored together.
 const SLICE: usize = 100;
-const WEIGHT: usize = 8 << 20;
 
 /// What became of one update.
 enum Translated {
@@ -33,22 +32,26 @@ enum Translated {
 /// Updates that are stored together.
 #[derive(Default)]
 struct Slice {
-    news: Vec<News>,
-    aside: Vec<SetAside>,
+    intake: Intake,
+    /// How many there are.
+    count: usize,
+    /// How many of them could not be translated, and the first of those.
+    aside: usize,
+    first: Option<String>,
     /// Past the last of them.
     cursor: Option<String>,
-    /// What it takes in memory, roughly, in bytes.
-    weight: usize,
 }
 
 impl Slice {
-    fn count(&self) -> usize {
-        self.news.len() + self.aside.len()
+    /// Is there room for another one?
+    fn has_room(&self) -> bool {
+        self.count < SLICE && !self.intake.is_due()
     }
 
-    fn add(&mut self, news: News) {
-        self.weight += news.weight();
-        self.news.push(news);
+    fn set_aside(&mut self, update: SetAside) {
+        self.aside += 1;
+        self.first.get_or_insert_with(|| update.id.clone());
+        self.intake.set_aside(update);
     }
 }
 
@@ -62,13 +65,12 @@ impl Poller<'_> {
             }
             let mut slice = Slice::default();
             let mut obstacle = None;
-            while slice.count() < SLICE
-                && slice.weight < WEIGHT
+            while slice.has_room()
                 && let Some(update) = updates.next()
             {
                 match self.translate(Arc::new(update.payload)).await {
-                    Translated::News(news) => slice.add(news),
-                    Translated::Nonsense { reason, payload } => slice.aside.push(SetAside {
+                    Translated::News(news) => slice.intake.add(news),
+                    Translated::Nonsense { reason, payload } => slice.set_aside(SetAside {
                         id: crate::text::name(&update.id).into_owned(),
                         at: clock::now(),
                         reason,
@@ -79,9 +81,10 @@ impl Poller<'_> {
                         break;
                     }
                 }
+                slice.count += 1;
                 slice.cursor = Some(update.cursor);
             }
-            let stored = self.store(slice)?;
+            let stored = self.store(slice).await?;
             if let Some(fault) = obstacle {
                 self.channel.deliver(stored).await;
                 return Err(Failure::from(fault).into());
@@ -98,37 +101,21 @@ impl Poller<'_> {
         self.has_state && self.channel.surroundings().journal.has_state().is_ok_and(|has| !has)
     }
 
-    /// Stores what updates tell, and the cursor that moves past them. From here on nothing waits for anybody.
-    fn store(&mut self, slice: Slice) -> Result<Vec<Delivery>, Obstacle> {
-        let Slice { news, aside, cursor, .. } = slice;
+    /// Stores what updates tell, and the cursor that moves past them.
+    async fn store(&mut self, slice: Slice) -> Result<Vec<Delivery>, Obstacle> {
+        let Slice { mut intake, aside, first, cursor, .. } = slice;
         let Some(cursor) = cursor else { return Ok(Vec::new()) };
-        let mut intake = self.channel.intake(Origin::Trusted);
-        for news in news {
-            intake.take(news)?;
-        }
-        for update in &aside {
-            intake.set_aside(update)?;
-        }
-        intake.advance(&self.account, &cursor)?;
-        let stored = match intake.store() {
-            Ok(stored) => stored,
-            Err(error) => {
-                // Somebody else's commit may have stored a part of it.
-                self.channel.drain_soon();
-                return Err(error.into());
-            }
-        };
+        intake.advance(self.account.clone(), cursor.clone());
+        let stored = self.channel.take_in(Origin::Trusted, intake).await?;
         self.moved = true;
         self.cursor = Some(cursor);
         self.has_state = self.has_state || self.channel.surroundings().journal.has_state().unwrap_or(false);
-        if let Some(first) = aside.first() {
+        if let Some(first) = first {
             // Why is in the report: it may quote what a stranger wrote.
             let text = format!(
-                "{} of what {} has sent could not be understood and was set aside, the rest goes on ({}). \
+                "{aside} of what {} has sent could not be understood and was set aside, the rest goes on ({first}). \
                  `tidegate report {}` shows it: please report it to whoever makes the channel",
-                aside.len(),
                 self.channel.descriptor().title,
-                first.id,
                 self.channel.name()
             );
             tracing::error!("{}: {text}", self.channel.name());
@@ -144,7 +131,7 @@ impl Poller<'_> {
             let fault = match self.channel.guest().translate(Arc::clone(&payload)).await {
                 Ok((news, None)) => return Translated::News(news),
                 Ok((news, Some(fault))) => {
-                    if let Err(error) = self.channel.apply(news.effects) {
+                    if let Err(error) = self.channel.apply(news.effects).await {
                         tracing::error!("{}: {error}", self.channel.name());
                     }
                     fault

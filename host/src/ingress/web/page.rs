@@ -15,7 +15,7 @@ use crate::{
     capability::files::Handles,
     gate::Origin,
     guest::{WebBody, WebRequest, WebResponse},
-    hub::Channel,
+    hub::{Channel, Intake},
 };
 
 /// The largest body that is no upload, in bytes.
@@ -29,9 +29,8 @@ const FRAMING: [HeaderName; 4] =
 pub(super) async fn handle(State(channel): State<Arc<Channel>>, request: Request) -> Response {
     channel.breathe().await;
     // What the page is made of can be had at any time; a request that brings messages needs somebody to take them.
-    let refusal = state::refusal(&channel);
     if !request.method().is_safe()
-        && let Some(reason) = refusal
+        && let Some(reason) = state::refusal(&channel).await
     {
         return state::refuse(&reason);
     }
@@ -64,14 +63,11 @@ pub(super) async fn handle(State(channel): State<Arc<Channel>>, request: Request
         };
     }
     // Only a WebSocket can show the key.
-    let mut intake = channel.intake(Origin::Visitor);
-    let stored = match intake.take(news) {
-        // Whoever asked need not wait for the session to read.
-        Ok(()) => intake.store(),
-        Err(error) => Err(error),
-    };
-    match stored {
+    let mut intake = Intake::default();
+    intake.add(news);
+    match channel.take_in(Origin::Visitor, intake).await {
         Ok(deliveries) => {
+            // The response need not wait for the session to read.
             if !deliveries.is_empty() {
                 channel.drain_soon();
             }

@@ -14,7 +14,12 @@ use futures_util::{
 use tokio_util::sync::CancellationToken;
 
 use super::state;
-use crate::{capability::web::Frames, gate::Origin, guest::WebSignal, hub::Channel};
+use crate::{
+    capability::web::Frames,
+    gate::Origin,
+    guest::WebSignal,
+    hub::{Channel, Intake},
+};
 
 /// The largest frame that a guest gets, in bytes: files have their own way.
 const FRAME: usize = 1 << 20;
@@ -149,10 +154,10 @@ async fn signal(
     signals: impl IntoIterator<Item = WebSignal>,
 ) -> Option<CloseFrame> {
     channel.breathe().await;
-    let mut intake = channel.intake(origin);
+    let mut intake = Intake::default();
     let mut failed = None;
-    // Whatever comes while nobody knows who may speak stays with the browser, which tries again.
-    let refusal = state::refusal(channel);
+    // What comes while no message can be taken stays with the browser, which tries again.
+    let refusal = state::refusal(channel).await;
     for signal in signals {
         if let Some(reason) = &refusal
             && matches!(signal, WebSignal::Frame(_))
@@ -165,10 +170,11 @@ async fn signal(
                 if let Some(fault) = fault {
                     tracing::warn!("{}: a frame was refused: {fault}", channel.name());
                 }
-                if let Err(error) = intake.take(news) {
-                    tracing::error!("{}: {error}", channel.name());
-                    failed = Some(close(close_code::ERROR, "a frame could not be stored"));
-                    break;
+                intake.add(news);
+                if intake.is_due()
+                    && let Err(failure) = store(channel, origin, std::mem::take(&mut intake)).await
+                {
+                    return Some(failure);
                 }
             }
             Err(error) => {
@@ -177,16 +183,21 @@ async fn signal(
             }
         }
     }
-    match intake.store() {
-        Ok(deliveries) => channel.deliver(deliveries).await,
+    store(channel, origin, intake).await.err().or(failed)
+}
+
+/// Stores what has come, and waits until the session has taken it.
+async fn store(channel: &Arc<Channel>, origin: Origin, intake: Intake) -> Result<(), CloseFrame> {
+    match channel.take_in(origin, intake).await {
+        Ok(deliveries) => {
+            channel.deliver(deliveries).await;
+            Ok(())
+        }
         Err(error) => {
             tracing::error!("{}: {error}", channel.name());
-            failed = Some(close(close_code::ERROR, "a frame could not be stored"));
-            // Somebody else's commit may have stored a part of it.
-            channel.drain_soon();
+            Err(close(close_code::ERROR, "a frame could not be stored"))
         }
     }
-    failed
 }
 
 fn explain(error: &axum::Error) -> CloseFrame {

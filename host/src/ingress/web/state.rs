@@ -18,7 +18,7 @@ pub(super) const PATH: &str = "/.well-known/tidegate";
 const CLOSE: usize = 123;
 
 pub(super) async fn show(State(channel): State<Arc<Channel>>) -> Response {
-    let state = match refusal(&channel) {
+    let state = match refusal(&channel).await {
         None => json!({"listening": true}),
         Some(reason) => json!({"listening": false, "reason": reason}),
     };
@@ -27,8 +27,11 @@ pub(super) async fn show(State(channel): State<Arc<Channel>>) -> Response {
 }
 
 /// Why no message is taken in at the moment, if so.
-pub(super) fn refusal(channel: &Arc<Channel>) -> Option<String> {
-    channel.deaf().or_else(|| channel.admits().err().map(|shut| format!("the channel is shut: {shut}")))
+pub(super) async fn refusal(channel: &Arc<Channel>) -> Option<String> {
+    match channel.deaf() {
+        Some(reason) => Some(reason),
+        None => channel.admits().await.err().map(|shut| format!("the channel is shut: {shut}")),
+    }
 }
 
 /// The answer to a request that would bring messages.

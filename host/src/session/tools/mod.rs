@@ -63,7 +63,7 @@ pub(super) fn sends_files(arguments: &JsonObject) -> bool {
 
 async fn reply(loaded: &Loaded, arguments: &Arguments, folders: Vec<PathBuf>) -> Result<String, Refused> {
     arguments.only(&["chat_id", "text", "reply_to", "files", "format"])?;
-    let (channel, chat) = target(loaded, ToolName::Reply, arguments)?;
+    let (channel, chat) = target(loaded, ToolName::Reply, arguments).await?;
     let reply = Reply {
         chat,
         text: arguments.text("text")?.to_owned(),
@@ -82,7 +82,7 @@ async fn reply(loaded: &Loaded, arguments: &Arguments, folders: Vec<PathBuf>) ->
 
 async fn react(loaded: &Loaded, arguments: &Arguments) -> Result<String, Refused> {
     arguments.only(&["chat_id", "message_id", "emoji"])?;
-    let (channel, chat) = target(loaded, ToolName::React, arguments)?;
+    let (channel, chat) = target(loaded, ToolName::React, arguments).await?;
     let message = MessageId::new(arguments.text("message_id")?);
     channel.react(chat, message, arguments.text("emoji")?.to_owned()).await?;
     Ok("reacted".to_owned())
@@ -90,7 +90,7 @@ async fn react(loaded: &Loaded, arguments: &Arguments) -> Result<String, Refused
 
 async fn edit(loaded: &Loaded, arguments: &Arguments) -> Result<String, Refused> {
     arguments.only(&["chat_id", "message_id", "text", "format"])?;
-    let (channel, chat) = target(loaded, ToolName::EditMessage, arguments)?;
+    let (channel, chat) = target(loaded, ToolName::EditMessage, arguments).await?;
     let message = MessageId::new(arguments.text("message_id")?);
     channel.edit(chat, message.clone(), arguments.text("text")?.to_owned(), arguments.format()?).await?;
     Ok(format!("edited (id: {message})"))
@@ -109,6 +109,7 @@ async fn download(loaded: &Loaded, arguments: &Arguments) -> Result<String, Refu
         // The official Telegram plugin asks by the file's id alone.
         [channel] if file.is_some() && arguments.optional("chat_id")?.is_none() => (channel, None),
         _ => target(loaded, ToolName::DownloadAttachment, arguments)
+            .await
             .map(|(channel, chat)| (channel, Some(chat)))?,
     };
     let paths = channel.fetch(chat.as_ref(), message, file).await?;
@@ -120,7 +121,7 @@ async fn download(loaded: &Loaded, arguments: &Arguments) -> Result<String, Refu
 
 async fn fetch(loaded: &Loaded, arguments: &Arguments) -> Result<String, Refused> {
     arguments.only(&["channel", "limit"])?;
-    let (channel, chat) = target(loaded, ToolName::FetchMessages, arguments)?;
+    let (channel, chat) = target(loaded, ToolName::FetchMessages, arguments).await?;
     let limit = match arguments.0.get("limit") {
         None | Some(Value::Null) => FETCH_DEFAULT,
         Some(value) => value.as_u64().filter(|limit| (1..=FETCH_MOST).contains(limit)).ok_or_else(|| {

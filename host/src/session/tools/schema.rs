@@ -75,13 +75,17 @@ pub(in crate::session) fn offered(loaded: &Loaded) -> Vec<ToolName> {
 }
 
 /// The tools with their arguments.
-pub(in crate::session) fn list(loaded: &Loaded) -> Vec<Tool> {
-    offered(loaded).into_iter().map(|tool| describe(loaded, tool)).collect()
+pub(in crate::session) async fn list(loaded: &Loaded) -> Vec<Tool> {
+    let mut tools = Vec::new();
+    for tool in offered(loaded) {
+        tools.push(describe(loaded, tool).await);
+    }
+    tools
 }
 
-fn describe(loaded: &Loaded, tool: ToolName) -> Tool {
+async fn describe(loaded: &Loaded, tool: ToolName) -> Tool {
     let several = loaded.several();
-    let sole = target::sole(loaded, tool);
+    let sole = target::sole(loaded, tool).await;
     let mut about_chat = "The chat_id of the message".to_owned();
     if several {
         about_chat.push_str(", with the channel's name before the colon");

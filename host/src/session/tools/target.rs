@@ -17,20 +17,20 @@ const CHOICES: usize = 10;
 pub(super) type Target<'a> = (&'a Arc<Channel>, ChatId);
 
 /// The chat that a call names, or the only one that may be answered where it names none.
-pub(super) fn target<'a>(
+pub(super) async fn target<'a>(
     loaded: &'a Loaded,
     tool: ToolName,
     arguments: &Arguments,
 ) -> Result<Target<'a>, Refused> {
     match arguments.optional(tool.chat_argument())? {
         Some(chat_id) => named(loaded, chat_id),
-        None => unnamed(loaded, tool),
+        None => unnamed(loaded, tool).await,
     }
 }
 
 /// The chat that a call need not name, as a client writes it.
-pub(super) fn sole(loaded: &Loaded, tool: ToolName) -> Option<String> {
-    match choices(loaded, tool).ok()?.as_slice() {
+pub(super) async fn sole(loaded: &Loaded, tool: ToolName) -> Option<String> {
+    match choices(loaded, tool).await.ok()?.as_slice() {
         [(channel, addressee)] => Some(written(loaded, channel, &addressee.chat)),
         _ => None,
     }
@@ -66,13 +66,13 @@ fn unprepared(loaded: &Loaded) -> Option<Refused> {
     )))
 }
 
-fn unnamed(loaded: &Loaded, tool: ToolName) -> Result<Target<'_>, Refused> {
+async fn unnamed(loaded: &Loaded, tool: ToolName) -> Result<Target<'_>, Refused> {
     let argument = tool.chat_argument();
     // With one channel's chats unknown, another's must not look like the only one.
     if let Some(refused) = unprepared(loaded) {
         return Err(refused);
     }
-    let choices = choices(loaded, tool)?;
+    let choices = choices(loaded, tool).await?;
     match choices.as_slice() {
         [] => Err(Refused(format!(
             "\"{argument}\" is missing, and nobody may write to this session yet, so no chat may be answered: your \
@@ -88,11 +88,11 @@ fn unnamed(loaded: &Loaded, tool: ToolName) -> Result<Target<'_>, Refused> {
 }
 
 /// The chats that may be answered through the channels that offer this tool.
-fn choices(loaded: &Loaded, tool: ToolName) -> Result<Vec<(&Arc<Channel>, Addressee)>, Refused> {
+async fn choices(loaded: &Loaded, tool: ToolName) -> Result<Vec<(&Arc<Channel>, Addressee)>, Refused> {
     let mut choices = Vec::new();
     for channel in loaded.channels().iter().filter(|channel| tool.is_offered_by(channel)) {
         // With one channel's chats unknown, another's must not look like the only one.
-        let addressees = channel.admission().addressees().map_err(|error| {
+        let addressees = channel.admission().addressees().await.map_err(|error| {
             let argument = tool.chat_argument();
             Refused(format!(
                 "\"{argument}\" is missing, and the chats of {} are not known: {error}",
