@@ -24,6 +24,7 @@ mod permission;
 mod persistence;
 mod poll;
 mod protocol;
+mod state_root;
 mod stderr;
 mod telegram;
 mod web;

@@ -4,11 +4,11 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    access,
+    Common, access,
     output::{self, Paint},
     survey::{Kept, Survey},
 };
-use crate::{clock, gate::document::Document, journal::Refusal, settings::Settings, state_root::StateRoot};
+use crate::{clock, gate::document::Document, journal::Refusal, settings::Settings};
 
 /// Show how channels stand: who serves them, who may write, what was turned away
 #[derive(Args)]
@@ -61,8 +61,8 @@ struct Trouble {
 }
 
 impl Status {
-    pub(super) fn run(self) -> anyhow::Result<()> {
-        let root = StateRoot::find()?;
+    pub(super) fn run(self, common: &Common) -> anyhow::Result<()> {
+        let root = common.state_root()?;
         let settings = Settings::read(&root.settings())?;
         let names = match &self.channel {
             Some(name) => vec![Survey::named(&root, name)?],
