@@ -180,9 +180,9 @@ pub struct Launcher {
 }
 
 impl Launcher {
-    /// Finds the state root, reads the settings, sets up the sandbox.
-    pub fn new() -> Result<Self, Error> {
-        let root = StateRoot::find()?;
+    /// Finds the state root, which the command line may name; reads the settings; sets up the sandbox.
+    pub fn new(home: Option<&Path>) -> Result<Self, Error> {
+        let root = StateRoot::find(home)?;
         Ok(Self { settings: Settings::read(&root.settings())?, engine: engine()?, root })
     }
 

@@ -17,16 +17,26 @@ use crate::event::ChannelName;
 
 /// The folder that holds a folder for each channel.
 #[derive(Clone, Debug)]
-pub struct StateRoot(PathBuf);
+pub struct StateRoot {
+    path: PathBuf,
+    /// The command line names it (`--home`): no variable puts anything elsewhere.
+    named: bool,
+}
 
 /// There is no place to keep anything.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Nothing says where the user's home is.
-    #[error("there is no home directory: set TIDEGATE_HOME to a folder for tidegate's state")]
+    #[error("there is no home directory: name a folder for tidegate's state with --home or TIDEGATE_HOME")]
     Nowhere,
+    /// `--home` begins with `~`, which only a shell expands. Clients start servers without one.
+    #[error(
+        "--home {}: no shell has put your home directory in place of the ~. Write the whole path, or ${{HOME}} in .mcp.json",
+        .0.display()
+    )]
+    Tilde(PathBuf),
     /// The folder cannot be used.
-    #[error("the state root {} cannot be used: {source}. Make it readable and writable for you, or set TIDEGATE_HOME to another folder", path.display())]
+    #[error("the state root {} cannot be used: {source}. Make it readable and writable for you, or name another folder with --home or TIDEGATE_HOME", path.display())]
     Unusable {
         /// The folder.
         path: PathBuf,
@@ -35,16 +45,22 @@ pub enum Error {
     },
 }
 
+/// Where the environment puts the state root: the first that is set counts.
+const ROOTS: [fn() -> Option<PathBuf>; 3] =
+    [|| variable("TIDEGATE_HOME"), || Some(variable("CLAUDE_CONFIG_DIR")?.join("channels")), customary];
+
 /// What the official plugins take a folder of their own from.
 const ELSEWHERE: [&str; 2] = ["TELEGRAM_STATE_DIR", "DISCORD_STATE_DIR"];
 
 impl StateRoot {
-    /// `$TIDEGATE_HOME`, else `$CLAUDE_CONFIG_DIR/channels`, else `~/.claude/channels`. Made where it is missing.
-    pub fn find() -> Result<Self, Error> {
-        let path = variable("TIDEGATE_HOME")
-            .or_else(|| Some(variable("CLAUDE_CONFIG_DIR")?.join("channels")))
-            .or_else(|| Some(variable("HOME")?.join(".claude/channels")))
-            .ok_or(Error::Nowhere)?;
+    /// The folder that the command line names (`--home`), else `$TIDEGATE_HOME`, else `$CLAUDE_CONFIG_DIR/channels`, else
+    /// `~/.claude/channels`. Made where it is missing.
+    pub fn find(named: Option<&Path>) -> Result<Self, Error> {
+        let path = match named {
+            Some(path) if path.starts_with("~") => return Err(Error::Tilde(path.to_owned())),
+            Some(path) => path.to_owned(),
+            None => ROOTS.iter().find_map(|root| root()).ok_or(Error::Nowhere)?,
+        };
         let usable = || {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
             let path = fs::canonicalize(&path)?;
@@ -52,34 +68,43 @@ impl StateRoot {
             rustix::fs::access(&path, rustix::fs::Access::WRITE_OK)?;
             Ok(path)
         };
-        usable().map(Self).map_err(|source| Error::Unusable { path: path.clone(), source })
+        let path = usable().map_err(|source| Error::Unusable { path: path.clone(), source })?;
+        Ok(Self { path, named: named.is_some() })
     }
 
     /// The folder itself.
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// The user's settings.
     pub fn settings(&self) -> PathBuf {
-        self.0.join("channels.toml")
+        self.path.join("channels.toml")
     }
 
-    /// A channel's folder: `$<CHANNEL>_STATE_DIR` where that is set, as the official plugins have it. Where the state
-    /// root has nothing of the channel, what the official plugins have left in `~/.claude/channels` is taken.
+    /// A channel's folder: `$<CHANNEL>_STATE_DIR` where that is set, as the official plugins have it, and the command line
+    /// names no state root; else the folder of that name in the state root. What lies in another state root is another
+    /// bot's: a trial must not take its messages.
     pub fn folder(&self, name: &ChannelName) -> PathBuf {
-        variable(&name.variable("STATE_DIR")).unwrap_or_else(|| {
-            let own = self.0.join(&**name);
-            let customary = variable("HOME").map(|home| home.join(".claude/channels").join(&**name));
-            customary.filter(|customary| !own.exists() && customary.is_dir()).unwrap_or(own)
-        })
+        let elsewhere = if self.named { None } else { variable(&name.variable("STATE_DIR")) };
+        elsewhere.unwrap_or_else(|| self.path.join(&**name))
     }
 
-    /// Every folder that may hold a channel's secrets, wherever it is.
+    /// The channel's folder in `~/.claude/channels`, where the official plugins keep theirs, if there is one and this state
+    /// root does not use it.
+    pub fn unused(&self, name: &ChannelName) -> Option<PathBuf> {
+        let customary = customary()?.join(&**name);
+        let real = fs::canonicalize(&customary).ok()?;
+        let used = fs::canonicalize(self.folder(name)).is_ok_and(|used| used == real);
+        (!used).then_some(customary)
+    }
+
+    /// Every folder that may hold a channel's secrets, whether it is in use or not.
     pub fn all(&self, name: &ChannelName) -> Vec<PathBuf> {
-        let customary = variable("HOME").map(|home| home.join(".claude/channels"));
+        let roots = ROOTS.iter().filter_map(|root| root());
         let elsewhere = ELSEWHERE.into_iter().filter_map(variable);
-        [self.0.clone(), self.folder(name)].into_iter().chain(customary).chain(elsewhere).collect()
+        let elsewhere = elsewhere.chain(variable(&name.variable("STATE_DIR")));
+        [self.path.clone(), self.folder(name)].into_iter().chain(roots).chain(elsewhere).collect()
     }
 
     /// A channel's folder, made where it is missing.
@@ -101,6 +126,11 @@ pub fn cache() -> Result<PathBuf, Error> {
         .or_else(|| Some(variable("HOME")?.join(customary)))
         .map(|caches| caches.join("tidegate"))
         .ok_or(Error::Nowhere)
+}
+
+/// Where the official plugins keep everything.
+fn customary() -> Option<PathBuf> {
+    Some(variable("HOME")?.join(".claude/channels"))
 }
 
 /// A folder that the environment names. An empty name is none.

@@ -144,7 +144,7 @@ fn nothing_on_the_command_line_overrides_that() {
     let help = home.run(["access", "--help"], "").stdout;
     let options: Vec<&str> =
         help.split_whitespace().filter(|word| word.starts_with("--") && *word != "--no-mention").collect();
-    assert_eq!(options, ["--log", "--help"], "{help}");
+    assert_eq!(options, ["--log", "--home", "--help"], "{help}");
     for option in [
         "--force",
         "--yes",

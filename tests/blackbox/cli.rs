@@ -56,7 +56,7 @@ fn a_state_root_that_cannot_be_used_is_named_with_its_cure() {
     let output = home.command(["serve", "fakechat"]).env("TIDEGATE_HOME", &file).output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(text.contains(&format!("the state root {} cannot be used", file.display())), "{text}");
-    assert!(text.contains("set TIDEGATE_HOME") && text.lines().count() == 1, "{text}");
+    assert!(text.contains("with --home or TIDEGATE_HOME") && text.lines().count() == 1, "{text}");
     // Root may read and write everything.
     if !rustix::process::geteuid().is_root() {
         std::fs::set_permissions(home.path(), std::fs::Permissions::from_mode(0o000)).unwrap();

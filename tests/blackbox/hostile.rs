@@ -6,7 +6,8 @@ use crate::harness::{Home, Page, Server, chameleon, component, http};
 
 /// Loads only this file: what does the program say?
 fn refused(home: &Home, file: &Path) -> String {
-    let output = home.run(["serve", "--dangerously-load-development-channels", file.to_str().unwrap()], "");
+    // `try` waits for what has to be compiled, which a session does not.
+    let output = home.run(["try", "--dangerously-load-development-channels", file.to_str().unwrap()], "");
     assert!(!output.status.success(), "{}", output.stderr);
     assert!(output.stdout.is_empty(), "{}", output.stdout);
     let last = output.stderr.lines().last().unwrap().to_owned();

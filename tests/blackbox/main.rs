@@ -26,6 +26,7 @@ mod persistence;
 mod poll;
 mod preparing;
 mod protocol;
+mod state_root;
 mod stderr;
 mod telegram;
 mod web;

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::{
+    Common,
     output::{self, Paint},
     survey::{self, Kept, Survey},
 };
@@ -18,7 +19,6 @@ use crate::{
         pairing::Pending,
     },
     settings::nearest,
-    state_root::StateRoot,
 };
 
 /// Say who may write through a channel
@@ -121,9 +121,9 @@ fn setting(text: &str) -> Result<Setting, String> {
 }
 
 impl Access {
-    pub(super) fn run(self) -> anyhow::Result<()> {
+    pub(super) fn run(self, common: &Common) -> anyhow::Result<()> {
         claude::at_terminal()?;
-        let root = StateRoot::find()?;
+        let root = common.state_root()?;
         let name = Survey::named(&root, &self.channel)?;
         let kept = survey::open(&name, &root.channel(&name)?)?;
         let text = act(&kept, self.action.unwrap_or(Action::Status))?;

@@ -3,9 +3,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use clap::Args;
 
 use super::{
-    logging,
+    Common,
     output::{self, Paint},
-    serve,
     survey::Survey,
 };
 use crate::{
@@ -30,9 +29,9 @@ pub(super) struct Configure {
 }
 
 impl Configure {
-    pub(super) fn run(self, level: logging::Level) -> anyhow::Result<()> {
+    pub(super) fn run(self, common: &Common) -> anyhow::Result<()> {
         claude::at_terminal()?;
-        let launcher = serve::start(level.quiet())?;
+        let launcher = common.launcher(common.log.quiet())?;
         super::runtime()?.block_on(async {
             let channel = launcher.open(&self.channel).await?;
             self.ask(&channel, Survey::owner(&launcher.root().folder(channel.name())).is_some()).await

@@ -14,9 +14,8 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    logging,
+    Common,
     output::{self, Paint},
-    serve,
     survey::{Kept, Survey},
 };
 use crate::{
@@ -95,8 +94,8 @@ fn bad(found: impl Into<String>, cure: impl Into<String>) -> Finding {
 }
 
 impl Doctor {
-    pub(super) fn run(self, level: logging::Level) -> anyhow::Result<ExitCode> {
-        let launcher = serve::start(level.quiet())?;
+    pub(super) fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
+        let launcher = common.launcher(common.log.quiet())?;
         let runtime = super::runtime()?;
         let checks = runtime.block_on(examine(&launcher, self.channel.as_deref()))?;
         let text = if self.json {
@@ -190,6 +189,19 @@ async fn one(
     }
     if survey.folder.is_dir() {
         add("folder", folder(&survey.folder));
+    }
+    if let Some(unused) = launcher.root().unused(&name) {
+        add(
+            "folder",
+            notice(
+                format!(
+                    "{} is there, and is not used: this would be {}",
+                    unused.display(),
+                    survey.folder.display()
+                ),
+                format!("to use it: --home {}", unused.parent().unwrap_or(&unused).display()),
+            ),
+        );
     }
     if let Some(kept) = &survey.kept {
         for (what, finding) in remains(&name, kept)? {

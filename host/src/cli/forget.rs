@@ -2,13 +2,12 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::output;
+use super::{Common, output};
 use crate::{
     capability::files::Files,
     clock,
     event::{ChannelName, ChatId, SenderId},
     journal::{self, Journal},
-    state_root::StateRoot,
 };
 
 /// Erase what a channel has received, from the disk
@@ -34,8 +33,8 @@ pub(super) struct Forget {
 }
 
 impl Forget {
-    pub(super) fn run(self) -> anyhow::Result<()> {
-        let root = StateRoot::find()?;
+    pub(super) fn run(self, common: &Common) -> anyhow::Result<()> {
+        let root = common.state_root()?;
         let name = ChannelName::new(&self.channel)?;
         let folder = root.folder(&name);
         let path = folder.join("journal.db");

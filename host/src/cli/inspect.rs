@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    logging,
+    Common, logging,
     output::{self, Paint},
 };
 use crate::{
@@ -35,8 +35,8 @@ struct Report<'a> {
 }
 
 impl Inspect {
-    pub(super) fn run(&self, level: logging::Level) -> anyhow::Result<()> {
-        logging::start(level, None);
+    pub(super) fn run(&self, common: &Common) -> anyhow::Result<()> {
+        logging::start(common.log, None);
         let runtime = super::runtime()?;
         let blueprint = runtime.block_on(self.load())?;
         let text = if self.json { json(&blueprint)? } else { describe(&blueprint, Paint::stdout()) };

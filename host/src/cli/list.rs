@@ -4,9 +4,8 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    logging,
+    Common,
     output::{self, Paint},
-    serve,
     survey::Survey,
 };
 use crate::{builtin, contract::Source, launch, settings::Settings};
@@ -33,8 +32,8 @@ struct Entry {
 }
 
 impl List {
-    pub(super) fn run(&self, level: logging::Level) -> anyhow::Result<()> {
-        let launcher = serve::start(level)?;
+    pub(super) fn run(&self, common: &Common) -> anyhow::Result<()> {
+        let launcher = common.launcher(common.log)?;
         let settings = Settings::read(&launcher.root().settings())?;
         let runtime = super::runtime()?;
         let mut entries = Vec::new();

@@ -17,11 +17,15 @@ mod status;
 mod stderr;
 mod survey;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
-use clap::{Parser, Subcommand, builder::styling};
+use clap::{Args, Parser, Subcommand, builder::styling};
 
-use crate::sandbox::compiler;
+use crate::{
+    launch::{self, Launcher},
+    sandbox::compiler,
+    state_root::{self, StateRoot},
+};
 
 const STYLES: styling::Styles = styling::Styles::styled()
     .header(styling::AnsiColor::Cyan.on_default().bold())
@@ -41,12 +45,24 @@ const STYLES: styling::Styles = styling::Styles::styled()
         ~/.claude/channels/                state: a folder for each channel, and the log\n  \
         ~/.claude/channels/channels.toml   settings: ports, limits, how long messages are kept\n\n\
         Environment:\n  \
-        TIDEGATE_HOME       another place for the state\n  \
+        TIDEGATE_HOME       another place for the state, likewise --home\n  \
         TIDEGATE_LOG        how much is logged: off, error, warn, info, debug, trace\n  \
         TELEGRAM_BOT_TOKEN  telegram's token, above what `tidegate configure` has stored\n  \
-        FAKECHAT_PORT       the port of fakechat's page; likewise <CHANNEL>_PORT for any other page"
+        FAKECHAT_PORT       the port of fakechat's page; likewise <CHANNEL>_PORT for any other page\n\n\
+        With CLAUDE_CODE_MCP_ALLOWLIST_ENV=1 Claude Code hands none of these to the servers that it starts. Then secrets\n\
+        come from what `tidegate configure` has stored, ports from --port or channels.toml, and the folder from --home;\n\
+        or write the variables into the server's \"env\" in .mcp.json."
 )]
 struct Arguments {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Args)]
+struct Common {
     /// How much is logged, to stderr and to the state root's log: off, error, warn, info, debug, trace
     #[arg(
         long,
@@ -57,8 +73,9 @@ struct Arguments {
         hide_env = true
     )]
     log: logging::Level,
-    #[command(subcommand)]
-    command: Command,
+    /// The folder of the state and the settings: wins over TIDEGATE_HOME and all other variables that name one
+    #[arg(long, global = true, value_name = "FOLDER")]
+    home: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -86,18 +103,18 @@ pub fn run() -> ExitCode {
 }
 
 fn command() -> ExitCode {
-    let arguments = Arguments::parse();
-    let result = match arguments.command {
-        Command::Serve(serve) => serve.run(arguments.log),
-        Command::Try(attempt) => attempt.run(arguments.log),
-        Command::List(list) => list.run(arguments.log),
-        Command::Configure(configure) => configure.run(arguments.log),
-        Command::Access(access) => access.run(),
-        Command::Status(status) => status.run(),
-        Command::Report(report) => report.run(),
-        Command::Inspect(inspect) => inspect.run(arguments.log),
-        Command::Forget(forget) => forget.run(),
-        Command::Doctor(doctor) => match doctor.run(arguments.log) {
+    let Arguments { common, command } = Arguments::parse();
+    let result = match command {
+        Command::Serve(serve) => serve.run(&common),
+        Command::Try(attempt) => attempt.run(&common),
+        Command::List(list) => list.run(&common),
+        Command::Configure(configure) => configure.run(&common),
+        Command::Access(access) => access.run(&common),
+        Command::Status(status) => status.run(&common),
+        Command::Report(report) => report.run(&common),
+        Command::Inspect(inspect) => inspect.run(&common),
+        Command::Forget(forget) => forget.run(&common),
+        Command::Doctor(doctor) => match doctor.run(&common) {
             Ok(code) => return code,
             Err(error) => Err(error),
         },
@@ -111,6 +128,19 @@ fn command() -> ExitCode {
             output::complain(&format!("tidegate: {error}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+impl Common {
+    fn state_root(&self) -> Result<StateRoot, state_root::Error> {
+        StateRoot::find(self.home.as_deref())
+    }
+
+    /// The launcher, with a log in its state root.
+    fn launcher(&self, level: logging::Level) -> Result<Arc<Launcher>, launch::Error> {
+        let launcher = Launcher::new(self.home.as_deref()).map(Arc::new);
+        logging::start(level, launcher.as_ref().ok().map(|launcher| launcher.root().path()));
+        launcher
     }
 }
 

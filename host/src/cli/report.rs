@@ -4,10 +4,11 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
+    Common,
     output::{self, Paint},
     survey::Survey,
 };
-use crate::{clock, journal::SetAside, state_root::StateRoot};
+use crate::{clock, journal::SetAside};
 
 /// Show what a platform has sent that its channel could not make sense of
 ///
@@ -42,8 +43,8 @@ impl From<SetAside> for Shown {
 }
 
 impl Report {
-    pub(super) fn run(self) -> anyhow::Result<()> {
-        let root = StateRoot::find()?;
+    pub(super) fn run(self, common: &Common) -> anyhow::Result<()> {
+        let root = common.state_root()?;
         let survey = Survey::of(&root, Survey::named(&root, &self.channel)?)?;
         let updates = survey.kept.map(|kept| kept.journal.updates_set_aside()).transpose()?;
         let shown: Vec<Shown> = updates.into_iter().flatten().map(Shown::from).collect();

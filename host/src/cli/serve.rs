@@ -3,7 +3,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{logging, output};
+use super::{Common, output};
 use crate::{
     claude::{self, OptIn},
     hub::Hub,
@@ -59,19 +59,19 @@ impl Channels {
 }
 
 impl Serve {
-    pub(super) fn run(self, level: logging::Level) -> anyhow::Result<()> {
+    pub(super) fn run(self, common: &Common) -> anyhow::Result<()> {
         let runtime = super::runtime()?;
         let order = Order { server: self.server, opt_in: self.opt_in, ..self.channels.order() };
-        let result = runtime.block_on(serve(order, level));
+        let result = runtime.block_on(serve(order, common));
         // Whatever still runs (a read that nobody will answer, a compiler) is not waited for.
         runtime.shutdown_background();
         result
     }
 }
 
-async fn serve(order: Order, level: logging::Level) -> anyhow::Result<()> {
+async fn serve(order: Order, common: &Common) -> anyhow::Result<()> {
     let stopped = stop_signal()?;
-    let launcher = start(level)?;
+    let launcher = common.launcher(common.log)?;
     tokio::select! {
         () = stopped => Ok(()),
         result = session(&launcher, &order) => result,
@@ -106,13 +106,6 @@ async fn session(launcher: &Arc<Launcher>, order: &Order) -> anyhow::Result<()> 
     upkeep.abort();
     trim.abort();
     Ok(())
-}
-
-/// The launcher, with a log in its state root.
-pub(super) fn start(level: logging::Level) -> anyhow::Result<Arc<Launcher>> {
-    let launcher = Launcher::new().map(Arc::new);
-    logging::start(level, launcher.as_ref().ok().map(|launcher| launcher.root().path()));
-    Ok(launcher?)
 }
 
 /// Ends with SIGINT, SIGTERM or SIGHUP.

@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    access,
+    Common, access,
     output::{self, Paint},
     survey::{Kept, Survey},
 };
@@ -13,7 +13,6 @@ use crate::{
     gate::document::Document,
     journal::{NotedAttention, Refusal, SessionNote},
     settings::Settings,
-    state_root::StateRoot,
 };
 
 /// Show how channels stand: who serves them, who may write, what was turned away
@@ -106,8 +105,8 @@ struct Trouble {
 }
 
 impl Status {
-    pub(super) fn run(self) -> anyhow::Result<()> {
-        let root = StateRoot::find()?;
+    pub(super) fn run(self, common: &Common) -> anyhow::Result<()> {
+        let root = common.state_root()?;
         let settings = Settings::read(&root.settings())?;
         let names = match &self.channel {
             Some(name) => vec![Survey::named(&root, name)?],

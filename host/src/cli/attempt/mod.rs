@@ -26,7 +26,7 @@ use self::{
     terminal::Terminal,
 };
 use super::{
-    logging,
+    Common,
     output::{self, Paint},
     serve::{self, Channels},
 };
@@ -52,21 +52,19 @@ pub(super) struct Try {
 const STREAM: usize = 64 << 10;
 
 impl Try {
-    pub(super) fn run(self, level: logging::Level) -> anyhow::Result<()> {
+    pub(super) fn run(self, common: &Common) -> anyhow::Result<()> {
         let runtime = super::runtime()?;
         // Whoever types this wants to see messages.
         let order = Order { opt_in: OptIn::Always, ..self.channels.order() };
-        let result = runtime.block_on(run(order, level));
+        let result = runtime.block_on(run(order, common));
         runtime.shutdown_background();
         result
     }
 }
 
-async fn run(order: Order, level: logging::Level) -> anyhow::Result<()> {
+async fn run(order: Order, common: &Common) -> anyhow::Result<()> {
     let stopped = serve::stop_signal()?;
-    let launcher = Launcher::new().map(Arc::new);
-    logging::start(level.quiet(), launcher.as_ref().ok().map(|launcher| launcher.root().path()));
-    let launcher = launcher?;
+    let launcher = common.launcher(common.log.quiet())?;
     let mut terminal = Terminal::open()?;
     tokio::select! {
         () = stopped => Ok(()),
