@@ -10,7 +10,7 @@ const WIDTH: usize = 44;
 /// A row for each step, a column for each client; below it, why something failed.
 pub(crate) fn render(columns: &[Results]) -> String {
     let mut rows = vec![
-        std::iter::once(String::new()).chain(columns.iter().map(|column| column.title.clone())).collect(),
+        std::iter::once("step".to_owned()).chain(columns.iter().map(|column| column.title.clone())).collect(),
     ];
     for step in Step::ALL {
         let cells = columns.iter().map(|column| cell(&column.outcome(step)));
@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(
             render(&[good, other]),
             "\
-                                Good 1.0  Other 2.0
+step                            Good 1.0  Other 2.0
 ------------------------------  --------  -------------------------------------------
 handshake                       PASS      PASS
 tools listed and loaded         PASS      PASS

@@ -1,6 +1,9 @@
 //! What reaches the client through the channel: messages and verdicts.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, bail};
 use serde_json::Value;
@@ -34,7 +37,7 @@ pub(super) fn run(
             return Ok(());
         }
     };
-    let mut channel = Channel { workplace, server, model, session: &mut session };
+    let mut channel = Channel { workplace, server, model, session: &mut session, answered: Vec::new() };
     channel.all(results);
     results.note(Step::Dialogs, platform.step(workplace, &mut session));
     let ended = session.end();
@@ -55,6 +58,8 @@ struct Channel<'a, 's> {
     server: &'a Server,
     model: &'a Model,
     session: &'a mut Interactive<'s>,
+    /// The ids of the permission prompts that were answered.
+    answered: Vec<Value>,
 }
 
 impl Channel<'_, '_> {
@@ -161,17 +166,18 @@ impl Channel<'_, '_> {
 
     /// Makes the model call a tool that needs permission, and presses a button of the prompt on the page. The file
     /// that the call makes if it runs.
-    fn decide(&mut self, page: &mut Page, cue: &str, label: &str) -> anyhow::Result<std::path::PathBuf> {
+    fn decide(&mut self, page: &mut Page, cue: &str, label: &str) -> anyhow::Result<PathBuf> {
         let file = self.workplace.project.join(format!("{cue}.txt"));
         let tool = &self.workplace.client.description.permission;
         let name = file.to_string_lossy();
         let input = fill_json(&tool.input, &[("file", &name)]);
         self.model.expect(cue, Call { tool: tool.tool.clone(), input });
         self.session.say(cue)?;
-        // The prompt shows what would run.
+        // The prompt names the tool.
         let asks = |frame: &Value| {
             let text = frame.get("text").and_then(Value::as_str).unwrap_or_default();
-            (page::is(frame, "prompt") && text.contains(cue)).then(|| frame.clone())
+            let new = frame.get("id").is_some_and(|id| !self.answered.contains(id));
+            (page::is(frame, "prompt") && new && text.contains(&tool.tool)).then(|| frame.clone())
         };
         let patience = self.workplace.patience;
         let prompt =
@@ -184,6 +190,7 @@ impl Channel<'_, '_> {
             (same && buttons.is_none_or(Vec::is_empty)).then_some(())
         };
         page.wait("the answered prompt on the page", patience, || self.session.alive(), answered)?;
+        self.answered.extend(prompt.get("id").cloned());
         Ok(file)
     }
 }

@@ -74,8 +74,10 @@ fn title(client: &Client, home: &Path, project: &Path) -> anyhow::Result<String>
         bail!("{command:?} has ended with {}", output.status);
     }
     let version = String::from_utf8_lossy(&output.stdout);
-    // "2.1.331 (Claude Code)"
-    Ok(format!("{title} {}", version.split_whitespace().next().unwrap_or("of no known version")))
+    // "2.1.331 (Claude Code)", "program 1.0"
+    let number =
+        version.split_whitespace().find(|word| word.starts_with(|first: char| first.is_ascii_digit()));
+    Ok(format!("{title} {}", number.unwrap_or("of no known version")))
 }
 
 /// The client has ended: was that as it should be, and has it left nothing behind?

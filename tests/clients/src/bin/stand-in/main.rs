@@ -1,0 +1,170 @@
+//! A small client of the channel protocol, for the tests of the run itself. It does what a real one does as far as the
+//! run can see, and can be told to do one thing wrong.
+
+mod agent;
+mod mcp;
+mod screen;
+
+use std::{
+    fs,
+    io::{BufRead as _, Write as _},
+    path::PathBuf,
+    process::{Command, ExitCode, Stdio},
+    sync::mpsc,
+};
+
+use anyhow::Context as _;
+use clap::{Parser, ValueEnum};
+use serde_json::Value;
+
+use crate::{
+    agent::{Agent, CHANNEL_EVENT},
+    mcp::Server,
+    screen::{Key, Screen},
+};
+
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Read prompts as JSON lines
+    #[arg(short, long)]
+    print: bool,
+    #[arg(long, default_value = ".mcp.json")]
+    mcp_config: PathBuf,
+    #[arg(long)]
+    log: PathBuf,
+    /// The server whose messages are taken
+    #[arg(long, default_value = "fakechat")]
+    channel: String,
+    #[arg(long)]
+    flaw: Option<Flaw>,
+}
+
+/// What it does wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Flaw {
+    /// It takes no messages, for a reason that is its own affair.
+    Unavailable,
+    /// It takes no messages, and gives a reason that the server is to blame for.
+    Refusing,
+    /// It keeps from the model what the server's instructions are.
+    Unread,
+    /// It keeps the schemas of tools from the model.
+    Unloaded,
+    /// It tells the model of no error.
+    Rosy,
+    /// It runs what was denied.
+    Disobedient,
+    /// It ends where a server asks for a form.
+    Fragile,
+    /// It leaves a process behind.
+    Untidy,
+}
+
+/// What can happen.
+enum Event {
+    /// A key was pressed.
+    Key(Key),
+    /// A server says something of its own: its name, and the message.
+    Server(String, Value),
+    /// There will be no more keys.
+    Closed,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "stand-in: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let (events, happening) = mpsc::channel();
+    let screen = if arguments.print { None } else { Some(Screen::take(events.clone())?) };
+    if let Some(screen) = &screen {
+        let choice =
+            screen.choose(&happening, "Do you trust this folder?", &["No, exit", "Yes, I trust it"])?;
+        anyhow::ensure!(choice == 1, "the folder is not trusted");
+    }
+    let text = fs::read_to_string(&arguments.mcp_config).context("no configuration of servers")?;
+    let config: Value = serde_json::from_str(&text)?;
+    let entries = config.get("mcpServers").and_then(Value::as_object).context("no servers are configured")?;
+    let servers = entries
+        .iter()
+        .map(|(name, entry)| Server::start(name, entry, events.clone()))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    fs::write(&arguments.log, format!("stand-in: {} {}\n", arguments.channel, verdict(arguments.flaw)))?;
+    if arguments.flaw == Some(Flaw::Untidy) {
+        let mut sleeper = Command::new("sleep");
+        sleeper.arg("1000").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    }
+    let mut agent = Agent::new(servers, happening, arguments.channel.clone(), arguments.flaw)?;
+    match screen {
+        None => print(&mut agent)?,
+        Some(screen) => converse(&mut agent, &screen, arguments)?,
+    }
+    agent.end()
+}
+
+fn verdict(flaw: Option<Flaw>) -> &'static str {
+    match flaw {
+        Some(Flaw::Unavailable) => "skipped: not on this day",
+        Some(Flaw::Refusing) => "skipped: the server is not to my taste",
+        _ => "registered",
+    }
+}
+
+/// Prompts come as lines.
+fn print(agent: &mut Agent) -> anyhow::Result<()> {
+    for line in std::io::stdin().lock().lines() {
+        let prompt: Value = serde_json::from_str(&line?)?;
+        let text = prompt.pointer("/message/content/0/text").and_then(Value::as_str).context("no prompt")?;
+        agent.turn(text)?;
+    }
+    Ok(())
+}
+
+/// Prompts are typed, messages come from the channel, and servers ask for forms to be filled in.
+fn converse(agent: &mut Agent, screen: &Screen, arguments: &Arguments) -> anyhow::Result<()> {
+    let mut typed = String::new();
+    loop {
+        screen.draw(&[&format!("❯ {typed}"), "  ready for a prompt"])?;
+        match agent.next()? {
+            Event::Closed => return Ok(()),
+            Event::Key(Key::Text(text)) => typed.push_str(&text),
+            Event::Key(Key::Enter) => match std::mem::take(&mut typed).as_str() {
+                "/exit" => return Ok(()),
+                prompt => agent.turn(prompt)?,
+            },
+            Event::Key(_) => {}
+            Event::Server(server, message) => match message.get("method").and_then(Value::as_str) {
+                Some(CHANNEL_EVENT)
+                    if server == arguments.channel && verdict(arguments.flaw) == "registered" =>
+                {
+                    agent.turn(&tag(&server, &message))?;
+                }
+                Some("elicitation/create") => {
+                    anyhow::ensure!(arguments.flaw != Some(Flaw::Fragile), "forms are too much");
+                    let result = screen.fill_in(agent, &message)?;
+                    agent.answer(&server, &message, &result)?;
+                }
+                _ => {}
+            },
+        }
+    }
+}
+
+/// A message from a channel, as the model sees it.
+fn tag(server: &str, message: &Value) -> String {
+    let meta = message.pointer("/params/meta").and_then(Value::as_object);
+    let attributes: String = meta
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| format!(" {name}=\"{}\"", value.as_str().unwrap_or_default()))
+        .collect();
+    let content = message.pointer("/params/content").and_then(Value::as_str).unwrap_or_default();
+    format!("<channel source=\"{server}\"{attributes}>\n{content}\n</channel>")
+}
