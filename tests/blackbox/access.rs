@@ -1,5 +1,6 @@
 //! `tidegate access`: for a person alone, one thing at a time, and never in somebody else's way.
 
+mod forget;
 mod race;
 
 use std::{

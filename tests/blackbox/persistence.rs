@@ -136,9 +136,9 @@ fn forgetting_erases_what_was_said() {
     server.reply("web", "the secret answer");
     server.close_stdin();
     server.end();
-    let output = home.run(["forget", "fakechat", "--older-than", "1h"], "");
+    let output = home.at_terminal(["forget", "fakechat", "--older-than", "1h", "--yes"]);
     assert!(output.stdout.contains("0 messages"), "{}", output.stdout);
-    let output = home.run(["forget", "fakechat", "--json"], "");
+    let output = home.at_terminal(["forget", "fakechat", "--json", "--yes"]);
     let forgotten: Value = serde_json::from_str(&output.stdout).unwrap();
     assert_eq!(forgotten["events"], 2, "{forgotten}");
     assert_eq!(forgotten["files"], 2, "the upload, and what the page shows of it");

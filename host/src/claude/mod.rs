@@ -7,6 +7,7 @@
 //! | [`judge`] | did the session opt into this channel? |
 //! | [`Policy`] | has the organisation enabled channels, and for which plugins? |
 //! | [`at_terminal`] | is a person at this terminal, rather than a model? |
+//! | [`outside`] | was this started by something else than Claude Code? |
 //!
 //! None of this contains code that runs as the same user: such code can rename itself, detach from its
 //! ancestors and open a terminal of its own. The aim is that a session does not consume messages which nobody
@@ -24,5 +25,6 @@ pub use ancestors::{Process, Unreadable, Why, ancestors, claude_code, is_claude_
 pub use cure::cure;
 pub use managed::Policy;
 pub use opt_in::{InvalidOptIn, OptIn, Reason, Verdict, judge};
-pub use person::{Refused, at_terminal, in_models_shell};
+pub use cure::cure;
+pub use person::{Refused, at_terminal, in_models_shell, outside};
 pub use reception::{Basis, Judge, Receipts, Reception};

@@ -45,16 +45,17 @@ pub enum Refused {
 struct Facts<'a> {
     child_session: bool,
     ancestors: &'a Result<Vec<Process>, Unreadable>,
-    terminal: bool,
 }
 
 /// Refuses unless a person can be taken to have started this, and to sit before its standard input.
 pub fn at_terminal() -> Result<(), Refused> {
-    decide(&Facts {
-        child_session: in_models_shell(),
-        ancestors: &ancestors(),
-        terminal: stdin().is_terminal(),
-    })
+    Facts { child_session: in_models_shell(), ancestors: &ancestors() }.at_terminal(stdin().is_terminal())
+}
+
+/// Refuses if Claude Code, and so perhaps a model, may have started this. A script of the user's own need not have a
+/// terminal.
+pub fn outside() -> Result<(), Refused> {
+    Facts { child_session: in_models_shell(), ancestors: &ancestors() }.outside()
 }
 
 /// Was this started from a shell that a model uses? Claude Code marks those, and not the servers that it starts itself.
@@ -62,15 +63,23 @@ pub fn in_models_shell() -> bool {
     std::env::var_os(CHILD_SESSION).is_some()
 }
 
-fn decide(facts: &Facts<'_>) -> Result<(), Refused> {
-    if facts.child_session {
-        return Err(Refused::ChildSession);
+impl Facts<'_> {
+    fn outside(&self) -> Result<(), Refused> {
+        if self.child_session {
+            return Err(Refused::ChildSession);
+        }
+        let ancestors =
+            self.ancestors.as_ref().map_err(|unreadable| Refused::Unreadable(unreadable.clone()))?;
+        match nearest_claude_code(ancestors) {
+            Some(claude) => Err(Refused::InsideClaudeCode(claude.pid)),
+            None => Ok(()),
+        }
     }
-    let ancestors = facts.ancestors.as_ref().map_err(|unreadable| Refused::Unreadable(unreadable.clone()))?;
-    if let Some(claude) = nearest_claude_code(ancestors) {
-        return Err(Refused::InsideClaudeCode(claude.pid));
+
+    fn at_terminal(&self, terminal: bool) -> Result<(), Refused> {
+        self.outside()?;
+        if terminal { Ok(()) } else { Err(Refused::NoTerminal) }
     }
-    if facts.terminal { Ok(()) } else { Err(Refused::NoTerminal) }
 }
 
 #[cfg(test)]
@@ -102,8 +111,10 @@ mod tests {
             (false, &inside, false, Err(Refused::InsideClaudeCode(8))),
             (false, &hidden, true, Err(Refused::Unreadable(unreadable))),
         ] {
-            let decision = decide(&Facts { child_session, ancestors, terminal });
-            assert_eq!(decision, expected, "{child_session} {ancestors:?} {terminal}");
+            let facts = Facts { child_session, ancestors };
+            assert_eq!(facts.at_terminal(terminal), expected, "{child_session} {ancestors:?} {terminal}");
+            let outside = if expected == Err(Refused::NoTerminal) { Ok(()) } else { expected };
+            assert_eq!(facts.outside(), outside, "{child_session} {ancestors:?}");
         }
     }
 

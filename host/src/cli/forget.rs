@@ -1,11 +1,14 @@
-use std::time::Duration;
+use std::{
+    io::{IsTerminal as _, stdin},
+    time::Duration,
+};
 
 use clap::Args;
 
 use super::{Common, output};
 use crate::{
     capability::files::Files,
-    clock,
+    claude, clock,
     event::{ChannelName, ChatId, SenderId},
     journal::{self, Journal},
 };
@@ -13,7 +16,8 @@ use crate::{
 /// Erase what a channel has received, from the disk
 ///
 /// Without a condition everything goes: messages, what the channel has remembered, files in both directions.
-/// With conditions, the messages that meet all of them go.
+/// With conditions, the messages that meet all of them go. It names the folder and asks before it erases anything.
+/// For a person: below Claude Code it refuses.
 #[derive(Args)]
 pub(super) struct Forget {
     /// Which channel
@@ -27,6 +31,9 @@ pub(super) struct Forget {
     /// Only messages that are older, like 12h or 30d
     #[arg(long, value_name = "AGE", value_parser = age)]
     older_than: Option<Duration>,
+    /// Do not ask: for scripts, which have no terminal to ask at
+    #[arg(long)]
+    yes: bool,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -34,6 +41,7 @@ pub(super) struct Forget {
 
 impl Forget {
     pub(super) fn run(self, common: &Common) -> anyhow::Result<()> {
+        claude::outside()?;
         let root = common.state_root()?;
         let name = ChannelName::new(&self.channel)?;
         let folder = root.folder(&name);
@@ -42,6 +50,14 @@ impl Forget {
             anyhow::bail!("there is nothing of a channel \"{name}\" in {}", folder.display());
         }
         let everything = self.chat.is_none() && self.sender.is_none() && self.older_than.is_none();
+        let what = if everything {
+            "everything that was received, remembered and sent"
+        } else {
+            "the messages that meet the conditions"
+        };
+        if !self.yes && !agrees(&format!("This erases {what} from {}.", folder.display()))? {
+            anyhow::bail!("nothing was erased");
+        }
         let before = self
             .older_than
             .map(|age| clock::now().saturating_sub(u64::try_from(age.as_millis()).unwrap_or(u64::MAX)));
@@ -53,22 +69,42 @@ impl Forget {
         let forgotten = Journal::open(&path)?.forget_blocking(&conditions)?;
         let files = if everything { Files::open(&folder, &[], &[])?.clear()? } else { 0 };
         let text = if self.json {
-            serde_json::json!({"events": forgotten.events, "values": forgotten.values, "files": files})
-                .to_string()
+            serde_json::json!({
+                "folder": folder.display().to_string(),
+                "events": forgotten.events,
+                "values": forgotten.values,
+                "files": files
+            })
+            .to_string()
                 + "\n"
         } else if everything {
             format!(
-                "{name}: {} messages, {} remembered values and {files} files are erased\n",
-                forgotten.events, forgotten.values
+                "{}: {} messages, {} remembered values and {files} files are erased\n",
+                folder.display(),
+                forgotten.events,
+                forgotten.values
             )
         } else {
             format!(
-                "{name}: {} messages are erased; files stay until everything is forgotten\n",
+                "{}: {} messages are erased; files stay until everything is forgotten\n",
+                folder.display(),
                 forgotten.events
             )
         };
         Ok(output::print(&text)?)
     }
+}
+
+/// Says what is about to happen, and asks. Standard output stays free for the result.
+fn agrees(what: &str) -> anyhow::Result<bool> {
+    anyhow::ensure!(
+        stdin().is_terminal(),
+        "{what} Nobody can be asked about that, because the input is not a terminal: --yes does it without"
+    );
+    output::complain(&format!("{what} Type yes to go on:"));
+    let mut answer = String::new();
+    stdin().read_line(&mut answer)?;
+    Ok(answer.trim().eq_ignore_ascii_case("yes"))
 }
 
 /// `90s`, `12h`, `30d`.

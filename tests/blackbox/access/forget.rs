@@ -1,0 +1,117 @@
+//! `tidegate forget`: asks the person who has typed it, and does not listen to a model.
+
+use std::{path::Path, process::Command};
+
+use super::through;
+use crate::harness::{Home, Output};
+
+/// A home in which one message was received.
+fn visited() -> Home {
+    let home = Home::new();
+    let mut server = home.serve(["fakechat"]);
+    server.page("fakechat").say("u1", "hello");
+    server.content();
+    server.close_stdin();
+    server.end();
+    home
+}
+
+fn command(home: &Home, arguments: &[&str]) -> Command {
+    home.command(["forget", "fakechat"].iter().chain(arguments))
+}
+
+/// The messages that are kept.
+fn kept(home: &Home) -> u64 {
+    let output = home.run(["status", "fakechat", "--json"], "");
+    serde_json::from_str::<serde_json::Value>(&output.stdout).unwrap()[0]["events"].as_u64().unwrap()
+}
+
+/// It said why, and nothing was erased.
+fn refused(home: &Home, output: &Output, why: &str) {
+    let Output { status, stdout, stderr } = output;
+    assert!(status.code() == Some(1) && stdout.is_empty() && stderr.contains(why), "{stdout}{stderr}");
+    assert_eq!(kept(home), 1, "{stderr}");
+}
+
+/// Runs it in a shell of this name, with no terminal.
+fn piped(home: &Home, shell: &str, command: &Command) -> Output {
+    let elsewhere = Home::new();
+    home.detached(&through(&elsewhere, shell, "\"$@\" </dev/null; exit $?", command))
+}
+
+#[test]
+fn a_person_is_told_the_folder_and_asked() {
+    let home = visited();
+    let folder = home.path().canonicalize().unwrap().join("fakechat");
+    let folder = folder.to_str().unwrap();
+    for answer in ["no\n", "\n", "y\n", "yes please\n"] {
+        let output = home.at_terminal_saying(["forget", "fakechat"], answer);
+        refused(&home, &output, "nothing was erased");
+        assert!(output.stderr.contains(folder), "{}", output.stderr);
+    }
+    let output = home.at_terminal_saying(["forget", "fakechat"], "yes\n");
+    assert!(output.status.success(), "{}", output.stderr);
+    assert!(output.stderr.contains(folder) && output.stdout.contains("1 messages"), "{}", output.stdout);
+    assert_eq!(kept(&home), 0);
+}
+
+#[test]
+fn without_a_terminal_it_has_to_be_told_not_to_ask() {
+    let home = visited();
+    let output = piped(&home, "sh", &command(&home, &[]));
+    refused(&home, &output, "not a terminal");
+    assert!(output.stderr.contains("--yes"), "{}", output.stderr);
+    let output = piped(&home, "sh", &command(&home, &["--yes", "--json"]));
+    assert!(output.status.success(), "{}", output.stderr);
+    assert!(output.stdout.contains("\"events\":1"), "{}", output.stdout);
+    assert_eq!(kept(&home), 0);
+}
+
+#[test]
+fn below_claude_code_nothing_is_erased() {
+    let home = visited();
+    for arguments in [&[][..], &["--yes"]] {
+        let forget = command(&home, arguments);
+        let elsewhere = Home::new();
+        let above = through(&elsewhere, "claude", "\"$@\"; exit $?", &forget);
+        refused(&home, &home.detached(&above), "from within Claude Code");
+        refused(&home, &piped(&home, "claude", &forget), "from within Claude Code");
+        let mut forget = forget;
+        forget.env("CLAUDE_CODE_CHILD_SESSION", "1");
+        refused(&home, &home.detached(&forget), "CLAUDE_CODE_CHILD_SESSION");
+        refused(&home, &piped(&home, "sh", &forget), "CLAUDE_CODE_CHILD_SESSION");
+    }
+}
+
+/// The folder of a real bot is no substitute for an empty one that is named.
+#[test]
+fn nothing_is_erased_from_another_folder_than_the_one_that_is_named() {
+    let person = Home::new();
+    let real = person.path().join(".claude/channels");
+    let serve = |root: Option<&Path>, arguments: &[&str]| {
+        let mut command = person.command(arguments);
+        match root {
+            Some(root) => command.env("TIDEGATE_HOME", root),
+            None => command.env_remove("TIDEGATE_HOME"),
+        };
+        command.env("HOME", person.path());
+        command
+    };
+    let kept = || {
+        let output = serve(None, &["status", "fakechat", "--json"]).output().unwrap();
+        let status: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        status[0]["last_event"].clone()
+    };
+    let command = serve(None, &["serve", "fakechat", "--port", "0", "--opt-in", "always"]);
+    let mut server = crate::harness::Server::start(command);
+    server.initialize();
+    server.page("fakechat").say("u1", "hello");
+    server.content();
+    server.close_stdin();
+    server.end();
+    assert!(real.join("fakechat/journal.db").is_file() && kept().is_string());
+    let empty = person.path().join("empty");
+    let output = person.detached(&serve(Some(&empty), &["forget", "fakechat", "--yes"]));
+    assert!(output.stderr.contains("there is nothing of a channel"), "{}", output.stderr);
+    assert!(kept().is_string());
+}
