@@ -181,16 +181,13 @@ impl Host for Tenant {
     }
 
     async fn publish(&mut self, upload: Upload) -> wasmtime::Result<Result<String, String>> {
-        let surroundings = Arc::clone(self.surroundings()?);
+        let surroundings = self.surroundings()?;
         let Some(file) = self.handles.get(upload.handle) else {
             return Ok(Err(format!("this call has no file {}", upload.handle)));
         };
-        let file = file.clone();
-        let published = tokio::task::spawn_blocking(move || surroundings.files.publish(&file)).await;
-        Ok(match published {
-            Ok(Ok(name)) => Ok(format!("/files/{}", files::percent_encode(&name))),
-            Ok(Err(error)) => Err(format!("{} cannot be published: {error}", upload.name)),
-            Err(_) => Err("the host is shutting down".to_owned()),
+        Ok(match surroundings.files.publish(file).await {
+            Ok(name) => Ok(format!("/files/{}", files::percent_encode(&name))),
+            Err(error) => Err(format!("{} cannot be published: {error}", upload.name)),
         })
     }
 }

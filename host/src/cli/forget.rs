@@ -67,7 +67,7 @@ impl Forget {
             before,
         };
         let forgotten = Journal::open(&path)?.forget_blocking(&conditions)?;
-        let files = if everything { Files::open(&folder, &[], &[])?.clear()? } else { 0 };
+        let files = if everything { Files::open(&folder, &[], &[])?.clear_blocking()? } else { 0 };
         let text = if self.json {
             serde_json::json!({
                 "folder": folder.display().to_string(),

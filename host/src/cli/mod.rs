@@ -148,8 +148,8 @@ impl Common {
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        // Only for files and names, which are few.
-        .max_blocking_threads(4)
+        // For files and names, which are few. Some may be caught in a file system that hangs.
+        .max_blocking_threads(32)
         .thread_stack_size(256 << 10)
         .thread_keep_alive(std::time::Duration::from_secs(2))
         .build()

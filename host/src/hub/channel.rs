@@ -334,7 +334,7 @@ impl Channel {
         let (surroundings, keep) = (Arc::clone(self.surroundings()), self.keep);
         tokio::task::spawn_blocking(move || {
             let name = &surroundings.name;
-            if let Err(error) = surroundings.files.expire(keep.age) {
+            if let Err(error) = surroundings.files.expire_blocking(keep.age) {
                 tracing::warn!("{name}: old files stay: {error}");
             }
             match surroundings.journal.retain_blocking(keep, clock::now()) {

@@ -155,12 +155,11 @@ impl Channel {
         if reply.files.len() > limit as usize {
             return Err(Failure::Many { channel: self.name().clone(), count: reply.files.len(), limit });
         }
-        let files = &self.surroundings().files;
-        let files: Vec<LocalFile> = reply
-            .files
-            .iter()
-            .map(|path| files.vet(path, &reply.folders, descriptor.max_upload))
-            .collect::<Result<_, _>>()?;
+        let mut files: Vec<LocalFile> = Vec::with_capacity(reply.files.len());
+        for path in &reply.files {
+            let vetted = self.surroundings().files.vet(path, &reply.folders, descriptor.max_upload);
+            files.push(vetted.await?);
+        }
         let manners = &self.admission.rules().await?.manners;
         let mut pieces = text::split(&reply.text, self.shape(reply.format, Some(manners)));
         if pieces.is_empty() {

@@ -1,42 +1,42 @@
 //! A channel's inbox and outbox, and the files that one call was given.
 //!
-//! Both folders are opened once, as capabilities: no name can lead out of them.
+//! Both folders are opened once, as capabilities: no name can lead out of them. File systems may hang, networked ones for
+//! minutes: what is asked of them is done on other threads, and given up after a while.
 
+mod folders;
 mod handles;
 mod incoming;
 mod name;
 
 use std::{
     fs::File,
-    io::{self, Read as _, Seek as _},
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
+    io,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
-use cap_std::{
-    ambient_authority,
-    fs::{Dir, OpenOptions, OpenOptionsExt as _},
-};
+use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 
-use self::name::unique;
+use self::folders::Folders;
 pub use self::{
     handles::Handles,
     incoming::Incoming,
     name::{media_type, percent_encode, safe_name},
 };
 
-/// A channel's two folders.
-#[derive(Debug)]
+/// How long a file system may take for one thing.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What one channel has file systems do at the same time. One that hangs keeps its thread, and the threads are shared with
+/// the other channels.
+const TOGETHER: usize = 4;
+
+/// A channel's two folders, and the check of files that its session sends.
+#[derive(Clone, Debug)]
 pub struct Files {
-    /// Everything of tidegate's is below one of these.
-    own: Vec<PathBuf>,
-    inbox: Dir,
-    inbox_path: PathBuf,
-    outbox: Dir,
-    /// Where the user lets sessions send files from.
-    shared: Vec<PathBuf>,
+    folders: Arc<Folders>,
+    together: Arc<Semaphore>,
 }
 
 /// A file that a guest may name but never read.
@@ -108,216 +108,129 @@ impl Files {
     /// Opens the folders of the channel with this folder; makes them where they are missing. Nothing below `own` is
     /// sent but the inbox. `shared` is where the user lets sessions send files from.
     pub fn open(folder: &Path, own: &[PathBuf], shared: &[PathBuf]) -> io::Result<Self> {
-        let open = |name: &str| {
-            let path = folder.join(name);
-            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
-            Ok::<_, io::Error>((Dir::open_ambient_dir(&path, ambient_authority())?, path))
-        };
-        let (inbox, inbox_path) = open("inbox")?;
-        let (outbox, _) = open("outbox")?;
-        Ok(Self {
-            own: own.iter().map(|own| std::fs::canonicalize(own).unwrap_or_else(|_| own.clone())).collect(),
-            inbox,
-            inbox_path: std::fs::canonicalize(inbox_path)?,
-            outbox,
-            shared: shared.to_vec(),
-        })
+        let folders = Arc::new(Folders::open(folder, own, shared)?);
+        Ok(Self { folders, together: Arc::new(Semaphore::new(TOGETHER)) })
     }
 
     /// The path of a file in the inbox, for the session to read.
     pub fn inbox_path(&self, name: &str) -> PathBuf {
-        self.inbox_path.join(name)
+        self.folders.inbox_path(name)
     }
 
     /// Begins a file in the inbox. It appears there when it is whole.
-    pub fn receive(&self, name: &str) -> io::Result<Incoming> {
-        Incoming::begin(self.inbox.try_clone()?, name)
+    pub async fn receive(&self, name: &str) -> io::Result<Incoming> {
+        let (folders, name) = (Arc::clone(&self.folders), name.to_owned());
+        self.run(move || folders.receive(&name)).await
+    }
+
+    /// A file in the inbox is whole.
+    pub async fn finish(
+        &self,
+        incoming: Incoming,
+        media_type: Option<String>,
+        size: u64,
+    ) -> io::Result<LocalFile> {
+        self.run(move || incoming.finish(media_type, size)).await
     }
 
     /// Opens a file that the session wants to send, and decides about it by what was opened. It must lie in one of
     /// these folders, in the system's temporary one, in one that the user has set, or in the inbox.
-    pub fn vet(&self, path: &str, folders: &[PathBuf], limit: u64) -> Result<LocalFile, Refusal> {
-        let failed = |source| Refusal::Open { path: path.to_owned(), source };
-        if !Path::new(path).is_absolute() {
-            return Err(Refusal::Relative(path.to_owned()));
-        }
-        let file = open_without_waiting(Path::new(path)).map_err(failed)?;
-        let metadata = file.metadata().map_err(failed)?;
-        if !metadata.is_file() {
-            return Err(Refusal::Irregular(path.to_owned()));
-        }
-        let real = std::fs::canonicalize(path).map_err(failed)?;
-        let seen = std::fs::metadata(&real).map_err(failed)?;
-        if (seen.dev(), seen.ino()) != (metadata.dev(), metadata.ino()) {
-            return Err(failed(io::Error::other("it was exchanged while it was being opened")));
-        }
-        let own = self.own.iter().any(|own| real.starts_with(own));
-        if own && !real.starts_with(&self.inbox_path) {
-            return Err(Refusal::Own(path.to_owned()));
-        }
-        // What lies there looks like files and is not: this process's own environment, for one.
-        if ["/proc", "/sys", "/dev"].iter().any(|system| real.starts_with(system)) {
-            return Err(Refusal::Irregular(path.to_owned()));
-        }
-        if !own {
-            let temporary = std::env::temp_dir();
-            let allowed = folders.iter().chain(&self.shared).chain([&temporary]);
-            // A folder that is not there holds nothing.
-            let mut real_folders = allowed.clone().filter_map(|folder| std::fs::canonicalize(folder).ok());
-            if !real_folders.any(|folder| real.starts_with(folder)) {
-                return Err(Refusal::Elsewhere {
-                    path: path.to_owned(),
-                    folders: allowed.cloned().collect(),
-                });
-            }
-        }
-        let size = metadata.len();
-        if size > limit {
-            return Err(Refusal::Size { path: path.to_owned(), size, limit });
-        }
-        let name = real.file_name().map(|name| safe_name(&name.to_string_lossy())).unwrap_or_default();
-        Ok(LocalFile { media_type: media_type(&name), name, size, origin: Origin::Open(Arc::new(file)) })
+    pub async fn vet(&self, path: &str, folders: &[PathBuf], limit: u64) -> Result<LocalFile, Refusal> {
+        let own = Arc::clone(&self.folders);
+        let (given, folders) = (path.to_owned(), folders.to_vec());
+        let vetted = self.run(move || Ok(own.vet(&given, &folders, limit))).await;
+        vetted.unwrap_or_else(|source| Err(Refusal::Open { path: path.to_owned(), source }))
     }
 
-    /// Puts a copy into the outbox, for the page to fetch. The answer is its name there. Blocks.
-    pub fn publish(&self, file: &LocalFile) -> io::Result<String> {
-        let name = unique(&file.name)?;
-        match &file.origin {
-            Origin::Inbox(saved) => {
-                if self.inbox.hard_link(saved, &self.outbox, &name).is_err() {
-                    self.inbox.copy(saved, &self.outbox, &name)?;
-                }
-            }
-            Origin::Open(source) => {
-                let mut source = source.as_ref();
-                source.rewind()?;
-                let target = self
-                    .outbox
-                    .open_with(&name, OpenOptions::new().write(true).create_new(true).mode(0o600))?;
-                // As it was when it was checked, however it grows.
-                io::copy(&mut source.take(file.size), &mut target.into_std())?;
-            }
-        }
-        Ok(name)
+    /// Puts a copy into the outbox, for the page to fetch. The answer is its name there.
+    pub async fn publish(&self, file: &LocalFile) -> io::Result<String> {
+        let (folders, file) = (Arc::clone(&self.folders), file.clone());
+        self.run(move || folders.publish(&file)).await
     }
 
-    /// Opens a file that is to be sent. Who reads it reads at positions: others may have it open too.
-    pub fn reader(&self, file: &LocalFile) -> io::Result<Arc<File>> {
-        match &file.origin {
-            Origin::Open(opened) => Ok(Arc::clone(opened)),
-            Origin::Inbox(name) => Ok(Arc::new(self.inbox.open(name)?.into_std())),
-        }
+    /// Opens a file that is to be sent. It is read at positions: others may have it open too.
+    pub async fn reader(&self, file: &LocalFile) -> io::Result<Arc<File>> {
+        let (folders, file) = (Arc::clone(&self.folders), file.clone());
+        self.run(move || folders.reader(&file)).await
     }
 
-    /// Opens a published file.
-    pub fn published(&self, name: &str) -> io::Result<File> {
-        let file = self.outbox.open(name)?.into_std();
-        if !file.metadata()?.is_file() {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        Ok(file)
+    /// Opens a published file, and says how many bytes it has.
+    pub async fn published(&self, name: &str) -> io::Result<(File, u64)> {
+        let (folders, name) = (Arc::clone(&self.folders), name.to_owned());
+        self.run(move || folders.published(&name)).await
     }
 
     /// Removes everything from both folders. The answer is how many files there were.
-    pub fn clear(&self) -> io::Result<usize> {
-        self.remove(|_| true)
+    pub fn clear_blocking(&self) -> io::Result<usize> {
+        self.folders.clear()
     }
 
-    /// Removes what is older than this. The answer is how many files that was. Blocks.
-    pub fn expire(&self, age: Duration) -> io::Result<usize> {
-        let now = SystemTime::now();
-        self.remove(|modified| now.duration_since(modified).is_ok_and(|since| since > age))
+    /// Removes what is older than this. The answer is how many files that was.
+    pub fn expire_blocking(&self, age: Duration) -> io::Result<usize> {
+        self.folders.expire(age)
     }
 
-    fn remove(&self, condemned: impl Fn(SystemTime) -> bool) -> io::Result<usize> {
-        let mut count = 0;
-        for folder in [&self.inbox, &self.outbox] {
-            for entry in folder.entries()? {
-                let entry = entry?;
-                let metadata = entry.metadata()?;
-                if metadata.is_file() && condemned(metadata.modified()?.into_std()) {
-                    entry.remove_file()?;
-                    count += 1;
-                }
-            }
-        }
-        Ok(count)
+    /// Does something that waits for a file system on another thread. It is given up after half a minute; a thread that is
+    /// caught in it stays so, and counts.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        self.run_within(PATIENCE, work).await
     }
-}
 
-/// A pipe or a device must not make the host wait.
-fn open_without_waiting(path: &Path) -> io::Result<File> {
-    use rustix::fs::{Mode, OFlags};
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
+    async fn run_within<T: Send + 'static>(
+        &self,
+        patience: Duration,
+        work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let together = Arc::clone(&self.together);
+        let done = timeout(patience, async {
+            let turn = together.acquire_owned().await.map_err(io::Error::other)?;
+            let done = spawn_blocking(move || {
+                let done = work();
+                drop(turn);
+                done
+            });
+            done.await.unwrap_or_else(|_| Err(io::Error::other("tidegate is ending")))
+        });
+        done.await.unwrap_or_else(|_| {
+            let text = format!("the file system has not answered for {} s", patience.as_secs());
+            Err(io::Error::new(io::ErrorKind::TimedOut, text))
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{io::Write as _, os::unix::fs::symlink};
+    use std::sync::{Mutex, mpsc};
 
     use super::*;
 
     fn files() -> (tempfile::TempDir, Files) {
         let root = tempfile::tempdir().unwrap();
-        let files = Files::open(&root.path().join("chat"), &[root.path().to_owned()], &[]).unwrap();
+        let files = Files::open(&root.path().join("chat"), &[], &[root.path().to_owned()]).unwrap();
         (root, files)
     }
 
-    #[test]
-    fn a_file_appears_in_the_inbox_when_it_is_whole() {
-        let (root, files) = files();
-        let names = || {
-            let entries = std::fs::read_dir(root.path().join("chat/inbox")).unwrap();
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>()
-        };
-        let mut incoming = files.receive("../a.txt").unwrap();
-        incoming.writer().unwrap().write_all(b"abc").unwrap();
-        assert!(names().iter().all(|name| name.starts_with('.')), "{:?}", names());
-        let file = incoming.finish(None, 3).unwrap();
-        assert_eq!(file.name, "a.txt");
-        assert!(names().len() == 1 && names()[0].ends_with("-a.txt"), "{:?}", names());
-        assert_eq!(file.media_type, "text/plain");
-        drop(files.receive("b.txt").unwrap());
-        assert_eq!(names().len(), 1);
-        let published = files.publish(&file).unwrap();
-        assert_eq!(io::read_to_string(files.published(&published).unwrap()).unwrap(), "abc");
-        assert_eq!(files.expire(Duration::from_hours(1)).unwrap(), 0);
-        assert_eq!(files.clear().unwrap(), 2);
-    }
-
-    #[test]
-    fn only_regular_files_outside_of_the_state_are_sent() {
-        let (root, files) = files();
-        let elsewhere = tempfile::tempdir().unwrap();
-        let good = elsewhere.path().join("good.txt");
-        std::fs::write(&good, "good").unwrap();
-        let secret = root.path().join("chat/.env");
-        std::fs::write(&secret, "TOKEN=1").unwrap();
-        symlink(&secret, elsewhere.path().join("link.txt")).unwrap();
-        let received = root.path().join("chat/inbox/received.txt");
-        std::fs::write(&received, "x").unwrap();
-        let vet = |path: &Path, limit| files.vet(path.to_str().unwrap(), &[], limit);
-        assert_eq!(vet(&good, 10).unwrap().size, 4);
-        assert!(vet(&received, 10).is_ok());
-        assert!(matches!(vet(&good, 3), Err(Refusal::Size { size: 4, limit: 3, .. })));
-        assert!(matches!(vet(&secret, 10), Err(Refusal::Own(_))));
-        assert!(matches!(vet(&elsewhere.path().join("link.txt"), 10), Err(Refusal::Own(_))));
-        assert!(matches!(vet(elsewhere.path(), 10), Err(Refusal::Irregular(_))));
-        assert!(matches!(vet(Path::new("/dev/zero"), 10), Err(Refusal::Irregular(_))));
-        #[cfg(target_os = "linux")]
-        assert!(matches!(vet(Path::new("/proc/self/environ"), 10), Err(Refusal::Irregular(_))));
-        assert!(matches!(files.vet("good.txt", &[], 10), Err(Refusal::Relative(_))));
-        assert!(matches!(vet(&elsewhere.path().join("missing"), 10), Err(Refusal::Open { .. })));
-    }
-
-    #[test]
-    fn no_name_leads_out_of_the_outbox() {
-        let (root, files) = files();
-        std::fs::write(root.path().join("chat/.env"), "TOKEN=1").unwrap();
-        symlink("../.env", root.path().join("chat/outbox/link")).unwrap();
-        for name in ["../.env", "/etc/passwd", "link", ".", ""] {
-            assert!(files.published(name).is_err(), "{name}");
+    #[tokio::test]
+    async fn a_file_system_that_hangs_holds_up_its_own_channel_at_most() {
+        let (_root, files) = files();
+        let (_other_root, other) = self::files();
+        let (answer, answers) = mpsc::channel::<()>();
+        let answers = Arc::new(Mutex::new(answers));
+        for _ in 0..TOGETHER {
+            let answers = Arc::clone(&answers);
+            let hung = move || answers.lock().unwrap().recv().map_err(io::Error::other);
+            let error = files.run_within(Duration::from_millis(20), hung).await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         }
+        let error = files.run_within(Duration::from_millis(20), || Ok(())).await.unwrap_err();
+        assert!(error.to_string().starts_with("the file system has not answered"), "{error}");
+        other.receive("a.txt").await.unwrap();
+        for _ in 0..TOGETHER {
+            answer.send(()).unwrap();
+        }
+        files.receive("a.txt").await.unwrap();
     }
 }

@@ -52,7 +52,7 @@ impl Network {
         let failed = |error: std::io::Error| Failure::Network(format!("the file cannot be kept: {error}"));
         let media_type = media_type(&response);
         let mut pieces = self.pieces(origin, response, self.largest)?;
-        let mut incoming = files.receive(name).map_err(failed)?;
+        let mut incoming = files.receive(name).await.map_err(failed)?;
         let writer =
             incoming.writer().ok_or_else(|| failed(std::io::Error::other("it is already being written")))?;
         let mut writer = tokio::fs::File::from_std(writer);
@@ -62,7 +62,7 @@ impl Network {
             writer.write_all(&piece).await.map_err(failed)?;
         }
         writer.flush().await.map_err(failed)?;
-        incoming.finish(media_type, size).map_err(failed)
+        files.finish(incoming, media_type, size).await.map_err(failed)
     }
 
     fn pieces<'a>(

@@ -28,8 +28,9 @@ pub(super) struct Payload {
 #[derive(Clone, Debug)]
 pub(super) enum Segment {
     Bytes(Bytes),
-    /// A vetted file, of this many bytes.
+    /// A vetted file, of this many bytes, which is read through the channel's `files`.
     File {
+        files: Files,
         file: Arc<File>,
         name: String,
         size: u64,
@@ -52,15 +53,15 @@ pub(super) enum Unsendable {
 }
 
 impl Payload {
-    /// Finds the files and lays everything out. Opens files of the inbox: blocks for as long as that takes.
-    pub(super) fn new(body: wire::Body, files: &Files, handles: &Handles) -> Result<Self, Unsendable> {
+    /// Finds the files and lays everything out. Files of the inbox are opened.
+    pub(super) async fn new(body: wire::Body, files: &Files, handles: &Handles) -> Result<Self, Unsendable> {
         match body {
             wire::Body::Empty => Ok(Self::default()),
             wire::Body::Bytes(bytes) if bytes.len() > GUEST => Err(Unsendable::Size),
             wire::Body::Bytes(bytes) => Ok(Self::of(vec![Segment::Bytes(bytes.into())], None)),
             wire::Body::Upload(upload) => {
                 let file = find(upload.handle, handles)?;
-                Ok(Self::of(vec![open(file, files)?], Some(file.media_type.clone())))
+                Ok(Self::of(vec![open(file, files).await?], Some(file.media_type.clone())))
             }
             wire::Body::Form(parts) => {
                 let boundary = form::boundary()?;
@@ -70,7 +71,7 @@ impl Payload {
                         wire::Content::Bytes(bytes) => (Segment::Bytes(bytes.into()), None),
                         wire::Content::Upload(upload) => {
                             let file = find(upload.handle, handles)?;
-                            (open(file, files)?, Some(file))
+                            (open(file, files).await?, Some(file))
                         }
                     };
                     let filename = part.filename.as_deref().or_else(|| Some(file?.name.as_str()));
@@ -126,9 +127,10 @@ fn find(handle: u64, handles: &Handles) -> Result<&LocalFile, Unsendable> {
     handles.get(handle).ok_or(Unsendable::Handle(handle))
 }
 
-fn open(file: &LocalFile, files: &Files) -> Result<Segment, Unsendable> {
-    let opened = files.reader(file).map_err(|source| Unsendable::File { name: file.name.clone(), source })?;
-    Ok(Segment::File { file: opened, name: file.name.clone(), size: file.size })
+async fn open(file: &LocalFile, files: &Files) -> Result<Segment, Unsendable> {
+    let failed = |source| Unsendable::File { name: file.name.clone(), source };
+    let opened = files.reader(file).await.map_err(failed)?;
+    Ok(Segment::File { files: files.clone(), file: opened, name: file.name.clone(), size: file.size })
 }
 
 /// The segments' bytes, one after the other. A file is read at positions of its own, so that two readers of the same
@@ -140,16 +142,16 @@ fn read(segments: Vec<Segment>) -> impl Stream<Item = io::Result<Bytes>> + Send 
                 None => return Ok(None),
                 Some((Segment::Bytes(bytes), _)) => return Ok(Some((bytes, (segments, None)))),
                 Some((Segment::File { size, .. }, position)) if position >= size => {}
-                Some((Segment::File { file, name, size }, position)) => {
+                Some((Segment::File { files, file, name, size }, position)) => {
                     let reader = Arc::clone(&file);
                     let wanted = usize::try_from(size - position).unwrap_or(PIECE).min(PIECE);
-                    let piece = tokio::task::spawn_blocking(move || {
+                    let piece = files.run(move || {
                         let mut piece = vec![0; wanted];
                         let length = reader.read_at(&mut piece, position)?;
                         piece.truncate(length);
-                        Ok::<_, io::Error>(piece)
+                        Ok(piece)
                     });
-                    let piece = piece.await.map_err(io::Error::other)??;
+                    let piece = piece.await?;
                     if piece.is_empty() {
                         return Err(io::Error::other(format!(
                             "{name} became shorter while it was being sent"
@@ -158,7 +160,7 @@ fn read(segments: Vec<Segment>) -> impl Stream<Item = io::Result<Bytes>> + Send 
                     let next = position + piece.len() as u64;
                     return Ok(Some((
                         piece.into(),
-                        (segments, Some((Segment::File { file, name, size }, next))),
+                        (segments, Some((Segment::File { files, file, name, size }, next))),
                     )));
                 }
             }
@@ -181,16 +183,16 @@ mod tests {
         handles: Handles,
     }
 
-    fn scene(bytes: &[u8]) -> Scene {
+    async fn scene(bytes: &[u8]) -> Scene {
         let root = tempfile::tempdir().unwrap();
         let files = Files::open(&root.path().join("chat"), &[], &[root.path().to_owned()]).unwrap();
         let path = root.path().join("a.txt");
         std::fs::write(&path, bytes).unwrap();
         let mut handles = Handles::default();
-        handles.add(files.vet(path.to_str().unwrap(), &[], u64::MAX).unwrap());
-        let mut incoming = files.receive("b.txt").unwrap();
+        handles.add(files.vet(path.to_str().unwrap(), &[], u64::MAX).await.unwrap());
+        let mut incoming = files.receive("b.txt").await.unwrap();
         incoming.writer().unwrap().write_all(b"from the inbox").unwrap();
-        handles.add(incoming.finish(None, 14).unwrap());
+        handles.add(files.finish(incoming, None, 14).await.unwrap());
         Scene { root, files, handles }
     }
 
@@ -215,14 +217,14 @@ mod tests {
     async fn a_form_has_the_bytes_of_its_files() {
         let content: Vec<u8> =
             (0..PIECE * 2 + 17).map(|number| u8::try_from(number % 251).unwrap()).collect();
-        let scene = scene(&content);
+        let scene = scene(&content).await;
         let parts = vec![
             part("chat", wire::Content::Bytes(b"7".to_vec())),
             part("one", upload(1)),
             part("two", upload(2)),
             part("again", upload(1)),
         ];
-        let payload = Payload::new(wire::Body::Form(parts), &scene.files, &scene.handles).unwrap();
+        let payload = Payload::new(wire::Body::Form(parts), &scene.files, &scene.handles).await.unwrap();
         assert!(payload.has_files());
         let (first, second) = tokio::join!(bytes(&payload), bytes(&payload));
         let (first, second) = (first.unwrap(), second.unwrap());
@@ -252,11 +254,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_file_is_sent_as_it_was_when_it_was_vetted() {
-        let scene = scene(b"0123456789");
+        let scene = scene(b"0123456789").await;
         let body = || {
             wire::Body::Upload(Upload { handle: 1, name: String::new(), media_type: String::new(), size: 0 })
         };
-        let payload = Payload::new(body(), &scene.files, &scene.handles).unwrap();
+        let payload = Payload::new(body(), &scene.files, &scene.handles).await.unwrap();
         let path = scene.root.path().join("a.txt");
         std::fs::write(&path, "0123456789 and more").unwrap();
         assert_eq!(bytes(&payload).await.unwrap(), b"0123456789");
@@ -265,16 +267,18 @@ mod tests {
         assert_eq!(error, "a.txt became shorter while it was being sent");
     }
 
-    #[test]
-    fn what_cannot_be_sent_is_refused() {
-        let scene = scene(b"");
-        let refused = |body| Payload::new(body, &scene.files, &scene.handles).unwrap_err().to_string();
-        assert_eq!(refused(wire::Body::Form(vec![part("x", upload(7))])), "this call has no file 7");
-        assert!(refused(wire::Body::Bytes(vec![0; GUEST + 1])).contains("16 MiB"));
+    #[tokio::test]
+    async fn what_cannot_be_sent_is_refused() {
+        let scene = scene(b"").await;
+        let refused =
+            async |body| Payload::new(body, &scene.files, &scene.handles).await.unwrap_err().to_string();
+        assert_eq!(refused(wire::Body::Form(vec![part("x", upload(7))])).await, "this call has no file 7");
+        assert!(refused(wire::Body::Bytes(vec![0; GUEST + 1])).await.contains("16 MiB"));
         let half = || part("x", wire::Content::Bytes(vec![0; GUEST / 2]));
-        assert!(refused(wire::Body::Form(vec![half(), half()])).contains("16 MiB"));
+        assert!(refused(wire::Body::Form(vec![half(), half()])).await.contains("16 MiB"));
         assert!(
             !Payload::new(wire::Body::Bytes(vec![0; GUEST]), &scene.files, &scene.handles)
+                .await
                 .unwrap()
                 .has_files()
         );

@@ -166,6 +166,7 @@ async fn ask(
 ) -> Result<(Origin, reqwest::Response), Failure> {
     let body = std::mem::replace(&mut request.body, Body::Empty);
     let payload = Payload::new(body, &surroundings.files, handles)
+        .await
         .map_err(|error| denied(format!("the request cannot be sent: {error}")))?;
     let secrets = surroundings.secrets.values();
     surroundings.network.learn(secrets.values().map(String::as_str));

@@ -16,14 +16,13 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
 
 /// Serves what the session has sent.
 pub(super) async fn serve(State(channel): State<Arc<Channel>>, Path(name): Path<String>) -> Response {
-    let file = match channel.surroundings().files.published(&name) {
-        Ok(file) => file,
+    let (file, length) = match channel.surroundings().files.published(&name).await {
+        Ok(opened) => opened,
         Err(error) => {
             tracing::debug!("{}: /files/{}: {error}", channel.name(), brief(&name));
             return (StatusCode::NOT_FOUND, "There is no such file (any more).\n").into_response();
         }
     };
-    let length = file.metadata().map(|metadata| metadata.len());
     let media_type = media_type(&name);
     let shown = ["image/", "audio/", "video/"].iter().any(|kind| media_type.starts_with(kind));
     let disposition = if shown && media_type != "image/svg+xml" { "inline" } else { "attachment" };
@@ -42,8 +41,6 @@ pub(super) async fn serve(State(channel): State<Arc<Channel>>, Path(name): Path<
             headers.insert(name, value);
         }
     }
-    if let Ok(length) = length {
-        headers.insert(header::CONTENT_LENGTH, length.into());
-    }
+    headers.insert(header::CONTENT_LENGTH, length.into());
     response
 }

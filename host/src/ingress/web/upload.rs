@@ -107,8 +107,8 @@ async fn save(
 ) -> Result<LocalFile, Rejection> {
     let name = safe_name(field.file_name().unwrap_or_default());
     let media_type = field.content_type().map(ToString::to_string).filter(|text| text.len() <= 100);
-    let mut incoming =
-        channel.surroundings().files.receive(&name).map_err(|error| Rejection::storage(&error))?;
+    let files = &channel.surroundings().files;
+    let mut incoming = files.receive(&name).await.map_err(|error| Rejection::storage(&error))?;
     let Some(writer) = incoming.writer() else {
         return Err(Rejection::storage(&io::Error::other("it is already being written")));
     };
@@ -123,7 +123,7 @@ async fn save(
         writer.write_all(&chunk).await.map_err(|error| Rejection::storage(&error))?;
     }
     writer.flush().await.map_err(|error| Rejection::storage(&error))?;
-    incoming.finish(media_type, size).map_err(|error| Rejection::storage(&error))
+    files.finish(incoming, media_type, size).await.map_err(|error| Rejection::storage(&error))
 }
 
 async fn text(field: Field<'_>, room: &mut usize, held: &AtomicUsize) -> Result<String, Rejection> {
