@@ -23,7 +23,6 @@ mod reception;
 
 pub use ancestors::{Process, Unreadable, Why, ancestors, claude_code, is_claude_code, nearest_claude_code};
 pub use cure::cure;
-pub use cure::cure;
 pub use managed::Policy;
 pub use opt_in::{InvalidOptIn, OptIn, Reason, Verdict, judge};
 pub use person::{Refused, at_terminal, in_models_shell, outside};
