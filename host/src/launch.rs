@@ -14,7 +14,7 @@ use crate::{
         http::{self, HostPattern, Network},
         web::Page,
     },
-    claude::{self, OptIn, Policy, Verdict},
+    claude::{self, ClaudeCode, OptIn, Policy, Verdict},
     contract::Source,
     event::ChannelName,
     gate::document::Document,
@@ -181,14 +181,15 @@ impl Launcher {
         if order.port.is_some() && webs != 1 {
             return Err(Error::Port(self.root.settings()));
         }
+        let refusal = consent.refusal(&channels);
         let (mut running, mut ingresses) = (Vec::new(), Vec::new());
         for blueprint in channels {
             match self.furnish(blueprint, order.port, &relay) {
                 Ok((channel, ingress)) => {
-                    match consent.refusal(channel.name()) {
+                    match &refusal {
                         Some(reason) => {
                             tracing::warn!("{}: {reason}", channel.name());
-                            channel.set_condition(Condition::Standby { reason });
+                            channel.set_condition(Condition::Standby { reason: reason.clone() });
                         }
                         None => ingresses.push(ingress),
                     }
@@ -331,23 +332,29 @@ pub fn admission(
 struct Consent<'a> {
     order: &'a Order,
     policy: Policy,
-    client: Result<Option<claude::Process>, claude::Unreadable>,
+    client: ClaudeCode,
 }
 
 impl<'a> Consent<'a> {
     fn find(order: &'a Order) -> Self {
-        Self { order, policy: Policy::read(), client: claude::claude_code() }
+        Self { order, policy: Policy::read(), client: ClaudeCode::find() }
     }
 
-    /// Why a channel consumes nothing, if so.
-    fn refusal(&self, name: &ChannelName) -> Option<String> {
-        if let Some(blocked) = self.policy.blocked() {
-            return Some(blocked.to_owned());
+    /// Why none of these channels takes anything in, if so.
+    fn refusal(&self, channels: &[Blueprint]) -> Option<String> {
+        // Without `--as`, the client may have named the server after any channel, also after one that did not load.
+        let given = self.order.names.iter().map(String::as_str);
+        let loaded = channels.iter().map(|blueprint| &*blueprint.descriptor.name);
+        let mut servers: Vec<&str> = given.collect();
+        for name in loaded {
+            if !servers.contains(&name) {
+                servers.push(name);
+            }
         }
-        let server = self.order.server.as_deref().unwrap_or(name);
-        let arguments =
-            self.client.as_ref().map(|client| client.as_ref().map(|client| client.arguments.as_slice()));
-        match claude::judge(self.order.opt_in, arguments, server, &self.policy) {
+        if let Some(server) = &self.order.server {
+            servers = vec![server];
+        }
+        match claude::judge(self.order.opt_in, &self.client, &servers, &self.policy) {
             Verdict::In => None,
             Verdict::Out(reason) => Some(reason.to_string()),
         }

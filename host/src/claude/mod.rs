@@ -4,7 +4,7 @@
 //! | ask | for |
 //! | --- | --- |
 //! | [`claude_code`], [`ancestors()`] | the processes above this one, and which of them is Claude Code |
-//! | [`judge`] | did the session opt into this channel? |
+//! | [`judge`] | does the session take this server's messages? |
 //! | [`Policy`] | has the organisation enabled channels, and for which plugins? |
 //! | [`at_terminal`] | is a person at this terminal, rather than a model? |
 //!
@@ -18,6 +18,6 @@ mod opt_in;
 mod person;
 
 pub use ancestors::{Process, Unreadable, Why, ancestors, claude_code, is_claude_code, nearest_claude_code};
-pub use managed::Policy;
-pub use opt_in::{InvalidOptIn, OptIn, Reason, Verdict, judge};
+pub use managed::{ChannelPolicy, Policy};
+pub use opt_in::{ClaudeCode, InvalidOptIn, OptIn, Reason, Verdict, judge};
 pub use person::{Refused, at_terminal, in_models_shell};
