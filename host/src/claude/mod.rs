@@ -6,6 +6,7 @@
 //! | [`claude_code`], [`ancestors()`] | the processes above this one, and which of them is Claude Code |
 //! | [`judge`] | does the session take this server's messages? |
 //! | [`Policy`] | has the organisation enabled channels, and for which plugins? |
+//! | [`cure`] | what can a person do about a reason that Claude Code gives? |
 //! | [`at_terminal`] | is a person at this terminal, rather than a model? |
 //!
 //! None of this contains code that runs as the same user: such code can rename itself, detach from its
@@ -13,11 +14,13 @@
 //! sees, and that a model which merely follows an injected instruction meets a refusal.
 
 mod ancestors;
+mod cure;
 mod managed;
 mod opt_in;
 mod person;
 
 pub use ancestors::{Process, Unreadable, Why, ancestors, claude_code, is_claude_code, nearest_claude_code};
+pub use cure::cure;
 pub use managed::{ChannelPolicy, Policy};
 pub use opt_in::{ClaudeCode, InvalidOptIn, OptIn, Reason, Verdict, judge};
 pub use person::{Refused, at_terminal, in_models_shell};

@@ -18,6 +18,7 @@ mod tests;
 
 use std::{fmt, str::FromStr};
 
+pub(super) use self::command_line::entry_for;
 use self::command_line::{CommandLine, Entry, Flag};
 pub use self::reason::Reason;
 use super::{
