@@ -9,9 +9,9 @@
 //! | [`cure`] | what can a person do about a reason that Claude Code gives? |
 //! | [`at_terminal`] | is a person at this terminal, rather than a model? |
 //!
-//! None of this contains code that runs as the same user: such code can rename itself, detach from its
-//! ancestors and open a terminal of its own. The aim is that a session does not consume messages which nobody
-//! sees, and that a model which merely follows an injected instruction meets a refusal.
+//! None of this stops code that runs as the same user: such code can rename itself, detach from its ancestors and open
+//! a terminal of its own. The aim is that no session consumes messages that are never shown, and that a model which
+//! merely follows an injected instruction is refused.
 
 mod ancestors;
 mod cure;
