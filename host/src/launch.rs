@@ -1,6 +1,7 @@
 //! From the names that a user gives to channels that run.
 
 use std::{
+    collections::HashSet,
     path::{Path, PathBuf},
     pin::Pin,
     sync::Arc,
@@ -23,7 +24,7 @@ use crate::{
         web::Page,
     },
     claude::{
-        self, Basis, Judge, OptIn, Policy, Receipts, Reception, Verdict,
+        self, Basis, ClaudeCode, Judge, OptIn, Policy, Receipts, Reception, Verdict,
         log::{Query, Traits},
     },
     contract::Source,
@@ -461,28 +462,31 @@ pub struct Launched {
 /// Whether the session takes messages, as far as can be seen before it says so itself; and by what its client's log of
 /// this server is recognised.
 fn judge(order: &Order, channels: &[Blueprint], late: &[Load]) -> (Judge, Query) {
-    let names: Vec<String> = match &order.server {
+    let names = match &order.server {
         Some(name) => vec![name.clone()],
         None => {
-            let known = channels.iter().map(|channel| channel.descriptor.name.to_string());
-            known.chain(late.iter().map(Load::likely_name)).collect()
+            // The client may have named the server after any channel, also after one that did not load.
+            let mut names = order.names.clone();
+            names.extend(channels.iter().map(|channel| channel.descriptor.name.to_string()));
+            names.extend(late.iter().map(Load::likely_name));
+            let mut seen = HashSet::new();
+            names.retain(|name| seen.insert(name.clone()));
+            names
         }
     };
-    let client = claude::claude_code();
-    let policy = Policy::read();
-    let arguments = client.as_ref().map(|client| client.as_ref().map(|client| client.arguments.as_slice()));
-    let server = names.first().cloned().unwrap_or_default();
-    let expectation = match (policy.blocked(), claude::judge(order.opt_in, arguments, &server, &policy)) {
-        (Some(blocked), _) => Err(blocked.to_owned()),
-        (None, Verdict::In) if matches!(arguments, Ok(None)) => Ok(Basis::OtherClient),
-        (None, Verdict::In) => Ok(Basis::CommandLine),
-        (None, Verdict::Out(reason)) => Err(reason.to_string()),
+    let claude = ClaudeCode::find();
+    let servers: Vec<&str> = names.iter().map(String::as_str).collect();
+    let expectation = match claude::judge(order.opt_in, &claude, &servers, &Policy::read()) {
+        Verdict::In if matches!(claude.process, Ok(None)) => Ok(Basis::OtherClient),
+        Verdict::In => Ok(Basis::CommandLine),
+        Verdict::Out(reason) => Err(reason.to_string()),
     };
-    let known = client.as_ref().ok().and_then(Option::as_ref);
+    let server = names.first().cloned().unwrap_or_default();
+    let known = claude.process.as_ref().ok().and_then(Option::as_ref);
     let traits = Traits::find(names, session::introduction(), known);
     // Where its process cannot be seen, the client has still said that it is Claude Code.
     let by_claude_code =
-        !matches!(client, Ok(None)) || traits.session.is_some() && !claude::in_models_shell();
+        !matches!(claude.process, Ok(None)) || traits.session.is_some() && !claude::in_models_shell();
     (Judge { setting: order.opt_in, expectation, by_claude_code, server }, Query::new(traits))
 }
 

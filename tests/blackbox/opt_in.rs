@@ -1,5 +1,5 @@
-//! A session that takes no messages must not consume any: what the client's command line, the user and the
-//! organisation say about that.
+//! A session that takes no messages must not consume any: what the client's command line, its environment, the user
+//! and the organisation say about that.
 
 use std::{
     ffi::OsString,
@@ -35,7 +35,7 @@ fn inside(home: &Home, outer: &[OsString], client: &[&str], server: &str) -> Com
         None => Command::new(&link),
     };
     // The shell stays, as the client does: it does not become the server.
-    command.args(["-c", &format!("\"$PROGRAM\" serve fakechat --port 0 {server}; exit $?")]).args(client);
+    command.args(["-c", &format!("\"$PROGRAM\" serve fakechat {server}; exit $?")]).args(client);
     environment(home, &mut command);
     command
 }
@@ -46,6 +46,8 @@ fn environment(home: &Home, command: &mut Command) {
         .env_clear()
         .envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))))
         .env("PROGRAM", program.get_program())
+        .env("FAKECHAT_PORT", "0")
+        .env("BAZAAR_PORT", "0")
         .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin");
 }
 
@@ -87,14 +89,18 @@ fn owner(home: &Home) -> Value {
 fn a_session_that_names_the_channel_gets_its_messages() {
     for (client, server) in [
         (&[DEVELOPMENT, "server:fakechat"][..], ""),
-        (&["-p", "hello", DEVELOPMENT, "server:other", "server:fakechat"], ""),
+        (&["hello", DEVELOPMENT, "server:other", "server:fakechat"], ""),
         (&["--dangerously-load-development-channels=server:fakechat"], ""),
         (&[DEVELOPMENT, "plugin:fakechat@elsewhere"], ""),
+        (&[DEVELOPMENT, "server:fakechat", "--append-system-prompt", "-p"], ""),
         (&["--channels", "plugin:fakechat@claude-plugins-official"], ""),
-        (&["--channels", "server:fakechat", DEVELOPMENT, "server:fakechat"], ""),
+        (&["-p", "hello", "--channels", "plugin:fakechat@claude-plugins-official"], ""),
+        (&["--channels", "server:other", DEVELOPMENT, "server:fakechat"], ""),
         (&[DEVELOPMENT, "server:mine"], "--as mine"),
+        (&[DEVELOPMENT, "plugin:mine@elsewhere"], "--as plugin:mine:server"),
         (&[], "--opt-in always"),
         (&["--channels", "server:fakechat"], "--opt-in always"),
+        (&["-p", "hello", DEVELOPMENT, "server:fakechat"], "--opt-in always"),
     ] {
         let home = Home::new();
         let (server, instructions) = begin(claude(&home, client, server));
@@ -111,7 +117,24 @@ fn a_session_that_does_not_gets_none_and_is_told_why() {
         (&[DEVELOPMENT, "server:other"], "", "naming server:fakechat"),
         (&[DEVELOPMENT, "server:fakechat2"], "", "naming server:fakechat"),
         (&["--", DEVELOPMENT, "server:fakechat"], "", "naming server:fakechat"),
-        (&["--channels", "server:fakechat"], "", "under --channels, which takes plugins alone"),
+        (&["--channels", "server:fakechat"], "", "under --channels, which takes only plugins"),
+        (
+            &["--channels", "server:fakechat", DEVELOPMENT, "server:fakechat"],
+            "",
+            "take server:fakechat out of --channels",
+        ),
+        (
+            &[DEVELOPMENT, "plugin:fakechat@x", "--channels", "plugin:fakechat@x"],
+            "",
+            "take plugin:fakechat@x out of --channels",
+        ),
+        (&["-p", "hello", DEVELOPMENT, "server:fakechat"], "", "start an interactive session"),
+        (&[DEVELOPMENT, "server:fakechat", "-cp", "hello"], "", "start an interactive session"),
+        (
+            &["--output-format", "stream-json", DEVELOPMENT, "server:fakechat"],
+            "",
+            "start an interactive session",
+        ),
         (&["--channels", "plugin:fakechat@elsewhere"], "", "plugin:fakechat@elsewhere is not on the list"),
         (&[DEVELOPMENT, "server:fakechat"], "--as mine", "naming server:mine"),
         (&[DEVELOPMENT, "server:fakechat"], "--opt-in never", "`--opt-in never` is set"),
@@ -119,6 +142,52 @@ fn a_session_that_does_not_gets_none_and_is_told_why() {
         let home = Home::new();
         let (server, instructions) = begin(claude(&home, client, server));
         assert_left_alone(&home, server, &instructions, reason);
+    }
+}
+
+#[test]
+fn the_clients_environment_tells_an_sdk_session_from_an_interactive_one() {
+    let client = &[DEVELOPMENT, "server:fakechat"];
+    for (entrypoint, interactive) in [("cli", true), ("sdk-cli", false), ("sdk-ts", false)] {
+        let home = Home::new();
+        let mut command = claude(&home, client, "");
+        command.env("CLAUDE_CODE_ENTRYPOINT", entrypoint);
+        let (server, instructions) = begin(command);
+        println!("{entrypoint}");
+        if interactive {
+            assert_served(server, &instructions);
+        } else {
+            assert_left_alone(&home, server, &instructions, "start an interactive session");
+        }
+    }
+}
+
+#[test]
+fn one_server_with_several_channels_is_named_by_any_of_them() {
+    for (client, reason) in [
+        ("server:fakechat", None),
+        ("server:bazaar", None),
+        ("server:other", Some("naming server:fakechat or server:bazaar")),
+    ] {
+        let home = Home::new();
+        let channel = bazaar(&home, "good");
+        let server = format!("{DEVELOPMENT} '{}'", channel.display());
+        let (mut server, instructions) = begin(claude(&home, &[DEVELOPMENT, client], &server));
+        println!("{client}");
+        match reason {
+            None => {
+                assert!(!instructions.contains("takes nothing in"), "{instructions}");
+                server.port("bazaar");
+                server.page("fakechat").say("1", "is anybody there?");
+                assert_eq!(server.content(), "is anybody there?");
+            }
+            Some(reason) => {
+                assert!(instructions.contains(reason), "{instructions}");
+                assert!(instructions.contains("The channel bazaar takes nothing in"), "{instructions}");
+                assert!(instructions.contains("The channel fakechat takes nothing in"), "{instructions}");
+                server.no_event();
+            }
+        }
     }
 }
 
@@ -143,7 +212,7 @@ fn without_claude_code_above_it_there_is_nobody_to_ask() {
     let mut command = Command::new("/bin/sh");
     // The outer shell ends at once, so that whatever runs these tests is no ancestor; only then the inner one, which
     // stays, starts the server.
-    let inner = "until [ -e \"$GO\" ]; do sleep 0.01; done; \"$PROGRAM\" serve fakechat --port 0; exit $?";
+    let inner = "until [ -e \"$GO\" ]; do sleep 0.01; done; \"$PROGRAM\" serve fakechat; exit $?";
     command.args(["-c", "exec 3<&0; /bin/sh -c \"$INNER\" <&3 3<&- &"]);
     environment(&home, &mut command);
     command.env("GO", &go).env("INNER", inner);
@@ -155,11 +224,13 @@ fn without_claude_code_above_it_there_is_nobody_to_ask() {
 }
 
 #[test]
-fn an_opt_in_that_is_none_is_explained() {
+fn an_opt_in_that_is_not_valid_is_explained() {
     let home = Home::new();
     let output = home.run(["serve", "fakechat", "--opt-in", "perhaps"], "");
     assert!(!output.status.success());
-    assert!(output.stderr.contains("\"auto\"") && output.stderr.contains("\"never\""), "{}", output.stderr);
+    for part in ["\"perhaps\" is not a valid value of --opt-in", "\"auto\"", "\"always\"", "\"never\""] {
+        assert!(output.stderr.contains(part), "{part}: {}", output.stderr);
+    }
 }
 
 /// What begins a program that finds this folder as `/etc`: it alone, and what it starts. None where the system does not
@@ -179,56 +250,208 @@ fn with_etc(folder: &Path) -> Option<Vec<OsString>> {
     attempt(&["--mount"]).or_else(|| attempt(&["--map-root-user", "--mount"]))
 }
 
+/// Files of an organisation, by their names, and what a session gets.
+struct Organisation {
+    files: &'static [(&'static str, &'static str)],
+    client: &'static [&'static str],
+    server: &'static str,
+    /// Parts of the reason for which it gets no messages.
+    reason: Option<&'static [&'static str]>,
+}
+
+const FIRST: &str = "managed-settings.json";
+const ON: &str = r#"{"channelsEnabled": true}"#;
+const OFF: &str = r#"{"channelsEnabled": false}"#;
+const EMPTY: &str = r#"{"channelsEnabled": true, "allowedChannelPlugins": []}"#;
+const LISTED: &str =
+    r#"{"channelsEnabled": true, "allowedChannelPlugins": [{"marketplace": "ours", "plugin": "fakechat"}]}"#;
+const NAMED: &[&str] = &[DEVELOPMENT, "server:fakechat"];
+const OFFICIAL: &[&str] = &["--channels", "plugin:fakechat@claude-plugins-official"];
+const OURS: &[&str] = &["--channels", "plugin:fakechat@ours"];
+
+const ORGANISATIONS: &[Organisation] = &[
+    Organisation { files: &[], client: NAMED, server: "", reason: None },
+    Organisation { files: &[], client: OFFICIAL, server: "", reason: None },
+    Organisation {
+        files: &[(FIRST, "{}")],
+        client: NAMED,
+        server: "",
+        reason: Some(&[FIRST, "do not say whether channels are enabled", "`--opt-in always`"]),
+    },
+    Organisation {
+        files: &[(FIRST, OFF)],
+        client: NAMED,
+        server: "",
+        reason: Some(&[FIRST, "your organisation has disabled channels"]),
+    },
+    Organisation {
+        files: &[(FIRST, OFF)],
+        client: OFFICIAL,
+        server: "",
+        reason: Some(&["has disabled channels"]),
+    },
+    // The user's word about what the client does.
+    Organisation { files: &[(FIRST, "{}")], client: NAMED, server: "--opt-in always", reason: None },
+    Organisation { files: &[(FIRST, OFF)], client: &[], server: "--opt-in always", reason: None },
+    Organisation { files: &[(FIRST, "{")], client: NAMED, server: "--opt-in always", reason: None },
+    Organisation {
+        files: &[(FIRST, ON)],
+        client: NAMED,
+        server: "--opt-in never",
+        reason: Some(&["`--opt-in never` is set"]),
+    },
+    Organisation { files: &[(FIRST, ON)], client: NAMED, server: "", reason: None },
+    Organisation { files: &[(FIRST, ON)], client: OFFICIAL, server: "", reason: None },
+    Organisation { files: &[(FIRST, ON)], client: &[], server: "", reason: Some(&["was not started with"]) },
+    Organisation {
+        files: &[(FIRST, EMPTY)],
+        client: OFFICIAL,
+        server: "",
+        reason: Some(&["is not on the list of plugins"]),
+    },
+    Organisation { files: &[(FIRST, EMPTY)], client: NAMED, server: "", reason: None },
+    Organisation { files: &[(FIRST, LISTED)], client: OURS, server: "", reason: None },
+    Organisation {
+        files: &[(FIRST, LISTED)],
+        client: OFFICIAL,
+        server: "",
+        reason: Some(&["is not on the list of plugins"]),
+    },
+    // Further files, in the order of their names.
+    Organisation {
+        files: &[("managed-settings.d/10-a.json", OFF), ("managed-settings.d/9-b.json", ON)],
+        client: NAMED,
+        server: "",
+        reason: None,
+    },
+    Organisation {
+        files: &[(FIRST, ON), ("managed-settings.d/a.json", OFF)],
+        client: NAMED,
+        server: "",
+        reason: Some(&["managed-settings.d/a.json", "has disabled channels"]),
+    },
+    Organisation {
+        files: &[(FIRST, ON), ("managed-settings.d/.a.json", OFF), ("managed-settings.d/a.txt", "{")],
+        client: NAMED,
+        server: "",
+        reason: None,
+    },
+    Organisation {
+        files: &[(FIRST, ON), ("managed-settings.d/a.json", LISTED)],
+        client: OURS,
+        server: "",
+        reason: None,
+    },
+    Organisation {
+        files: &[(FIRST, "{\"channelsEnabled\": true")],
+        client: NAMED,
+        server: "",
+        reason: Some(&[FIRST, "policy for Claude Code is not valid"]),
+    },
+    Organisation {
+        files: &[(FIRST, "{\"channelsEnabled\": \"true\"}")],
+        client: NAMED,
+        server: "",
+        reason: Some(&[FIRST, "must be true or false"]),
+    },
+    Organisation {
+        files: &[(FIRST, ON), ("managed-settings.d/a.json", "")],
+        client: NAMED,
+        server: "",
+        reason: Some(&["managed-settings.d/a.json", "policy for Claude Code is not valid"]),
+    },
+];
+
+impl Organisation {
+    /// Writes the files into this folder, and looks at a session that finds them there.
+    fn check(&self, folder: &Path, start: impl Fn(&Home, &[&str], &str) -> Command) {
+        std::fs::create_dir(folder.join("managed-settings.d")).unwrap();
+        for (name, text) in self.files {
+            std::fs::write(folder.join(name), text).unwrap();
+        }
+        println!("{:?} {:?} {}", self.files, self.client, self.server);
+        let home = Home::new();
+        let (server, instructions) = begin(start(&home, self.client, self.server));
+        match self.reason {
+            None => assert_served(server, &instructions),
+            Some(parts) => {
+                for part in parts {
+                    assert!(instructions.contains(part), "{part:?} is not in {instructions}");
+                }
+                assert_left_alone(&home, server, &instructions, parts[0]);
+            }
+        }
+    }
+}
+
 #[test]
-fn an_organisation_decides_before_anybody_else() {
+fn an_organisation_decides_where_the_user_does_not() {
+    for organisation in ORGANISATIONS {
+        let folder = tempfile::tempdir().unwrap();
+        organisation.check(folder.path(), |home, client, server| {
+            let mut command = claude(home, client, server);
+            command.env("CLAUDE_CODE_MANAGED_SETTINGS_PATH", folder.path().join(FIRST));
+            command
+        });
+    }
+}
+
+#[test]
+fn an_organisations_files_are_the_systems() {
     let etc = tempfile::tempdir().unwrap();
-    let policy = etc.path().join("claude-code/managed-settings.json");
-    std::fs::create_dir(policy.parent().unwrap()).unwrap();
+    let folder = etc.path().join("claude-code");
+    std::fs::create_dir(&folder).unwrap();
     let Some(outer) = with_etc(etc.path()) else {
         // Past the harness, which shows only what a failed test has printed.
         let _ = writeln!(
             std::io::stderr(),
-            "skipped: an_organisation_decides_before_anybody_else (the system permits no mount namespaces)"
+            "skipped: an_organisations_files_are_the_systems (the system permits no mount namespaces)"
         );
         return;
     };
-    let development = &[DEVELOPMENT, "server:fakechat"][..];
-    let official = &["--channels", "plugin:fakechat@claude-plugins-official"][..];
-    let ours = &["--channels", "plugin:fakechat@ours"][..];
-    let listed = r#"{"channelsEnabled": true, "allowedChannelPlugins": [{"marketplace": "ours", "plugin": "fakechat"}]}"#;
-    let empty = r#"{"channelsEnabled": true, "allowedChannelPlugins": []}"#;
-    let disabled = "your organisation has not enabled channels";
-    for (text, client, server, reason) in [
-        (None, development, "", None),
-        (None, official, "", None),
-        (Some("{}"), development, "", Some(disabled)),
-        (Some("{}"), development, "--opt-in always", Some(disabled)),
-        (Some("{\"channelsEnabled\": false}"), official, "", Some(disabled)),
-        (Some("{\"channelsEnabled\": true}"), development, "", None),
-        (Some("{\"channelsEnabled\": true}"), official, "", None),
-        (Some("{\"channelsEnabled\": true}"), &[], "", Some("was not started with")),
-        (Some(empty), official, "", Some("is not on the list of plugins")),
-        (Some(empty), development, "", None),
-        (Some(listed), ours, "", None),
-        (Some(listed), official, "", Some("is not on the list of plugins")),
-        (Some("{\"channelsEnabled\": true"), development, "", Some("policy for Claude Code is not valid")),
-        (Some("{\"channelsEnabled\": \"true\"}"), development, "", Some("must be true or false")),
+    let path = "/etc/claude-code/managed-settings";
+    for (name, text, reason) in [
+        ("managed-settings.json", ON, None),
+        ("managed-settings.json", OFF, Some(format!("({path}.json has"))),
+        ("managed-settings.json", "{}", Some(format!("({path}.json) do not say"))),
+        ("managed-settings.d/a.json", OFF, Some(format!("({path}.d/a.json has"))),
     ] {
-        match text {
-            Some(text) => std::fs::write(&policy, text).unwrap(),
-            None => drop(std::fs::remove_file(&policy)),
-        }
+        std::fs::remove_dir_all(&folder).unwrap();
+        std::fs::create_dir_all(folder.join("managed-settings.d")).unwrap();
+        std::fs::write(folder.join(name), text).unwrap();
         let home = Home::new();
-        println!("{text:?} {client:?}");
-        let (server, instructions) = begin(inside(&home, &outer, client, server));
+        println!("{name} {text}");
+        let (server, instructions) = begin(inside(&home, &outer, NAMED, ""));
         match reason {
             None => assert_served(server, &instructions),
-            Some(reason) => {
-                assert!(
-                    reason != disabled || instructions.contains("/etc/claude-code/managed-settings.json")
-                );
-                assert_left_alone(&home, server, &instructions, reason);
-            }
+            Some(reason) => assert_left_alone(&home, server, &instructions, &reason),
+        }
+    }
+    // The variable takes the place of the system's file.
+    std::fs::write(folder.join("managed-settings.json"), OFF).unwrap();
+    let home = Home::new();
+    let mut command = inside(&home, &outer, NAMED, "");
+    command.env("CLAUDE_CODE_MANAGED_SETTINGS_PATH", home.path().join(FIRST));
+    std::fs::write(home.path().join(FIRST), ON).unwrap();
+    let (server, instructions) = begin(command);
+    assert_served(server, &instructions);
+}
+
+#[test]
+fn a_policy_that_is_not_a_readable_file_keeps_nobody_waiting() {
+    for (make, reason) in [("mkfifo", "it is not a regular file"), ("mkdir", "it is not a regular file")] {
+        for name in [FIRST, "managed-settings.d/a.json"] {
+            let home = Home::new();
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            assert!(Command::new(make).arg(&path).status().unwrap().success());
+            let mut command = claude(&home, NAMED, "");
+            command.env("CLAUDE_CODE_MANAGED_SETTINGS_PATH", folder.path().join(FIRST));
+            let (server, instructions) = begin(command);
+            println!("{make} {name}");
+            assert!(instructions.contains(&path.display().to_string()), "{instructions}");
+            assert_left_alone(&home, server, &instructions, reason);
         }
     }
 }

@@ -1,23 +1,47 @@
 //! The organisation's managed settings: are channels enabled, and for which plugins?
 //!
-//! Claude Code itself drops the messages that the policy forbids, and tells the server nothing. Reading the same
-//! file lets the host leave them with the platform, and say why.
+//! Claude Code itself drops the messages that the policy forbids, and does not tell the server. Reading the same
+//! files lets the host leave those messages with the platform, and say why.
 //!
-//! Only the file is seen. A policy that an account's server or a device's management delivers is not.
+//! | file | what it is |
+//! | --- | --- |
+//! | `managed-settings.json` in the system's folder | the first file |
+//! | the file that `CLAUDE_CODE_MANAGED_SETTINGS_PATH` names | the first file, in place of the former |
+//! | `managed-settings.d/*.json` beside the first file | merged over it, one after the other, in the order of their names |
+//!
+//! Of `channelsEnabled` the last value counts. Lists of `allowedChannelPlugins` are joined, which is how Claude Code
+//! merges every list of its managed settings.
+//!
+//! Only files are seen here. A policy that an account's server or a device's management delivers is not.
 
-use std::{fs, io, path::Path};
+mod document;
+#[cfg(test)]
+mod tests;
 
-use serde_json::{Map, Value};
+use std::{
+    env,
+    ffi::OsString,
+    fs::{self, File},
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+};
 
-/// Where an administrator puts the file. Only the system may write there.
+use rustix::fs::{Mode, OFlags};
+
+use self::document::{Document, ENABLED, Invalid, Plugin};
+
+/// Where an administrator puts the first file. Only the system may write there.
 #[cfg(target_os = "macos")]
 const FILE: &str = "/Library/Application Support/ClaudeCode/managed-settings.json";
-/// Where an administrator puts the file. Only the system may write there.
+/// Where an administrator puts the first file. Only the system may write there.
 #[cfg(not(target_os = "macos"))]
 const FILE: &str = "/etc/claude-code/managed-settings.json";
 
-const ENABLED: &str = "channelsEnabled";
-const ALLOWED: &str = "allowedChannelPlugins";
+/// Names a file that takes the place of [`FILE`].
+const VARIABLE: &str = "CLAUDE_CODE_MANAGED_SETTINGS_PATH";
+
+/// The largest file that is read, in bytes. Real ones have a few KiB.
+const LARGEST: u64 = 4 << 20;
 
 /// The marketplace, and its plugins that `--channels` takes where no list says otherwise.
 const DEFAULT_MARKETPLACE: &str = "claude-plugins-official";
@@ -26,72 +50,65 @@ const DEFAULT_PLUGINS: [&str; 4] = ["telegram", "discord", "imessage", "fakechat
 /// What the organisation allows. The default is what holds without one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
-    blocked: Option<String>,
-    /// Takes the default list's place.
+    channels: ChannelPolicy,
+    /// Takes the place of the default list.
     plugins: Option<Vec<Plugin>>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Plugin {
-    name: String,
-    marketplace: String,
+/// Has the organisation enabled channels?
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ChannelPolicy {
+    /// Yes, or there are no managed settings.
+    #[default]
+    Enabled,
+    /// This file exists, and no file has the key. Claude Code then blocks the members of an organisation, and not
+    /// people without one. Which of them the user is, only Claude Code knows.
+    Unsaid(PathBuf),
+    /// No, or a file cannot be read or understood, which must not count as a file that does not exist: why no
+    /// message arrives and what to do about it, one sentence for a person.
+    Blocked(String),
 }
 
 /// Why no message may arrive.
 #[derive(Debug, thiserror::Error)]
 enum Problem {
     #[error(
-        "your organisation has not enabled channels for Claude Code ({}): messages do not arrive; ask an \
-         administrator to set \"{ENABLED}\": true there",
-        .0.display()
+        "your organisation has disabled channels for Claude Code ({} has \"{ENABLED}\": false), so no messages arrive: \
+         ask an administrator to set it to true",
+        shown(.0)
     )]
-    NotEnabled(Box<Path>),
+    Disabled(PathBuf),
     #[error(
-        "your organisation's policy for Claude Code cannot be read ({}: {problem}), so channels are off and messages \
-         do not arrive; ask an administrator to make the file readable for you",
-        file.display()
+        "your organisation's policy for Claude Code cannot be read ({}: {problem}), so channels count as disabled and \
+         no messages arrive: ask an administrator to make it a file that you may read",
+        shown(path)
     )]
-    Unreadable { file: Box<Path>, problem: io::Error },
+    Unreadable { path: PathBuf, problem: io::Error },
     #[error(
-        "your organisation's policy for Claude Code is not valid ({}: {problem}), so channels are off and messages \
-         do not arrive; ask an administrator to correct the file",
-        file.display()
+        "your organisation's policy for Claude Code is not valid ({}: {problem}), so channels count as disabled and no \
+         messages arrive: ask an administrator to correct the file",
+        shown(path)
     )]
-    Invalid { file: Box<Path>, problem: Invalid },
-}
-
-/// What is wrong with the file's text.
-#[derive(Debug, thiserror::Error)]
-enum Invalid {
-    #[error(transparent)]
-    Json(#[from] serde_json::Error),
-    #[error("{key} must be {expected}, and is {found}")]
-    Type { key: String, expected: &'static str, found: &'static str },
-}
-
-/// What the file's text says.
-#[derive(Debug, PartialEq, Eq)]
-struct Rules {
-    enabled: bool,
-    plugins: Option<Vec<Plugin>>,
+    Invalid { path: PathBuf, problem: Invalid },
 }
 
 impl Policy {
-    /// Reads the system's file. Where there is none, there is no policy. One that cannot be read or understood
-    /// blocks: it must not pass for one that is not there.
+    /// Reads the files of this system, or of the variable.
     pub fn read() -> Self {
-        Self::read_from(Path::new(FILE))
+        Self::read_from(&first_file(env::var_os(VARIABLE)))
     }
 
-    fn read_from(file: &Path) -> Self {
-        check(file)
-            .unwrap_or_else(|problem| Self { blocked: Some(problem.to_string()), plugins: Some(Vec::new()) })
+    /// Reads this file, and the folder of further ones beside it.
+    fn read_from(first: &Path) -> Self {
+        check(first).unwrap_or_else(|problem| Self {
+            channels: ChannelPolicy::Blocked(problem.to_string()),
+            plugins: Some(Vec::new()),
+        })
     }
 
-    /// Why no channel's messages arrive, where that is so, and what to do: one sentence for a person. Nothing
-    /// that a session opts into changes it.
-    pub fn blocked(&self) -> Option<&str> {
-        self.blocked.as_deref()
+    /// Has the organisation enabled channels?
+    pub fn channels(&self) -> &ChannelPolicy {
+        &self.channels
     }
 
     /// Is this plugin on the list that `--channels` takes?
@@ -105,231 +122,101 @@ impl Policy {
     }
 }
 
-fn check(file: &Path) -> Result<Policy, Problem> {
-    let text = match fs::read_to_string(file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound && is_absent(file) => {
-            return Ok(Policy::default());
+fn first_file(variable: Option<OsString>) -> PathBuf {
+    variable.filter(|path| !path.is_empty()).map_or_else(|| PathBuf::from(FILE), PathBuf::from)
+}
+
+fn check(first: &Path) -> Result<Policy, Problem> {
+    let mut unsaid = ChannelPolicy::Enabled;
+    let mut said = None;
+    let mut plugins: Option<Vec<Plugin>> = None;
+    for path in [first.to_owned()].into_iter().chain(further_files(&first.with_extension("d"))?) {
+        let Some(text) = read(&path)? else { continue };
+        let document =
+            Document::parse(&text).map_err(|problem| Problem::Invalid { path: path.clone(), problem })?;
+        if let Some(more) = document.plugins {
+            plugins.get_or_insert_default().extend(more);
         }
-        Err(problem) => return Err(Problem::Unreadable { file: file.into(), problem }),
-    };
-    match parse(&text) {
-        Ok(Rules { enabled: true, plugins }) => Ok(Policy { blocked: None, plugins }),
-        Ok(Rules { enabled: false, .. }) => Err(Problem::NotEnabled(file.into())),
-        Err(problem) => Err(Problem::Invalid { file: file.into(), problem }),
+        if unsaid == ChannelPolicy::Enabled {
+            unsaid = ChannelPolicy::Unsaid(path.clone());
+        }
+        if let Some(enabled) = document.enabled {
+            said = Some((enabled, path));
+        }
     }
-}
-
-/// A link that leads nowhere is a policy which cannot be read.
-fn is_absent(file: &Path) -> bool {
-    fs::symlink_metadata(file).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
-}
-
-fn parse(text: &str) -> Result<Rules, Invalid> {
-    let document: Value = serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(text))?;
-    let settings = object("the document", &document)?;
-    let enabled = match settings.get(ENABLED) {
-        None => false,
-        Some(Value::Bool(enabled)) => *enabled,
-        Some(other) => return Err(wrong(quoted(ENABLED), "true or false", other)),
+    let channels = match said {
+        None => unsaid,
+        Some((true, _)) => ChannelPolicy::Enabled,
+        Some((false, path)) => return Err(Problem::Disabled(path)),
     };
-    let plugins = match settings.get(ALLOWED) {
-        None => None,
-        Some(Value::Array(list)) => Some(
-            list.iter()
-                .enumerate()
-                .map(|(index, entry)| plugin(&format!("{ALLOWED}[{index}]"), entry))
-                .collect::<Result<_, _>>()?,
-        ),
-        Some(other) => return Err(wrong(quoted(ALLOWED), "a list", other)),
+    Ok(Policy { channels, plugins })
+}
+
+/// The `*.json` in this folder, in the order of their names. Hidden ones are not among them.
+fn further_files(folder: &Path) -> Result<Vec<PathBuf>, Problem> {
+    let unreadable = |problem| Problem::Unreadable { path: folder.to_owned(), problem };
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(problem) if is_absent(folder, &problem) => return Ok(Vec::new()),
+        Err(problem) => return Err(unreadable(problem)),
     };
-    Ok(Rules { enabled, plugins })
-}
-
-fn plugin(place: &str, entry: &Value) -> Result<Plugin, Invalid> {
-    let fields = object(&quoted(place), entry)?;
-    let field = |name: &str| match fields.get(name) {
-        Some(Value::String(text)) => Ok(text.clone()),
-        other => Err(Invalid::Type {
-            key: quoted(&format!("{place}.{name}")),
-            expected: "a text",
-            found: other.map_or("missing", kind),
-        }),
-    };
-    Ok(Plugin { name: field("plugin")?, marketplace: field("marketplace")? })
-}
-
-fn object<'a>(key: &str, value: &'a Value) -> Result<&'a Map<String, Value>, Invalid> {
-    value.as_object().ok_or_else(|| wrong(key.to_owned(), "an object", value))
-}
-
-fn quoted(key: &str) -> String {
-    format!("\"{key}\"")
-}
-
-fn wrong(key: String, expected: &'static str, value: &Value) -> Invalid {
-    Invalid::Type { key, expected, found: kind(value) }
-}
-
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "true or false",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
+    let mut files = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(unreadable)?.file_name();
+        let bytes = name.as_encoded_bytes();
+        if bytes.ends_with(b".json") && !bytes.starts_with(b".") {
+            files.push(folder.join(name));
+        }
     }
+    files.sort();
+    Ok(files)
+}
+
+/// `None` where there is no file. A pipe in its place must not make the host wait.
+fn read(path: &Path) -> Result<Option<String>, Problem> {
+    let unreadable = |problem| Problem::Unreadable { path: path.to_owned(), problem };
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let file = match rustix::fs::open(path, flags, Mode::empty()).map_err(io::Error::from) {
+        Ok(file) => File::from(file),
+        Err(problem) if is_absent(path, &problem) => return Ok(None),
+        Err(problem) => return Err(unreadable(problem)),
+    };
+    if !file.metadata().map_err(unreadable)?.is_file() {
+        return Err(unreadable(io::Error::other("it is not a regular file")));
+    }
+    let mut text = String::new();
+    file.take(LARGEST + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > LARGEST {
+        return Err(unreadable(io::Error::other(format!("it is larger than {} MiB", LARGEST >> 20))));
+    }
+    Ok(Some(text))
+}
+
+/// A link that leads nowhere is a policy which cannot be read, not one that does not exist.
+fn is_absent(path: &Path, error: &io::Error) -> bool {
+    let missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+    missing(error) && fs::symlink_metadata(path).is_err_and(|error| missing(&error))
+}
+
+/// A path as part of a sentence: without line breaks and other control characters.
+pub(super) fn shown(path: &Path) -> String {
+    let escaped = |c: char| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() };
+    path.display().to_string().chars().map(escaped).collect()
 }
 
 #[cfg(test)]
 impl Policy {
-    /// What a file with this list would say.
+    /// What one file with `"channelsEnabled": true` and this list says.
     pub(super) fn allowing(plugins: &[(&str, &str)]) -> Self {
         let plugin = |&(name, marketplace): &(&str, &str)| Plugin {
             name: name.into(),
             marketplace: marketplace.into(),
         };
-        Self { blocked: None, plugins: Some(plugins.iter().map(plugin).collect()) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::symlink;
-
-    use tempfile::TempDir;
-
-    use super::*;
-
-    /// A policy from a file of this text, and the file's path.
-    fn policy(text: impl AsRef<[u8]>) -> (Policy, String) {
-        let folder = TempDir::new().unwrap();
-        let file = folder.path().join("managed-settings.json");
-        fs::write(&file, text).unwrap();
-        (Policy::read_from(&file), file.display().to_string())
+        Self { plugins: Some(plugins.iter().map(plugin).collect()), ..Self::default() }
     }
 
-    #[test]
-    fn without_a_file_channels_are_on_with_the_default_plugins() {
-        let folder = TempDir::new().unwrap();
-        for file in ["managed-settings.json", "no/such/folder.json"] {
-            let policy = Policy::read_from(&folder.path().join(file));
-            assert_eq!(policy.blocked(), None);
-            for plugin in ["telegram", "discord", "imessage", "fakechat"] {
-                assert!(policy.allows_plugin(plugin, "claude-plugins-official"), "{plugin}");
-                assert!(!policy.allows_plugin(plugin, "elsewhere"), "{plugin}");
-            }
-            assert!(!policy.allows_plugin("matrix", "claude-plugins-official"));
-        }
-    }
-
-    #[test]
-    fn a_file_must_say_that_channels_are_enabled() {
-        for text in [
-            "{}",
-            r#"{"channelsEnabled": false}"#,
-            r#"{"allowedChannelPlugins": [], "channelsenabled": true}"#,
-        ] {
-            let (policy, file) = policy(text);
-            assert_eq!(
-                policy.blocked().unwrap(),
-                format!(
-                    "your organisation has not enabled channels for Claude Code ({file}): messages do not \
-                     arrive; ask an administrator to set \"channelsEnabled\": true there"
-                )
-            );
-            assert!(!policy.allows_plugin("fakechat", "claude-plugins-official"));
-        }
-        for text in [
-            r#"{"channelsEnabled": true}"#,
-            "\u{feff}{\"channelsEnabled\": true}",
-            r#"{"channelsEnabled": true, "permissions": {"deny": ["x"]}, "model": null}"#,
-        ] {
-            let (policy, _) = policy(text);
-            assert_eq!(policy.blocked(), None, "{text}");
-            assert!(policy.allows_plugin("fakechat", "claude-plugins-official"), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_list_takes_the_default_ones_place() {
-        let (policy, _) = policy(
-            r#"{"channelsEnabled": true, "allowedChannelPlugins": [
-                {"marketplace": "ours", "plugin": "fakechat", "note": "unknown keys do not matter"},
-                {"plugin": "matrix", "marketplace": "theirs"}]}"#,
-        );
-        assert_eq!(policy, Policy::allowing(&[("fakechat", "ours"), ("matrix", "theirs")]));
-        for (plugin, marketplace, allowed) in [
-            ("fakechat", "ours", true),
-            ("matrix", "theirs", true),
-            ("matrix", "ours", false),
-            ("fakechat", "claude-plugins-official", false),
-        ] {
-            assert_eq!(policy.allows_plugin(plugin, marketplace), allowed, "{plugin}@{marketplace}");
-        }
-    }
-
-    #[test]
-    fn an_empty_list_allows_no_plugin() {
-        let (policy, _) = policy(r#"{"channelsEnabled": true, "allowedChannelPlugins": []}"#);
-        assert_eq!(policy.blocked(), None);
-        assert!(!policy.allows_plugin("fakechat", "claude-plugins-official"));
-    }
-
-    #[test]
-    fn a_file_that_is_not_understood_blocks_and_says_where() {
-        for (text, part) in [
-            ("", "EOF while parsing"),
-            ("{", "EOF while parsing"),
-            ("{\"channelsEnabled\": true} // on", "trailing characters at line 1"),
-            ("/* on */ {\"channelsEnabled\": true}", "expected value at line 1"),
-            ("{\"channelsEnabled\": true,}", "trailing comma"),
-            ("[]", "the document must be an object, and is a list"),
-            ("null", "the document must be an object, and is null"),
-            (r#"{"channelsEnabled": "true"}"#, r#""channelsEnabled" must be true or false, and is a text"#),
-            (r#"{"channelsEnabled": null}"#, r#""channelsEnabled" must be true or false, and is null"#),
-            (r#"{"channelsEnabled": 1}"#, r#""channelsEnabled" must be true or false, and is a number"#),
-            (
-                r#"{"channelsEnabled": true, "allowedChannelPlugins": {}}"#,
-                r#""allowedChannelPlugins" must be a list, and is an object"#,
-            ),
-            (
-                r#"{"channelsEnabled": true, "allowedChannelPlugins": null}"#,
-                r#""allowedChannelPlugins" must be a list, and is null"#,
-            ),
-            (
-                r#"{"channelsEnabled": true, "allowedChannelPlugins": ["fakechat"]}"#,
-                r#""allowedChannelPlugins[0]" must be an object, and is a text"#,
-            ),
-            (
-                r#"{"channelsEnabled": true, "allowedChannelPlugins":
-                    [{"plugin": "a", "marketplace": "b"}, {"plugin": "a"}]}"#,
-                r#""allowedChannelPlugins[1].marketplace" must be a text, and is missing"#,
-            ),
-            (
-                r#"{"channelsEnabled": true, "allowedChannelPlugins": [{"plugin": true, "marketplace": "b"}]}"#,
-                r#""allowedChannelPlugins[0].plugin" must be a text, and is true or false"#,
-            ),
-        ] {
-            let (policy, file) = policy(text);
-            let blocked = policy.blocked().unwrap_or_else(|| panic!("{text} is allowed"));
-            assert!(blocked.contains(part), "{text}: {blocked}");
-            assert!(blocked.contains(&file) && blocked.contains("not valid"), "{blocked}");
-            assert!(!policy.allows_plugin("fakechat", "claude-plugins-official"));
-        }
-    }
-
-    #[test]
-    fn a_file_that_cannot_be_read_is_not_one_that_is_absent() {
-        let folder = TempDir::new().unwrap();
-        let dangling = folder.path().join("dangling");
-        symlink("nowhere", &dangling).unwrap();
-        let (not_text, _) = policy(b"{\"channelsEnabled\": true, \"a\": \"\xff\"}");
-        for policy in [Policy::read_from(folder.path()), Policy::read_from(&dangling), not_text] {
-            let blocked = policy.blocked().unwrap();
-            assert!(blocked.contains("cannot be read") && blocked.contains("administrator"), "{blocked}");
-            assert!(!policy.allows_plugin("fakechat", "claude-plugins-official"));
-        }
+    /// What files without a list say.
+    pub(super) fn of(channels: ChannelPolicy) -> Self {
+        Self { channels, plugins: None }
     }
 }

@@ -4,14 +4,16 @@
 //! | ask | for |
 //! | --- | --- |
 //! | [`claude_code`], [`ancestors()`] | the processes above this one, and which of them is Claude Code |
-//! | [`judge`] | did the session opt into this channel? |
+//! | [`Judge`] | does the session take this server's messages? The client's own word decides ([`log`]) |
+//! | [`judge`] | would it, as far as its command line tells? |
 //! | [`Policy`] | has the organisation enabled channels, and for which plugins? |
+//! | [`cure`] | what can a person do about a reason that Claude Code gives? |
 //! | [`at_terminal`] | is a person at this terminal, rather than a model? |
 //! | [`outside`] | was this started by something else than Claude Code? |
 //!
-//! None of this contains code that runs as the same user: such code can rename itself, detach from its
-//! ancestors and open a terminal of its own. The aim is that a session does not consume messages which nobody
-//! sees, and that a model which merely follows an injected instruction meets a refusal.
+//! None of this stops code that runs as the same user: such code can rename itself, detach from its ancestors and open
+//! a terminal of its own. The aim is that no session consumes messages that are never shown, and that a model which
+//! merely follows an injected instruction is refused.
 
 mod ancestors;
 mod cure;
@@ -23,7 +25,7 @@ mod reception;
 
 pub use ancestors::{Process, Unreadable, Why, ancestors, claude_code, is_claude_code, nearest_claude_code};
 pub use cure::cure;
-pub use managed::Policy;
-pub use opt_in::{InvalidOptIn, OptIn, Reason, Verdict, judge};
+pub use managed::{ChannelPolicy, Policy};
+pub use opt_in::{ClaudeCode, InvalidOptIn, OptIn, Reason, Verdict, judge};
 pub use person::{Refused, at_terminal, in_models_shell, outside};
 pub use reception::{Basis, Judge, Receipts, Reception};

@@ -1,8 +1,8 @@
 //! Is a person at this terminal, rather than a model with a shell?
 //!
-//! Approving somebody is a person's business. A model that follows an instruction from a chat would run the
-//! same command, so the command refuses to run where Claude Code is. There is no way to override it: whatever a
-//! person could set, a model could set too.
+//! Only a person may let a sender in. A model that follows an instruction from a chat would run the same command, so
+//! the command refuses to run below Claude Code. No setting overrides that: a model can change every setting that a
+//! person can change.
 
 use std::io::{IsTerminal as _, stdin};
 
@@ -11,11 +11,11 @@ use super::ancestors::{Process, Unreadable, ancestors, nearest_claude_code};
 /// Set in the shells that Claude Code opens for a model.
 const CHILD_SESSION: &str = "CLAUDE_CODE_CHILD_SESSION";
 
-/// Why this is taken for no person, and what a person is to do.
+/// Why the command refuses to run, and what a person has to do instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {
-    /// The environment says so.
+    /// The environment says that a Claude Code session has started this.
     #[error(
         "this takes a person, and {CHILD_SESSION} says that it was started by a Claude Code session: run it yourself \
          in a terminal of your own, outside of Claude Code"
@@ -27,13 +27,13 @@ pub enum Refused {
          of your own, outside of Claude Code"
     )]
     InsideClaudeCode(i32),
-    /// What started this is not known.
+    /// It is not known which programs have started this.
     #[error(
         "this takes a person, and whether Claude Code has started it cannot be seen ({0}): run it yourself in a \
          terminal of your own, outside of Claude Code, as a user who may see the processes above it"
     )]
     Unreadable(Unreadable),
-    /// Nobody can type here.
+    /// The standard input is not a terminal.
     #[error(
         "this takes a person, and its input is not a terminal: run it yourself in a terminal of your own, outside of \
          Claude Code, with nothing piped into it"
@@ -41,13 +41,14 @@ pub enum Refused {
     NoTerminal,
 }
 
-/// What the decision rests on.
+/// The facts that decide.
 struct Facts<'a> {
     child_session: bool,
     ancestors: &'a Result<Vec<Process>, Unreadable>,
 }
 
-/// Refuses unless a person can be taken to have started this, and to sit before its standard input.
+/// Returns an error unless a person has started this process and its standard input is a terminal, as far as that can
+/// be seen.
 pub fn at_terminal() -> Result<(), Refused> {
     Facts { child_session: in_models_shell(), ancestors: &ancestors() }.at_terminal(stdin().is_terminal())
 }
@@ -58,7 +59,7 @@ pub fn outside() -> Result<(), Refused> {
     Facts { child_session: in_models_shell(), ancestors: &ancestors() }.outside()
 }
 
-/// Was this started from a shell that a model uses? Claude Code marks those, and not the servers that it starts itself.
+/// Was this started from a shell that a model uses? Claude Code marks those shells, and not the servers that it starts.
 pub fn in_models_shell() -> bool {
     std::env::var_os(CHILD_SESSION).is_some()
 }
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn every_refusal_says_what_a_person_is_to_do() {
+    fn every_refusal_says_what_a_person_has_to_do() {
         let unreadable = Unreadable { pid: 7, why: Why::Gone };
         for (refused, part) in [
             (Refused::ChildSession, "CLAUDE_CODE_CHILD_SESSION"),

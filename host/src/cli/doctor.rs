@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     builtin,
-    claude::{self, OptIn, Policy, Verdict},
+    claude::{self, ChannelPolicy, ClaudeCode, OptIn, Policy, Reason, Verdict},
     clock, contract,
     event::ChannelName,
     gate::DmPolicy,
@@ -128,9 +128,13 @@ async fn examine(launcher: &Launcher, channel: Option<&str>) -> anyhow::Result<C
     checks.add(
         None,
         "policy",
-        match policy.blocked() {
-            Some(blocked) => bad(blocked, "ask an administrator of your organisation"),
-            None => good("no organisation's settings stand in the way on this machine"),
+        match policy.channels() {
+            ChannelPolicy::Enabled => good("no organisation's settings stand in the way on this machine"),
+            ChannelPolicy::Unsaid(file) => notice(
+                Reason::PolicyUnsaid(file.clone()).to_string(),
+                "ask an administrator of your organisation",
+            ),
+            ChannelPolicy::Blocked(blocked) => bad(blocked, "ask an administrator of your organisation"),
         },
     );
     for name in names {
@@ -216,8 +220,8 @@ async fn one(
 
 /// Would the session around this terminal take messages?
 fn session(name: &str, policy: &Policy) -> Finding {
-    let client = claude::claude_code();
-    if let Ok(None) = &client {
+    let claude = ClaudeCode::find();
+    if let Ok(None) = &claude.process {
         return notice(
             "this terminal belongs to no Claude Code session, so whether yours takes messages cannot be seen from here",
             format!(
@@ -225,10 +229,9 @@ fn session(name: &str, policy: &Policy) -> Finding {
             ),
         );
     }
-    let arguments = client.as_ref().map(|client| client.as_ref().map(|client| client.arguments.as_slice()));
-    match claude::judge(OptIn::Auto, arguments, name, policy) {
+    match claude::judge(OptIn::Auto, &claude, &[name], policy) {
         Verdict::In => good("the session around this terminal takes messages"),
-        Verdict::Out(reason) => bad(reason.to_string(), "start the session as said"),
+        Verdict::Out(reason) => bad(reason.to_string(), "do as this line says"),
     }
 }
 

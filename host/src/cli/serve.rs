@@ -33,7 +33,7 @@ pub(super) struct Serve {
     /// Under which name the client has this server configured, if it is not the channel's
     #[arg(long = "as", value_name = "NAME")]
     server: Option<String>,
-    /// Take messages: as the client's command line says (auto), always, or never
+    /// Take messages: as Claude Code's command line and its organisation's policy say (auto), always, or never
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     opt_in: OptIn,
 }

@@ -1,15 +1,15 @@
-//! How a Claude Code process is recognised, by what it was started with.
+//! Recognises a Claude Code process by its command line.
 
 use super::Process;
 
-/// A program that runs scripts, as far as finding the script among its arguments goes.
+/// A program that runs scripts: what is needed to find the script among its arguments.
 struct Interpreter {
     names: &'static [&'static str],
-    /// The subcommand that may stand before a script.
+    /// The subcommand that may come before a script.
     subcommand: Option<&'static str>,
-    /// Options whose value is the next argument. Others have none, or have it behind `=`.
+    /// Options whose value is the next argument. Other options have no value, or have it behind `=`.
     valued: &'static [&'static str],
-    /// Options that take code: then there is no script.
+    /// Options whose value is code. With them there is no script.
     code: &'static [&'static str],
 }
 
@@ -94,18 +94,18 @@ const INTERPRETERS: [Interpreter; 3] = [
 ];
 
 /// Is this Claude Code's command line? That is its own program (`claude`, or a version of it such as
-/// `…/claude/versions/2.1.197`), or an interpreter with its script. A shell that was told to start it is not,
-/// nor is a program that is told about it.
+/// `…/claude/versions/2.1.197`), or an interpreter with its script. A shell that starts it does not count, nor does a
+/// program that has its name among its arguments.
 pub fn is_claude_code(arguments: &[String]) -> bool {
     own_arguments(arguments).is_some()
 }
 
-/// The first of the processes that is Claude Code.
+/// The first of these processes that is Claude Code.
 pub fn nearest_claude_code(ancestors: &[Process]) -> Option<&Process> {
     ancestors.iter().find(|process| is_claude_code(&process.arguments))
 }
 
-/// What Claude Code itself was given: behind its program or script. `None` where this is not Claude Code.
+/// The arguments of Claude Code itself, which follow its program or script. `None` if this is not Claude Code.
 pub(in crate::claude) fn own_arguments(arguments: &[String]) -> Option<&[String]> {
     let (program, rest) = arguments.split_first()?;
     if is_program(program) {
@@ -118,7 +118,7 @@ pub(in crate::claude) fn own_arguments(arguments: &[String]) -> Option<&[String]
 }
 
 impl Interpreter {
-    /// The script, and what is meant for it.
+    /// The script, and its own arguments.
     fn script<'a>(&self, arguments: &'a [String]) -> Option<(&'a str, &'a [String])> {
         let mut left = arguments;
         let mut subcommand = self.subcommand;
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_mentions_claude_is_not_it() {
+    fn a_program_that_only_mentions_claude_is_not_claude_code() {
         for arguments in [
             &[][..],
             &[""],
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interpreters_arguments_are_not_claude_codes() {
+    fn arguments_of_an_interpreter_are_not_those_of_claude_code() {
         for (arguments, own) in [
             (&["claude", "-p", "hello"][..], &["-p", "hello"][..]),
             (&["node", "--title", "x", "--", "/usr/bin/claude", "--", "x"], &["--", "x"]),
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_of_several_counts() {
+    fn the_nearest_of_several_processes_counts() {
         let process = |pid, arguments: &[&str]| Process { pid, arguments: owned(arguments) };
         let all =
             [process(9, &["sh"]), process(8, &["claude", "a"]), process(7, &["claude"]), process(1, &[])];

@@ -24,10 +24,10 @@ const LIMIT: usize = 64;
 /// A process above this one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
-    /// Its number.
+    /// Its process id.
     pub pid: i32,
-    /// What it was started with, the program first. Bytes that are no UTF-8 are replaced. Empty for what the
-    /// system itself runs. A process can overwrite what is read here.
+    /// Its command line, the program first. Bytes that are not UTF-8 are replaced. Empty for processes of the system
+    /// itself. A process can overwrite what is read here.
     pub arguments: Vec<String>,
 }
 
@@ -49,13 +49,13 @@ impl Process {
     }
 }
 
-/// A process above this one could not be looked at, so what is above it is not known either.
+/// A process above this one that could not be looked at. Those above it are not known either.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("process {pid}, from which this one descends, cannot be looked at: {why}")]
 pub struct Unreadable {
-    /// Its number.
+    /// Its process id.
     pub pid: i32,
-    /// What was in the way.
+    /// The reason.
     pub why: Why,
 }
 
@@ -63,16 +63,16 @@ pub struct Unreadable {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Why {
-    /// It is not in the system's table.
+    /// The system does not list it.
     #[error("it has just ended, or the system hides other users' processes")]
     Gone,
     /// It runs no program at the moment.
     #[error("it has no arguments: it is ending, or just beginning another program")]
     NoArguments,
-    /// The system refuses, or cannot.
+    /// The system reports an error.
     #[error("{0}")]
     Failed(io::ErrorKind),
-    /// The system's answer has an unknown shape.
+    /// The system's answer has an unknown format.
     #[error("what the system says about it is not understood")]
     NotUnderstood,
     /// More than 64 processes.
@@ -80,7 +80,7 @@ pub enum Why {
     TooMany,
 }
 
-/// What one look at a process tells.
+/// What the system says about one process.
 #[derive(Debug, PartialEq, Eq)]
 struct Seen {
     parent: i32,
@@ -90,13 +90,14 @@ struct Seen {
 /// All processes above this one, the parent first. The last is the first process of the system or container,
 /// or the one whose parent is outside of the container.
 ///
-/// All or nothing: a list that ends early could lack the one that matters. More than 64 are an error too.
+/// An error if any of them cannot be looked at, because a list that ends early could lack the one that matters. More
+/// than 64 are an error too.
 pub fn ancestors() -> Result<Vec<Process>, Unreadable> {
     climb(parent(), look).collect()
 }
 
-/// The Claude Code process nearest above this one. What is above it is not looked at, so that it does not
-/// matter whether it can be.
+/// The nearest Claude Code process above this one. Processes above it are not looked at, so it does not matter whether
+/// they can be.
 pub fn claude_code() -> Result<Option<Process>, Unreadable> {
     first_claude_code(climb(parent(), look))
 }
@@ -111,7 +112,7 @@ fn first_claude_code(
     steps.find(|step| step.as_ref().map_or(true, |process| is_claude_code(&process.arguments))).transpose()
 }
 
-/// From this process upwards. Nothing follows an error; parents that form a circle run into the limit.
+/// The processes from this one upwards. The first error is the last item. Parents that form a circle end at the limit.
 fn climb(
     from: i32,
     mut look: impl FnMut(i32) -> Result<Seen, Why>,
@@ -152,7 +153,7 @@ mod tests {
         Seen { parent, arguments: arguments.iter().map(|&argument| argument.to_owned()).collect() }
     }
 
-    /// 40 `bash`, 30 `claude`, 20 which is root's, 1 the first.
+    /// Process 40 is `bash`, 30 is `claude`, 20 cannot be looked at, 10 is `sshd`, 1 is the first.
     fn look_at_some(pid: i32) -> Result<Seen, Why> {
         match pid {
             40 => Ok(seen(30, &["bash"])),
@@ -164,7 +165,7 @@ mod tests {
         }
     }
 
-    /// The number of a child, which has ended when this returns, and what was seen of it while it ran.
+    /// The process id of a child, and what was seen of it while it ran. It has ended when this returns.
     pub(super) fn look_at_a_child<T>(argument: &str, look: fn(i32) -> T) -> (i32, T) {
         let mut child = Command::new("sh")
             .args(["-c", "echo; read line", argument])
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_cannot_be_looked_at_is_named() {
+    fn a_process_that_cannot_be_looked_at_is_named() {
         for (from, pid, why, text) in [
             (
                 40,
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_above_claude_code_need_not_be_readable() {
+    fn processes_above_claude_code_need_not_be_readable() {
         let found = first_claude_code(climb(40, look_at_some)).unwrap().unwrap();
         assert_eq!(found.pid, 30);
         assert_eq!(first_claude_code(climb(10, look_at_some)), Ok(None));

@@ -9,7 +9,7 @@ use super::{Seen, Why};
 /// `PF_KTHREAD` of the kernel's `include/linux/sched.h`: the process runs no program.
 const KERNEL_THREAD: u32 = 0x0020_0000;
 
-/// One look at a process.
+/// Looks at one process.
 pub(super) fn look(pid: i32) -> Result<Seen, Why> {
     let read = |file: &str| fs::read(format!("/proc/{pid}/{file}")).map_err(|error| why(&error));
     see(pid, &read("stat")?, &read("cmdline")?)
@@ -31,7 +31,7 @@ pub(super) fn directory(pid: i32) -> Option<PathBuf> {
 fn why(error: &io::Error) -> Why {
     match error.kind() {
         io::ErrorKind::NotFound => Why::Gone,
-        // Ended between opening and reading.
+        // The process has ended between opening and reading.
         _ if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => Why::Gone,
         kind => Why::Failed(kind),
     }
@@ -39,15 +39,15 @@ fn why(error: &io::Error) -> Why {
 
 fn see(pid: i32, stat: &[u8], cmdline: &[u8]) -> Result<Seen, Why> {
     let (parent, flags) = parent_and_flags(stat).ok_or(Why::NotUnderstood)?;
-    // Ended, or between two programs: it must not pass for one that never had any arguments.
+    // The process has ended or is between two programs. It must not count as one that never had any arguments.
     if cmdline.is_empty() && pid != 1 && flags & KERNEL_THREAD == 0 {
         return Err(Why::NoArguments);
     }
     Ok(Seen { parent, arguments: arguments(cmdline) })
 }
 
-/// `PID (NAME) STATE PARENT GROUP SESSION TERMINAL FOREGROUND FLAGS …`: the name may hold anything, spaces and
-/// parentheses too.
+/// Reads `PID (NAME) STATE PARENT GROUP SESSION TERMINAL FOREGROUND FLAGS …`. The name may contain any character, also
+/// spaces and parentheses.
 fn parent_and_flags(stat: &[u8]) -> Option<(i32, u32)> {
     let end_of_name = stat.iter().rposition(|&byte| byte == b')')?;
     let rest = str::from_utf8(stat.get(end_of_name + 1..)?).ok()?;
@@ -55,7 +55,7 @@ fn parent_and_flags(stat: &[u8]) -> Option<(i32, u32)> {
     Some((fields.next()?.parse().ok()?, fields.nth(4)?.parse().ok()?))
 }
 
-/// Each argument ends in a zero byte, unless the process has written something else there.
+/// Each argument ends with a zero byte, unless the process has overwritten them.
 fn arguments(cmdline: &[u8]) -> Vec<String> {
     if cmdline.is_empty() {
         return Vec::new();
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_parent_stands_behind_whatever_name() {
+    fn the_parent_follows_any_name() {
         for (stat, expected) in [
             (&b"7 (bash) S 6 7 8 34816 -1 4194304 10"[..], Some((6, 0x0040_0000))),
             (b"7 (a) R 1 (b) S 6 7 7 0 -1 5 0", Some((6, 5))),
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_are_kept_apart_and_empty_ones_kept() {
+    fn arguments_are_separate_and_empty_ones_are_kept() {
         for (cmdline, expected) in [
             (&b""[..], &[][..]),
             (b"bash\0", &["bash"]),
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_system_runs_without_arguments() {
+    fn only_processes_of_the_system_have_no_arguments() {
         let none = Ok(Seen { parent: 0, arguments: Vec::new() });
         assert_eq!(see(2, b"2 (kthreadd) S 0 0 0 0 -1 2129984 0", b""), none);
         assert_eq!(see(1, b"1 (init) S 0 1 1 0 -1 4194560 0", b""), none);

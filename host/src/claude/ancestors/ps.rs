@@ -1,8 +1,7 @@
-//! Elsewhere (macOS): `/bin/ps`, which may look where this process may not, and needs no unsafe code.
+//! Other systems (macOS): `/bin/ps`, which may read more than this process may, and needs no unsafe code.
 //!
-//! It prints the arguments in one line, so they can only be split at white space: an argument with a space in
-//! it becomes several, an empty one disappears. The program's path is asked for separately, and keeps its
-//! spaces.
+//! It prints the arguments in one line, so they can only be split at white space: an argument with a space in it
+//! becomes several, and an empty one disappears. The program's path is asked for separately and keeps its spaces.
 
 use std::{
     io,
@@ -11,9 +10,9 @@ use std::{
 
 use super::{Seen, Why};
 
-/// One look at a process.
+/// Looks at one process.
 pub(super) fn look(pid: i32) -> Result<Seen, Why> {
-    // A column each with an option of its own: where `=` empties a heading, BSD takes a comma for its text.
+    // One option for each column: behind `=`, BSD reads a comma as text of the heading.
     let line = ask(pid, &["-o", "ppid=", "-o", "command="])?;
     see(&line, ask(pid, &["-o", "comm="])?.trim())
 }
@@ -27,7 +26,7 @@ fn ask(pid: i32, columns: &[&str]) -> Result<String, Why> {
         .output()
         .map_err(|error| Why::Failed(error.kind()))?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    // A number that no process has is a failure without a line.
+    // For a process id that does not exist, ps fails and prints no line.
     if text.trim().is_empty() { Err(Why::Gone) } else { Ok(text) }
 }
 
@@ -39,7 +38,7 @@ fn see(line: &str, program: &str) -> Result<Seen, Why> {
     if command.ends_with("<defunct>") {
         return Err(Why::NoArguments);
     }
-    // Only a name, in parentheses: ps was not allowed to read the arguments, or they are gone.
+    // Only a name in parentheses: ps was not allowed to read the arguments, or they no longer exist.
     if command.starts_with('(') && command.ends_with(')') {
         return Err(Why::Failed(io::ErrorKind::PermissionDenied));
     }
@@ -71,7 +70,7 @@ mod tests {
                 5,
                 &["/Library/Application Support/claude", "-p"],
             ),
-            // A name that was cut off, or that is not how the command begins, is no help.
+            // A program that was cut off, or that the command does not begin with, is ignored.
             ("5 /opt/claude-wrapper -p", "/opt/claude", 5, &["/opt/claude-wrapper", "-p"]),
             ("5 node /x/cli.js", "MainThread", 5, &["node", "/x/cli.js"]),
             ("5 node x", "", 5, &["node", "x"]),
@@ -97,8 +96,8 @@ mod tests {
     }
 
     #[test]
-    fn ps_tells_of_a_real_process() {
-        // Not every Linux has it, and none needs it.
+    fn ps_reports_a_real_process() {
+        // Not every Linux has ps, and tidegate does not use it there.
         if cfg!(target_os = "linux") && !std::path::Path::new("/bin/ps").exists() {
             return;
         }
