@@ -7,6 +7,7 @@ use crate::{
     capability::files::Files,
     clock,
     event::{ChannelName, ChatId, SenderId},
+    hub,
     journal::{self, Journal},
     state_root::StateRoot,
 };
@@ -51,8 +52,10 @@ impl Forget {
             sender: self.sender.map(SenderId::new),
             before,
         };
-        let forgotten = Journal::open(&path)?.forget(&conditions)?;
-        let files = if everything { Files::open(&folder, &[], &[])?.clear()? } else { 0 };
+        let journal = Journal::open(&path)?;
+        let forgotten = journal.forget(&conditions)?;
+        let files = Files::open(&folder, &[], &[])?;
+        let files = if everything { files.clear()? } else { hub::erase_all_but(&files, &journal.ids()?)? };
         let text = if self.json {
             serde_json::json!({"events": forgotten.events, "values": forgotten.values, "files": files})
                 .to_string()
@@ -64,7 +67,8 @@ impl Forget {
             )
         } else {
             format!(
-                "{name}: {} messages are erased; files stay until everything is forgotten\n",
+                "{name}: {} messages are erased, and {files} files with the whole of long ones; other files stay until \
+                 everything is forgotten\n",
                 forgotten.events
             )
         };

@@ -6,6 +6,7 @@ use super::{Channel, Inbox};
 use crate::{
     event::{Event, Happening},
     journal::Seq,
+    notification::Whole,
 };
 
 /// Events that are read back from the journal at a time.
@@ -20,6 +21,8 @@ pub struct Delivery {
     pub event: Event,
     /// It may have been written to a session before a crash.
     pub redelivered: bool,
+    /// Where all of it is, if a notification cannot carry it.
+    pub whole: Whole,
 }
 
 /// How far this process has handed events to its session. Whoever holds it delivers; the others wait.
@@ -99,7 +102,12 @@ impl Channel {
             let suspect = progress.suspect;
             let deliveries = page
                 .into_iter()
-                .map(|(seq, event)| Delivery { seq, event, redelivered: seq <= suspect })
+                .map(|(seq, event)| Delivery {
+                    seq,
+                    event,
+                    redelivered: seq <= suspect,
+                    whole: Whole::default(),
+                })
                 .collect();
             if !self.hand_over(inbox, progress, deliveries, last).await {
                 return;
@@ -112,9 +120,10 @@ impl Channel {
         self: &Arc<Self>,
         inbox: &Arc<dyn Inbox>,
         progress: &mut Progress,
-        deliveries: Vec<Delivery>,
+        mut deliveries: Vec<Delivery>,
         last: Seq,
     ) -> bool {
+        self.keep_whole(&mut deliveries).await;
         let ticket = inbox.accept(self.name(), &deliveries);
         if self.descriptor().features.typing {
             for delivery in &deliveries {

@@ -18,6 +18,7 @@ use crate::{
     event::{AttachmentKind, Event, EventId, Happening, Message},
     guest::{Fault, Wanted},
     journal,
+    notification::{PICTURE_MISSING, Whole},
     sandbox::Digest,
 };
 
@@ -211,7 +212,7 @@ impl Channel {
                 }
             }
         }
-        message.extra.extend(missing.map(|reason| ("picture_missing".to_owned(), reason)));
+        message.extra.extend(missing.map(|reason| (PICTURE_MISSING.to_owned(), reason)));
         event
     }
 
@@ -262,7 +263,9 @@ impl Channel {
             };
             match store() {
                 Ok(Some(seq)) => {
-                    return self.deliver(vec![Delivery { seq, event, redelivered: false }]).await;
+                    return self
+                        .deliver(vec![Delivery { seq, event, redelivered: false, whole: Whole::default() }])
+                        .await;
                 }
                 Ok(None) => return,
                 Err(error) => {

@@ -9,6 +9,7 @@ use crate::{
     gate::{Access, Decision, Origin, Reason, rate::Rate},
     guest::News,
     journal::{self, Journal, SetAside},
+    notification::Whole,
 };
 
 /// Takes in what several calls of a guest have brought: the gate decides about each event, what is for the session is
@@ -202,7 +203,7 @@ impl Intake<'_> {
             if let Happening::Message(message) = &event.what {
                 self.channel.admission.remember(message, now)?;
             }
-            self.stored.push(Delivery { seq, event, redelivered: false });
+            self.stored.push(Delivery { seq, event, redelivered: false, whole: Whole::default() });
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ mod pace;
 mod pairing;
 mod permission;
 mod receipt;
+mod whole;
 mod working;
 
 use std::{pin::Pin, sync::Arc, time::Duration};
@@ -23,6 +24,7 @@ pub use self::{
     intake::{Intake, IntakeError},
     outbound::{Failure, History, Reply},
     permission::Relay,
+    whole::erase_all_but,
 };
 use crate::{
     admission::Rules,

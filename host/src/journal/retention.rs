@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use rusqlite::params;
+use rusqlite::{Row, params};
 
 use super::{Error, Journal};
-use crate::event::{ChatId, SenderId};
+use crate::event::{ChatId, EventId, SenderId};
 
 /// Files of delivered messages that can still be fetched.
 const ATTACHMENTS: u32 = 20_000;
@@ -88,6 +88,14 @@ impl Journal {
             Ok(dropped)
         };
         work().map_err(|source| self.failed(source))
+    }
+
+    /// The ids of all events that are kept.
+    pub fn ids(&self) -> Result<Vec<EventId>, Error> {
+        self.read(|database| {
+            let row = |row: &Row<'_>| row.get(0).map(|id: String| EventId::new(id));
+            database.prepare("SELECT id FROM event")?.query_map([], row)?.collect()
+        })
     }
 
     /// Erases events, and with them, where everything goes, the guest's values. What is erased is overwritten,

@@ -171,7 +171,7 @@ impl Inbox for Wire {
                 // What is not chat is between the channel and the host.
                 if let Happening::Message(message) = &delivery.event.what {
                     let channel = several.then_some(channel);
-                    contract::notify(buffer, channel, message, delivery.redelivered);
+                    contract::notify(buffer, channel, message, delivery.redelivered, &delivery.whole);
                 }
             }
         })
