@@ -2,6 +2,7 @@
 
 mod files;
 mod incoming;
+mod overlong;
 mod text;
 mod unnamed;
 

@@ -10,6 +10,7 @@ use crate::{
     capability::files::Files,
     claude, clock,
     event::{ChannelName, ChatId, SenderId},
+    hub,
     journal::{self, Journal},
 };
 
@@ -66,8 +67,11 @@ impl Forget {
             sender: self.sender.map(SenderId::new),
             before,
         };
-        let forgotten = Journal::open(&path)?.forget_blocking(&conditions)?;
-        let files = if everything { Files::open(&folder, &[], &[])?.clear_blocking()? } else { 0 };
+        let journal = Journal::open(&path)?;
+        let forgotten = journal.forget_blocking(&conditions)?;
+        let files = Files::open(&folder, &[], &[])?;
+        let files =
+            if everything { files.clear_blocking()? } else { hub::erase_all_but(&files, &journal.ids()?)? };
         let text = if self.json {
             serde_json::json!({
                 "folder": folder.display().to_string(),
@@ -86,7 +90,8 @@ impl Forget {
             )
         } else {
             format!(
-                "{}: {} messages are erased; files stay until everything is forgotten\n",
+                "{}: {} messages are erased, and {files} files with the whole of long ones; other files stay until \
+                 everything is forgotten\n",
                 folder.display(),
                 forgotten.events
             )

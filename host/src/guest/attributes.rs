@@ -64,7 +64,7 @@ impl Attributes {
 }
 
 fn clean(value: String) -> String {
-    match text::value(&value) {
+    match text::attribute(&value) {
         Cow::Borrowed(same) if same == value => value,
         clean => clean.into_owned(),
     }

@@ -9,6 +9,7 @@ use super::{Accepted, Channel, Inbox, Ticket, taken::Written};
 use crate::{
     event::{Event, Happening},
     journal::Seq,
+    notification::Whole,
 };
 
 /// How long to wait after the journal could not be used.
@@ -26,6 +27,8 @@ pub struct Delivery {
     pub event: Event,
     /// It may have been written to a session before a crash.
     pub redelivered: bool,
+    /// Where all of it is, if a notification cannot carry it.
+    pub whole: Whole,
 }
 
 /// How far this process has handed events to its session. Whoever holds it delivers; the others wait.
@@ -121,7 +124,12 @@ impl Channel {
             let suspect = progress.suspect;
             let deliveries = page
                 .into_iter()
-                .map(|(seq, event)| Delivery { seq, event, redelivered: seq <= suspect })
+                .map(|(seq, event)| Delivery {
+                    seq,
+                    event,
+                    redelivered: seq <= suspect,
+                    whole: Whole::default(),
+                })
                 .collect();
             if !self.hand_over(inbox, progress, deliveries, last).await {
                 return;
@@ -134,9 +142,10 @@ impl Channel {
         self: &Arc<Self>,
         inbox: &Arc<dyn Inbox>,
         progress: &mut Progress,
-        deliveries: Vec<Delivery>,
+        mut deliveries: Vec<Delivery>,
         last: Seq,
     ) -> bool {
+        self.keep_whole(&mut deliveries).await;
         let Accepted { end, each } = inbox.accept(self.name(), &deliveries);
         if self.descriptor().features.typing {
             for delivery in &deliveries {

@@ -19,6 +19,7 @@ use crate::{
     event::{AttachmentKind, Event, EventId, Happening, Message},
     guest::{Fault, Wanted},
     journal,
+    notification::{PICTURE_MISSING, Whole},
     sandbox::Digest,
 };
 
@@ -209,7 +210,7 @@ impl Channel {
                 }
             }
         }
-        message.extra.extend(missing.map(|reason| ("picture_missing".to_owned(), reason)));
+        message.extra.extend(missing.map(|reason| (PICTURE_MISSING.to_owned(), reason)));
         event
     }
 
@@ -259,7 +260,9 @@ impl Channel {
             });
             match stored.await {
                 Ok(Some(seq)) => {
-                    return self.deliver(vec![Delivery { seq, event, redelivered: false }]).await;
+                    return self
+                        .deliver(vec![Delivery { seq, event, redelivered: false, whole: Whole::default() }])
+                        .await;
                 }
                 Ok(None) => return,
                 Err(error) => tracing::error!("{}: a message is held back: {error}", self.name()),

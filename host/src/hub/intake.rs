@@ -11,6 +11,7 @@ use crate::{
     gate::{Access, Decision, Origin, Reason, rate::Rate},
     guest::News,
     journal::{self, SetAside, Transaction},
+    notification::Whole,
 };
 
 /// What calls may have brought, in bytes, before it is stored.
@@ -293,7 +294,7 @@ impl<'a> Decided<'a> {
             if let Happening::Message(message) = &event.what {
                 Admission::remember(transaction, message, self.now)?;
             }
-            self.stored.push(Delivery { seq, event, redelivered: false });
+            self.stored.push(Delivery { seq, event, redelivered: false, whole: Whole::default() });
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ mod pace;
 mod pairing;
 mod permission;
 mod taken;
+mod whole;
 mod working;
 
 use std::{pin::Pin, sync::Arc, time::Duration};
@@ -29,6 +30,7 @@ pub use self::{
     loaded::{Loaded, Preparing},
     outbound::{Failure, History, Reply},
     permission::Relay,
+    whole::erase_all_but,
 };
 use crate::{
     admission::Rules,

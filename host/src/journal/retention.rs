@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rusqlite::params;
+use rusqlite::{Row, params};
 
 use super::{Error, Journal, Transaction, schema};
-use crate::event::{ChatId, SenderId};
+use crate::event::{ChatId, EventId, SenderId};
 
 /// Files of delivered messages that can still be fetched.
 const ATTACHMENTS: u32 = 20_000;
@@ -86,6 +86,14 @@ impl Journal {
             Ok(dropped)
         };
         work().map_err(|source| self.failed(source))
+    }
+
+    /// The ids of all events that are kept.
+    pub fn ids(&self) -> Result<Vec<EventId>, Error> {
+        self.read(|database| {
+            let row = |row: &Row<'_>| row.get(0).map(|id: String| EventId::new(id));
+            database.prepare("SELECT id FROM event")?.query_map([], row)?.collect()
+        })
     }
 
     /// Erases events, and with them, where everything goes, the guest's values. What is erased is overwritten, in the

@@ -1,14 +1,17 @@
 //! The keys that a guest may give to attributes of its own.
 
+use super::PICTURE_MISSING;
+
 /// The longest key, in bytes.
 const LENGTH: usize = 64;
 
 /// The attributes that only the host sets.
-const RESERVED: [&str; 11] = [
+const RESERVED: [&str; 12] = [
     "chat_id",
     "edited",
     "message_id",
     "notice",
+    PICTURE_MISSING,
     "redelivered",
     "reply_to",
     "source",
@@ -19,7 +22,7 @@ const RESERVED: [&str; 11] = [
 ];
 
 /// The host's own are also those that begin like this.
-const RESERVED_PREFIXES: [&str; 4] = ["attachment", "channel", "file_path", "image_path"];
+const RESERVED_PREFIXES: [&str; 5] = ["attachment", "channel", "file_path", "full_message", "image_path"];
 
 /// Why a guest's attribute is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

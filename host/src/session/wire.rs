@@ -272,7 +272,7 @@ impl Inbox for Wire {
                 if let Happening::Message(message) = &delivery.event.what {
                     let channel = several.then_some(channel);
                     let length = buffer.len();
-                    contract::notify(buffer, channel, message, delivery.redelivered);
+                    contract::notify(buffer, channel, message, delivery.redelivered, &delivery.whole);
                     if buffer.len() > length {
                         count.message(buffer);
                     }

@@ -22,6 +22,14 @@ pub(super) fn ceil(text: &str, at: usize) -> usize {
     (at..text.len()).find(|&at| is_boundary(text, at)).unwrap_or(text.len())
 }
 
+/// The longest beginning of a text that has at most so many bytes and ends at a boundary. Where the first cluster alone
+/// is longer, it is torn between characters.
+pub fn beginning(text: &str, limit: usize) -> &str {
+    let room = text.floor_char_boundary(limit);
+    let whole = floor(text, room);
+    text.get(..if whole == 0 { room } else { whole }).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -40,6 +48,9 @@ mod tests {
             let at = at.min(text.len());
             prop_assert_eq!(is_boundary(&text, at), boundaries.contains(&at));
             prop_assert_eq!(Some(floor(&text, at)), boundaries.iter().rev().copied().find(|&b| b <= at));
+            let cut = beginning(&text, at);
+            let longest = boundaries.iter().rev().copied().find(|&b| b <= at && b > 0);
+            prop_assert_eq!(cut.len(), longest.unwrap_or(text.floor_char_boundary(at)));
             prop_assert_eq!(Some(ceil(&text, at)), boundaries.iter().copied().find(|&b| b >= at));
         }
     }

@@ -10,7 +10,8 @@ mod split;
 mod unit;
 
 pub use self::{
-    clean::{abridge, content, fenced, is_identifier, name, value, visible},
+    clean::{abridge, attribute, content, fenced, is_identifier, name, value, visible},
+    grapheme::beginning,
     split::{ChunkMode, Shape, split},
     unit::TextUnit,
 };

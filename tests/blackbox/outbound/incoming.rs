@@ -76,7 +76,7 @@ fn names_and_values_stay_in_their_attributes() {
     let meta = event(&mut server, &mut page, "x", &json!({"name": long, "extra": {"weather": long}}))["meta"]
         .clone();
     assert_eq!(meta["user"].as_str().unwrap().chars().count(), 64);
-    assert_eq!(meta["weather"].as_str().unwrap().chars().count(), 512);
+    assert_eq!(meta["weather"], format!("{}…", "x".repeat(1021)));
     for empty in ["", " ", "\u{200b}\u{202e}", "\"\"", "\"><", "\u{e0068}\u{e0069}"] {
         assert_eq!(event(&mut server, &mut page, "x", &json!({"name": empty}))["meta"]["user"], "unnamed");
     }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read as _, Seek as _},
+    io::{self, Read as _, Seek as _, Write as _},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
     path::{Path, PathBuf},
     sync::Arc,
@@ -11,7 +11,7 @@ use std::{
 
 use cap_std::{
     ambient_authority,
-    fs::{Dir, OpenOptions, OpenOptionsExt as _},
+    fs::{Dir, Metadata, OpenOptions, OpenOptionsExt as _},
 };
 
 use super::{
@@ -59,6 +59,33 @@ impl Folders {
     /// Begins a file in the inbox. It appears there when it is whole.
     pub(super) fn receive(&self, name: &str) -> io::Result<Incoming> {
         Incoming::begin(self.inbox.try_clone()?, name)
+    }
+
+    /// Keeps a text in the inbox, under a name that no other text has. Where the file is there already, nothing is
+    /// written. The answer is its path.
+    pub(super) fn keep(&self, name: &str, text: &str) -> io::Result<PathBuf> {
+        let is_there = |file: Metadata| file.is_file() && file.len() == text.len() as u64;
+        if !self.inbox.symlink_metadata(name).is_ok_and(is_there) {
+            let mut incoming = self.receive(name)?;
+            if let Some(mut file) = incoming.writer() {
+                file.write_all(text.as_bytes())?;
+            }
+            incoming.finish_as(name)?;
+        }
+        Ok(self.inbox_path(name))
+    }
+
+    /// Removes the files with these names from the inbox. The answer is how many there were.
+    pub(super) fn erase(&self, condemned: impl Fn(&str) -> bool) -> io::Result<usize> {
+        let mut count = 0;
+        for entry in self.inbox.entries()? {
+            let entry = entry?;
+            if entry.file_name().to_str().is_some_and(&condemned) {
+                entry.remove_file()?;
+                count += 1;
+            }
+        }
+        Ok(count)
     }
 
     /// Opens a file that the session wants to send, and decides about it by what was opened. It must lie in one of
@@ -182,7 +209,7 @@ fn open_without_waiting(path: &Path) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
-    use std::{io::Write as _, os::unix::fs::symlink};
+    use std::os::unix::fs::symlink;
 
     use super::*;
 
@@ -212,6 +239,31 @@ mod tests {
         assert_eq!(io::read_to_string(files.published(&published).unwrap().0).unwrap(), "abc");
         assert_eq!(files.expire(Duration::from_hours(1)).unwrap(), 0);
         assert_eq!(files.clear().unwrap(), 2);
+    }
+
+    #[test]
+    fn a_text_is_kept_once_and_whole() {
+        let (root, files) = files();
+        let path = files.keep("a.txt", "abc").unwrap();
+        assert_eq!(path, files.inbox_path("a.txt"));
+        let metadata = std::fs::metadata(&path).unwrap();
+        assert_eq!(metadata.mode() & 0o777, 0o600);
+        files.keep("a.txt", "abc").unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().ino(), metadata.ino(), "it is not written again");
+        // What a loss of power has left of it.
+        std::fs::write(&path, "").unwrap();
+        files.keep("a.txt", "abc").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "abc");
+        // A name that leads elsewhere is replaced.
+        let elsewhere = root.path().join("elsewhere");
+        std::fs::write(&elsewhere, "abc").unwrap();
+        std::fs::remove_file(&path).unwrap();
+        symlink(&elsewhere, &path).unwrap();
+        files.keep("a.txt", "abd").unwrap();
+        assert_eq!(std::fs::read_to_string(&elsewhere).unwrap(), "abc");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "abd");
+        assert_eq!(files.erase(|name| name == "a.txt").unwrap(), 1);
+        assert_eq!(files.clear().unwrap(), 0);
     }
 
     #[test]

@@ -32,9 +32,14 @@ impl Incoming {
         self.file.take()
     }
 
+    /// The file is whole, and has this name from here on.
+    pub(super) fn finish_as(&self, name: &str) -> io::Result<()> {
+        self.inbox.rename(&self.partial, &self.inbox, name)
+    }
+
     /// The file is whole.
     pub fn finish(self, media_type: Option<String>, size: u64) -> io::Result<LocalFile> {
-        self.inbox.rename(&self.partial, &self.inbox, &self.unique)?;
+        self.finish_as(&self.unique)?;
         let media_type = media_type.unwrap_or_else(|| super::media_type(&self.name));
         Ok(LocalFile {
             name: self.name.clone(),

@@ -133,6 +133,18 @@ impl Files {
         self.run(move || incoming.finish(media_type, size)).await
     }
 
+    /// Keeps a text in the inbox, under a name that no other text has. Where the file is there already, nothing is
+    /// written. The answer is its path.
+    pub async fn keep(&self, name: String, text: String) -> io::Result<PathBuf> {
+        let folders = Arc::clone(&self.folders);
+        self.run(move || folders.keep(&name, &text)).await
+    }
+
+    /// Removes the files with these names from the inbox. The answer is how many there were. Blocks.
+    pub fn erase_blocking(&self, condemned: impl Fn(&str) -> bool) -> io::Result<usize> {
+        self.folders.erase(condemned)
+    }
+
     /// Opens a file that the session wants to send, and decides about it by what was opened. It must lie in one of
     /// these folders, in the system's temporary one, in one that the user has set, or in the inbox.
     pub async fn vet(&self, path: &str, folders: &[PathBuf], limit: u64) -> Result<LocalFile, Refusal> {

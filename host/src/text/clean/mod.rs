@@ -6,6 +6,6 @@ mod tag;
 
 pub use self::{
     prompt::{abridge, fenced, visible},
-    shown::{is_identifier, name, value},
+    shown::{attribute, is_identifier, name, value},
     tag::content,
 };

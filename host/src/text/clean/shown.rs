@@ -12,6 +12,8 @@ use crate::text::{
 const NAME: usize = 64;
 /// The longest value, in characters.
 const VALUE: usize = 512;
+/// The longest attribute of a guest's, in characters.
+const ATTRIBUTE: usize = 64 << 10;
 /// The longest id, in bytes.
 const IDENTIFIER: usize = 256;
 
@@ -27,9 +29,14 @@ pub fn name(text: &str) -> Cow<'_, str> {
     if clean.is_empty() { Cow::Borrowed("unnamed") } else { clean }
 }
 
-/// The value of a further attribute: like a name, but of at most 512 characters, perhaps none, and with `=` and `&`.
+/// A value beside a text: like a name, but of at most 512 characters, perhaps none, and with `=` and `&`.
 pub fn value(text: &str) -> Cow<'_, str> {
     shown(text, VALUE, is_delimiter)
+}
+
+/// What a guest gives as an attribute: like a value, but of at most 65,536 characters.
+pub fn attribute(text: &str) -> Cow<'_, str> {
+    shown(text, ATTRIBUTE, is_delimiter)
 }
 
 /// Can this be an id that a session is told and hands back? 1 to 256 bytes, without white space, invisible
