@@ -181,7 +181,7 @@ fn forgetting_a_message_erases_its_file() {
     fs::write(&other, "x").unwrap();
     server.close_stdin();
     server.end();
-    let output = home.run(["forget", "bazaar", "--chat", "chat-1"], "");
+    let output = home.at_terminal(["forget", "bazaar", "--chat", "chat-1", "--yes"]);
     assert!(
         output.stdout.contains("1 messages are erased, and 1 files"),
         "{}{}",
