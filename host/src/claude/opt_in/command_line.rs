@@ -5,6 +5,7 @@
 //! mode. An option that is not on the list counts as one without a value. If it has one, and the value looks like
 //! `-p`, a session counts as one that takes no messages, which its user is told. The opposite mistake would lose
 //! messages.
+//! The same holds where the system gives the command line as one text (`ps`), for a value with ` -p ` in it.
 
 use std::fmt;
 
