@@ -115,7 +115,9 @@ fn a_chat_names_its_channel_where_there_are_several() {
     command.arg(&file).env("FAKECHAT_PORT", "0");
     let mut server = crate::harness::Server::start(command);
     let instructions = server.initialize()["instructions"].as_str().unwrap().to_owned();
-    assert!(instructions.contains("fakechat:ID"), "{instructions}");
+    for part in ["fakechat:ID", "full_message_path"] {
+        assert!(instructions.contains(part), "{part:?} is not in {instructions}");
+    }
     let tools = server.request("tools/list", &json!({}));
     let names: Vec<&Value> =
         tools["result"]["tools"].as_array().unwrap().iter().map(|tool| &tool["name"]).collect();
