@@ -18,8 +18,10 @@ mod update;
 
 use tidegate_guest::{
     Batch, Button, Channel, Descriptor, Event, Fault, Format, Identity, Outgoing, PollSource, Saved, Sent,
-    Wanted, environment,
+    Wanted, environment, state,
 };
+
+use send::Lengths;
 
 struct Telegram;
 
@@ -35,13 +37,25 @@ impl Channel for Telegram {
     }
 
     fn send(outgoing: Outgoing) -> Sent {
-        match send::plan(&outgoing, settings::parse(environment::setting)) {
-            Ok(steps) => {
-                let left = send::left(&steps, outgoing.done);
-                send::carry_out(left, |request| api::call(request, send::ids))
-            }
-            Err(fault) => Sent { ids: Vec::new(), fault: Some(fault) },
+        let place = Lengths::place(&outgoing.chat);
+        let kept = (outgoing.done > 0).then(|| state::get(&place)).flatten();
+        let kept = kept.and_then(|kept| Lengths::read(&kept, &outgoing.key));
+        let mut lengths = kept.unwrap_or_default();
+        let parse = settings::parse(environment::setting);
+        let mut sent =
+            send::carry_out(&outgoing, parse, &mut lengths, |request| api::call(request, send::ids));
+        if lengths.is_usual() {
+            return sent;
         }
+        // After a pause it goes on with what is left, which has to be the same then.
+        if !matches!(sent.fault, Some(Fault::RateLimited(_))) {
+            state::remove(&place);
+        } else if let Err(reason) = state::set(&place, &lengths.write(&outgoing.key)) {
+            let text =
+                format!("Telegram asks for a pause, and where to go on after it cannot be kept: {reason}");
+            sent.fault = Some(Fault::Unavailable(text));
+        }
+        sent
     }
 
     fn edit(

@@ -169,6 +169,34 @@ fn code_that_is_cut_goes_on_as_code() {
     assert_unrefused(&stage);
 }
 
+/// A Bot API server of the user's own did that.
+#[test]
+fn a_server_that_counts_bytes_gets_shorter_pieces() {
+    let (stage, mut server) = start(&[]);
+    stage.platform.count_bytes(true);
+    let words = |range: std::ops::Range<usize>| range.map(|n| format!("слово{n}")).collect::<Vec<_>>();
+    for format in ["markdown", "text"] {
+        let text = format!("**Начало** {}", words(0..900).join(" "));
+        let shown = if format == "text" { text.clone() } else { text.replace("**", "") };
+        let before = stage.platform.refusals().len();
+        let (result, messages) = reply(&stage, &mut server, &json!({"text": text, "format": format}));
+        assert_eq!(result, parts(&messages));
+        assert!(messages.len() > 3 && texts(&messages).iter().all(|text| text.len() <= 4_096));
+        assert!(texts(&messages).join(" ").split_whitespace().eq(shown.split_whitespace()), "{messages:?}");
+        let refusals = stage.platform.refusals().split_off(before);
+        assert!((1..=4).contains(&refusals.len()), "{refusals:?}");
+    }
+
+    // A pause in the middle: the rest goes on where it was.
+    let before = stage.platform.calls_of("sendMessage").len();
+    stage.platform.fault(Fault::too_many_requests(1).on("sendMessage").after(3));
+    let (result, messages) = reply(&stage, &mut server, &json!({"text": words(0..900).join(" ")}));
+    assert_eq!(result, parts(&messages));
+    assert!(texts(&messages).join(" ").split(' ').eq(words(0..900)), "{messages:?}");
+    let calls = stage.platform.calls_of("sendMessage").split_off(before);
+    assert!(calls.iter().any(|call| call.faulted) && calls.iter().any(|call| call.error.is_some()));
+}
+
 #[test]
 fn markup_that_is_cut_goes_on_as_such() {
     let (stage, mut server) = start(&[]);

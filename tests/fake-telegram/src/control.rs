@@ -156,6 +156,7 @@ fn command(server: &Server, name: &str, body: &Value) -> Option<Outcome> {
         "clear_faults" => Ok(json!(server.clear_faults())),
         "latency" => read(body).map(|One::<u64> { value }| json!(server.latency(Duration::from_millis(value)))),
         "throttle" => read(body).map(|One::<bool> { value }| json!(server.throttle(value))),
+        "count_bytes" => read(body).map(|One::<bool> { value }| json!(server.count_bytes(value))),
         "revoke" => Ok(json!(server.revoke())),
         "issue" => read(body).map(|One::<String> { value }| json!(server.issue(value))),
         "stop" => Ok(json!(server.stop())),

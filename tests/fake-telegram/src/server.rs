@@ -183,6 +183,11 @@ impl Server {
         self.shared.world().poll.throttled = throttled;
     }
 
+    /// Counts the lengths of texts in bytes, as a server that is not Telegram's own may do.
+    pub fn count_bytes(&self, in_bytes: bool) {
+        self.shared.world().counts_bytes = in_bytes;
+    }
+
     /// The token is good no more, for whoever waits too.
     pub fn revoke(&self) {
         let mut world = self.shared.world();

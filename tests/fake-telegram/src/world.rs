@@ -27,6 +27,8 @@ pub(crate) struct World {
     /// Presses that can be answered.
     pub(crate) queries: HashMap<String, i64>,
     pub(crate) commands: BTreeMap<String, Value>,
+    /// Texts are counted in bytes.
+    pub(crate) counts_bytes: bool,
     /// What the bot has sent and nobody has taken note of yet: chat and message.
     pub(crate) sent: Vec<(i64, Value)>,
     count: i64,
@@ -78,6 +80,7 @@ impl World {
             chats: HashMap::new(),
             queries: HashMap::new(),
             commands: BTreeMap::new(),
+            counts_bytes: false,
             sent: Vec::new(),
             count: 0,
         }

@@ -65,6 +65,14 @@ impl Refusal {
         self.code == 400 && self.says("entit") && !self.says("too large")
     }
 
+    /// The text is too long, as this server counts. Nothing was sent.
+    pub(crate) fn is_about_length(&self) -> bool {
+        self.code == 400
+            && ["message is too long", "message_too_long", "text is too long"]
+                .iter()
+                .any(|text| self.says(text))
+    }
+
     /// The file may still go as one that Telegram does not look into. Nothing was sent yet.
     pub(crate) fn is_about_media(&self) -> bool {
         self.code == 400 && self.moved_to.is_none() && !self.says("not found")

@@ -12,8 +12,8 @@ use super::{
 const CLUSTER: usize = 64;
 
 /// The parts, in order. None is empty, ends in white space, begins with an empty line, shows nothing, or is longer
-/// than `limit` UTF-16 units.
-pub(super) fn pieces(document: &Document, limit: usize) -> Vec<Range<usize>> {
+/// than its limit, in UTF-16 units.
+pub(super) fn pieces(document: &Document, limit: impl Fn(usize) -> usize) -> Vec<Range<usize>> {
     let text = document.text();
     let mut pieces = Vec::new();
     let mut start = 0;
@@ -21,6 +21,7 @@ pub(super) fn pieces(document: &Document, limit: usize) -> Vec<Range<usize>> {
         start = resume(text, start);
         let rest = document.part(start..text.len());
         let Some(first) = rest.chars().next() else { return pieces };
+        let limit = limit(pieces.len());
         let room = start + prefix(rest, limit);
         if room == start {
             // Not even one character fits.

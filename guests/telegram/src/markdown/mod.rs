@@ -36,8 +36,9 @@ pub(crate) struct Piece {
     pub(crate) text: String,
 }
 
-/// Renders Markdown as messages that are at most `limit` UTF-16 units long once Telegram has parsed their markup:
-/// 4,096 for a message, 1,024 for a caption (<https://core.telegram.org/bots/api#sendmessage>).
+/// Renders Markdown as messages. Each is at most as long as `limit` says for it (they are counted from 0), in UTF-16 units
+/// once Telegram has parsed its markup: 4,096 for a message, 1,024 for a caption
+/// (<https://core.telegram.org/bots/api#sendmessage>). How a message is cut depends on those before it only.
 ///
 /// | Markdown | message |
 /// | --- | --- |
@@ -64,7 +65,7 @@ pub(crate) struct Piece {
 /// simpler than Unicode's rule, which also keeps together the parts of a Hangul or Indic syllable. What is more
 /// than a message, or than 64 such scalars, is cut between them; what does not even fit then (an emoji where the
 /// limit is 1) is left out.
-pub(crate) fn render(markdown: &str, limit: usize) -> Vec<Piece> {
+pub(crate) fn render(markdown: &str, limit: impl Fn(usize) -> usize) -> Vec<Piece> {
     let document = block::read(markdown);
     let pieces = cut::pieces(&document, limit);
     let piece = |part: Range<usize>| Piece {

@@ -1,7 +1,7 @@
 use serde::Serialize;
 use tidegate_guest::{Button, Fault, Format};
 
-use super::{Parse, Step, message, target, text};
+use super::{Lengths, Parse, Step, message, target, text};
 use crate::{
     api::{Error, Request},
     keyboard::Keyboard,
@@ -37,7 +37,7 @@ pub(crate) fn edit(
 fn step((chat, id): (&str, &str), text: &str, render: bool, buttons: &[Button]) -> Result<Step, Fault> {
     let (target, message_id) = (target(chat, None)?, message(id)?);
     let keyboard = Keyboard::new(buttons)?;
-    let drafts = text::drafts(text, render);
+    let drafts = text::drafts(text, render, &Lengths::default());
     let [draft] = drafts.as_slice() else {
         let length: usize = drafts.iter().map(text::Draft::length).sum();
         return Err(Fault::Rejected(if drafts.is_empty() {

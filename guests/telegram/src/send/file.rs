@@ -120,6 +120,7 @@ pub(super) fn steps(target: ChatId, mut reply: Option<Reply>, uploads: &[Upload]
         Step {
             request: request(target, reply, &group.files),
             messages: u32::try_from(group.files.len()).unwrap_or(u32::MAX),
+            length: None,
             // Telegram looks into all else, and refuses what it cannot read or finds too wide.
             instead: is_more.then(|| (Complaint::Media, request(target, reply, &documents()))),
         }

@@ -5,6 +5,7 @@
 mod edit;
 mod file;
 mod gesture;
+mod length;
 mod text;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use tidegate_guest::{Fault, Format, Outgoing, Sent};
 pub(crate) use self::{
     edit::edit,
     gesture::{acknowledge, react, typing},
+    length::Lengths,
     text::LIMIT,
 };
 use crate::{
@@ -44,6 +46,8 @@ pub(crate) struct Step {
     pub(crate) request: Request,
     /// How many messages it makes.
     pub(crate) messages: u32,
+    /// Of the text that it sends, if it sends one; in UTF-16 units.
+    pub(crate) length: Option<usize>,
     pub(crate) instead: Option<(Complaint, Request)>,
 }
 
@@ -85,14 +89,14 @@ struct Reply {
 }
 
 /// What a message consists of, in order: the text, then the files. The first call quotes; the last text has the buttons.
-pub(crate) fn plan(outgoing: &Outgoing, parse: Parse) -> Result<Vec<Step>, Fault> {
+fn plan(outgoing: &Outgoing, parse: Parse, lengths: &Lengths) -> Result<Vec<Step>, Fault> {
     let target = target(&outgoing.chat, outgoing.thread.as_deref())?;
     let reply = match &outgoing.reply_to {
         Some(id) => Some(Reply { message_id: message(id)?, allow_sending_without_reply: true }),
         None => None,
     };
     let keyboard = Keyboard::new(&outgoing.buttons)?.some();
-    let drafts = text::drafts(&outgoing.text, parse.renders(outgoing.format));
+    let drafts = text::drafts(&outgoing.text, parse.renders(outgoing.format), lengths);
     if drafts.is_empty() && keyboard.is_some() {
         return Err(Fault::Rejected("Telegram shows buttons below a text: there is none".to_owned()));
     }
@@ -105,8 +109,8 @@ pub(crate) fn plan(outgoing: &Outgoing, parse: Parse) -> Result<Vec<Step>, Fault
     Ok(steps)
 }
 
-/// What is left of a plan of which so many messages were sent. The same message makes the same plan each time.
-pub(crate) fn left(steps: &[Step], mut done: u32) -> &[Step] {
+/// What is left of a plan of which so many messages were sent. The same message and lengths make the same plan each time.
+fn left(steps: &[Step], mut done: u32) -> &[Step] {
     let sent = steps
         .iter()
         .take_while(|step| {
@@ -118,29 +122,48 @@ pub(crate) fn left(steps: &[Step], mut done: u32) -> &[Step] {
     steps.get(sent..).unwrap_or_default()
 }
 
-/// Carries a plan out. What was sent before something failed stays. Where Telegram's answer is missing, the fault says
-/// that the message may be there: nobody should send it twice unseen.
+/// Sends a message, or what is left of it. What was sent before something failed stays. A text that Telegram calls too
+/// long is cut again, into pieces half as long, and so is all behind it.
 pub(crate) fn carry_out(
-    steps: &[Step],
+    outgoing: &Outgoing,
+    parse: Parse,
+    lengths: &mut Lengths,
     mut call: impl FnMut(&Request) -> Result<Vec<String>, Error>,
 ) -> Sent {
-    let mut ids = Vec::new();
-    for step in steps {
-        match step.attempt(&mut call) {
-            Ok(sent) => ids.extend(sent),
-            Err(error) => {
-                let is_open = error.is_open();
-                let fault = match error.into() {
-                    Fault::Unavailable(text) if is_open => Fault::Unavailable(format!(
-                        "{text}; it may have arrived all the same: look before it is sent again"
-                    )),
-                    fault => fault,
-                };
-                return Sent { ids, fault: Some(fault) };
+    let (mut ids, mut done) = (Vec::new(), outgoing.done);
+    loop {
+        let steps = match plan(outgoing, parse, lengths) {
+            Ok(steps) => steps,
+            Err(fault) => return Sent { ids, fault: Some(fault) },
+        };
+        let mut failed = None;
+        for step in left(&steps, done) {
+            match step.attempt(&mut call) {
+                Ok(sent) => ids.extend(sent),
+                Err(error) => {
+                    failed = Some((error, step.length));
+                    break;
+                }
             }
+            done = done.saturating_add(step.messages);
+        }
+        let Some((error, length)) = failed else { return Sent { ids, fault: None } };
+        let too_long = matches!(&error, Error::Refused(refusal) if refusal.is_about_length());
+        if !(too_long && length.is_some_and(|length| lengths.halve(done, length))) {
+            return Sent { ids, fault: Some(fault(error)) };
         }
     }
-    Sent { ids, fault: None }
+}
+
+/// Where Telegram's answer is missing, the fault says that the message may be there: nobody should send it twice unseen.
+fn fault(error: Error) -> Fault {
+    let is_open = error.is_open();
+    match error.into() {
+        Fault::Unavailable(text) if is_open => Fault::Unavailable(format!(
+            "{text}; it may have arrived all the same: look before it is sent again"
+        )),
+        fault => fault,
+    }
 }
 
 /// The ids of the message, or of the album's messages, that now exist. A message without one exists all the same.

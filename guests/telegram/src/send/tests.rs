@@ -26,6 +26,15 @@ fn upload() -> Upload {
     Upload { handle: 1, name: "a.txt".into(), media_type: "text/plain".into(), size: 3 }
 }
 
+fn plan(message: &Outgoing, parse: Parse) -> Result<Vec<Step>, Fault> {
+    super::plan(message, parse, &Lengths::default())
+}
+
+/// A message that nobody has called too long before.
+fn send(message: &Outgoing, call: impl FnMut(&Request) -> Result<Vec<String>, Error>) -> Sent {
+    carry_out(message, Parse::Markdown, &mut Lengths::default(), call)
+}
+
 fn parameters(steps: &[Step]) -> Vec<Value> {
     steps.iter().map(|step| step.request.parameters()).collect()
 }
@@ -128,10 +137,10 @@ fn what_cannot_be_sent_is_refused_before_anything_is() {
 
 #[test]
 fn what_was_sent_before_a_failure_is_told() {
-    let steps = plan(&outgoing(&"word ".repeat(2500)), Parse::Markdown).unwrap();
-    assert_eq!(steps.len(), 4);
+    let message = outgoing(&"word ".repeat(2500));
+    assert_eq!(plan(&message, Parse::Markdown).unwrap().len(), 4);
     let mut calls = 0;
-    let sent = carry_out(&steps, |_| {
+    let sent = send(&message, |_| {
         calls += 1;
         if calls == 3 { Err(refused(429, "Too Many Requests")) } else { Ok(vec![calls.to_string()]) }
     });
@@ -158,7 +167,6 @@ fn no_text_has_telegram_open_its_links() {
 #[test]
 fn what_was_never_answered_may_have_arrived() {
     use tidegate_guest::http::Failure;
-    let steps = plan(&outgoing("x"), Parse::Markdown).unwrap();
     for (error, may_have_arrived) in [
         (Failure::Timeout.into(), true),
         (Failure::Network("reset".into()).into(), true),
@@ -170,7 +178,7 @@ fn what_was_never_answered_may_have_arrived() {
     ] {
         let shown = format!("{error:?}");
         let mut error = Some(error);
-        let sent = carry_out(&steps, |_| Err(error.take().unwrap()));
+        let sent = send(&outgoing("x"), |_| Err(error.take().unwrap()));
         let Some(Fault::Unavailable(text) | Fault::Rejected(text)) = sent.fault else { panic!("{shown}") };
         let told = text.ends_with("; it may have arrived all the same: look before it is sent again");
         assert_eq!(told, may_have_arrived, "{shown}: {text}");
@@ -179,9 +187,8 @@ fn what_was_never_answered_may_have_arrived() {
 
 #[test]
 fn markup_that_telegram_rejects_goes_as_plain_text() {
-    let steps = plan(&outgoing("**a**"), Parse::Markdown).unwrap();
     let mut texts = Vec::new();
-    let sent = carry_out(&steps, |request| {
+    let sent = send(&outgoing("**a**"), |request| {
         let parameters = request.parameters();
         texts.push(parameters["text"].clone());
         match parameters.get("parse_mode") {
@@ -209,12 +216,11 @@ fn after_a_pause_it_goes_on_with_what_is_left() {
 
 #[test]
 fn another_refusal_is_not_tried_again() {
-    let steps = plan(&outgoing("**a**"), Parse::Markdown).unwrap();
     for (code, description) in
         [(403, "Forbidden: bot was blocked by the user"), (400, "Bad Request: chat not found")]
     {
         let mut calls = 0;
-        let sent = carry_out(&steps, |_| {
+        let sent = send(&outgoing("**a**"), |_| {
             calls += 1;
             Err(refused(code, description))
         });
@@ -226,9 +232,8 @@ fn another_refusal_is_not_tried_again() {
 #[test]
 fn a_picture_that_telegram_rejects_goes_as_a_document() {
     let picture = Upload { media_type: "image/png".into(), ..upload() };
-    let steps = plan(&Outgoing { uploads: vec![picture], ..outgoing("") }, Parse::Markdown).unwrap();
     let mut methods = Vec::new();
-    let sent = carry_out(&steps, |request| {
+    let sent = send(&Outgoing { uploads: vec![picture], ..outgoing("") }, |request| {
         methods.push(request.method);
         match request.method {
             "sendPhoto" => Err(refused(400, "Bad Request: PHOTO_INVALID_DIMENSIONS")),
@@ -251,4 +256,113 @@ fn the_ids_of_what_now_exists_are_read() {
         let raw = RawValue::from_string(result.to_owned()).unwrap();
         assert_eq!(ids(&raw).unwrap(), expected, "{result}");
     }
+}
+
+/// A server that counts the bytes of a text. It remembers what it has taken, and may ask for a pause.
+struct Bytes {
+    limit: usize,
+    refusal: &'static str,
+    taken: Vec<String>,
+    refused: usize,
+    /// It asks for a pause instead of taking the message that would be the so-many-th.
+    pause: Option<usize>,
+}
+
+impl Bytes {
+    fn new(limit: usize) -> Self {
+        let refusal = "Bad Request: message is too long";
+        Self { limit, refusal, taken: Vec::new(), refused: 0, pause: None }
+    }
+
+    fn call(&mut self, request: &Request) -> Result<Vec<String>, Error> {
+        let parameters = match &request.content {
+            Content::Form { .. } => json!({"text": "a file"}),
+            Content::Json(_) => request.parameters(),
+        };
+        // Its markup is one that this server does not know.
+        if parameters.get("parse_mode").is_some() {
+            return Err(refused(400, "Bad Request: can't parse entities: x"));
+        }
+        let text = parameters["text"].as_str().unwrap();
+        if text.len() > self.limit {
+            self.refused += 1;
+            return Err(refused(400, self.refusal));
+        }
+        if self.pause.take_if(|pause| *pause == self.taken.len()).is_some() {
+            return Err(refused(429, "Too Many Requests"));
+        }
+        self.taken.push(text.to_owned());
+        Ok(vec![self.taken.len().to_string()])
+    }
+
+    fn words(&self) -> Vec<&str> {
+        self.taken.iter().flat_map(|text| text.split_whitespace()).collect()
+    }
+}
+
+/// Latin, which is short, then what takes two or three bytes for a unit.
+fn words() -> String {
+    let words = (0..2000).map(|n| match n / 700 {
+        0 => format!("word{n} "),
+        1 => format!("слово{n} "),
+        _ => format!("言葉{n} "),
+    });
+    words.collect()
+}
+
+#[test]
+fn what_is_too_long_for_a_server_is_cut_again_and_sent_once() {
+    let text = words();
+    let expected: Vec<&str> = text.split_whitespace().collect();
+    for refusal in
+        ["Bad Request: message is too long", "Bad Request: MESSAGE_TOO_LONG", "Bad Request: text is too long"]
+    {
+        for (format, limit) in [(Format::Markdown, 4096), (Format::Plain, 4096), (Format::Markdown, 1000)] {
+            let mut server = Bytes { refusal, ..Bytes::new(limit) };
+            let message =
+                Outgoing { format, reply_to: Some("7".into()), uploads: vec![upload()], ..outgoing(&text) };
+            let sent = send(&message, |request| server.call(request));
+            assert!(sent.fault.is_none(), "{sent:?}");
+            assert_eq!(sent.ids, (1..=server.taken.len()).map(|id| id.to_string()).collect::<Vec<_>>());
+            assert_eq!(server.taken.pop().as_deref(), Some("a file"));
+            assert_eq!(server.words(), expected, "{format:?} {limit}");
+            assert!((1..=5).contains(&server.refused), "{}", server.refused);
+        }
+    }
+}
+
+#[test]
+fn a_pause_between_shorter_pieces_loses_nothing_and_repeats_nothing() {
+    let text = words();
+    let expected: Vec<&str> = text.split_whitespace().collect();
+    let all = {
+        let mut server = Bytes::new(4096);
+        send(&outgoing(&text), |request| server.call(request));
+        server.taken.len()
+    };
+    assert!(all > 6, "{all}");
+    for pause in 0..all {
+        let mut server = Bytes { pause: Some(pause), ..Bytes::new(4096) };
+        let mut lengths = Lengths::default();
+        let first =
+            carry_out(&outgoing(&text), Parse::Markdown, &mut lengths, |request| server.call(request));
+        assert!(matches!(first.fault, Some(Fault::RateLimited(_))), "{first:?}");
+        assert_eq!(first.ids.len(), pause);
+        // Another instance goes on, with what was kept.
+        let mut lengths = Lengths::read(&lengths.write("k"), "k").unwrap();
+        let left = Outgoing { done: u32::try_from(pause).unwrap(), ..outgoing(&text) };
+        let second = carry_out(&left, Parse::Markdown, &mut lengths, |request| server.call(request));
+        assert!(second.fault.is_none(), "{second:?}");
+        assert_eq!(first.ids.len() + second.ids.len(), server.taken.len());
+        assert_eq!(server.words(), expected, "a pause at {pause}");
+    }
+}
+
+#[test]
+fn a_server_that_finds_everything_too_long_is_not_asked_for_ever() {
+    let mut server = Bytes::new(0);
+    let sent = send(&outgoing(&"word ".repeat(2000)), |request| server.call(request));
+    assert!(matches!(&sent.fault, Some(Fault::Rejected(text)) if text.contains("too long")), "{sent:?}");
+    assert!(sent.ids.is_empty());
+    assert!(server.refused <= 6, "{}", server.refused);
 }

@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use super::{Complaint, Reply, Step};
+use super::{Complaint, Lengths, Reply, Step};
 use crate::{api::Request, chat::ChatId, keyboard::Keyboard, markdown};
 
 /// The longest text of a message, in UTF-16 units, once Telegram has parsed its markup.
@@ -43,44 +43,57 @@ struct SendMessage<'a> {
 }
 
 /// The messages that a text makes: none where there is nothing to see.
-pub(super) fn drafts(text: &str, render: bool) -> Vec<Draft> {
+pub(super) fn drafts(text: &str, render: bool, lengths: &Lengths) -> Vec<Draft> {
     if render {
-        let pieces = markdown::render(text, LIMIT);
+        let pieces = markdown::render(text, |message| lengths.of(message));
         if !pieces.is_empty() {
             let draft = |piece: markdown::Piece| Draft { html: Some(piece.html), text: piece.text };
             return pieces.into_iter().map(draft).collect();
         }
     }
     // Also where Markdown has nothing to show for what was written, such as a link's definition.
-    let visible = cut(text, LIMIT).into_iter().filter(|piece| !piece.trim().is_empty());
-    visible.map(|piece| Draft { html: None, text: piece.to_owned() }).collect()
+    let mut drafts = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (piece, after) = first(rest, lengths.of(drafts.len()));
+        if !piece.trim().is_empty() {
+            drafts.push(Draft { html: None, text: piece.to_owned() });
+        }
+        rest = after;
+    }
+    drafts
 }
 
-/// Pieces of at most `limit` UTF-16 units, cut behind a line or else behind a word, if there is one in the second half.
-/// A plain text was split by the host already; this is for Markdown that is shown as it is.
+/// Pieces of at most `limit` UTF-16 units, as [`first`] cuts them.
 pub(super) fn cut(text: &str, limit: usize) -> Vec<&str> {
     let mut pieces = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
-        let mut units = 0;
-        let most = rest
-            .char_indices()
-            .find(|(start, character)| {
-                units += character.len_utf16();
-                // One character always goes, whatever the limit.
-                units > limit && *start > 0
-            })
-            .map_or(rest.len(), |(start, _)| start);
-        let behind = |mark: char| {
-            let fits = rest.get(..most).filter(|fits| fits.len() < rest.len())?;
-            fits.rfind(mark).map(|at| at + mark.len_utf8()).filter(|end| end * 2 > most)
-        };
-        let end = behind('\n').or_else(|| behind(' ')).unwrap_or(most);
-        let (piece, after) = rest.split_at(end);
+        let (piece, after) = first(rest, limit);
         pieces.push(piece);
         rest = after;
     }
     pieces
+}
+
+/// A piece of at most `limit` UTF-16 units, cut behind a line or else behind a word, if there is one in the second half;
+/// and what comes after it. A plain text was split by the host already; this is for Markdown that is shown as it is.
+fn first(text: &str, limit: usize) -> (&str, &str) {
+    let mut units = 0;
+    let most = text
+        .char_indices()
+        .find(|(start, character)| {
+            units += character.len_utf16();
+            // One character always goes, whatever the limit.
+            units > limit && *start > 0
+        })
+        .map_or(text.len(), |(start, _)| start);
+    let behind = |mark: char| {
+        let fits = text.get(..most).filter(|fits| fits.len() < text.len())?;
+        fits.rfind(mark).map(|at| at + mark.len_utf8()).filter(|end| end * 2 > most)
+    };
+    let end = behind('\n').or_else(|| behind(' ')).unwrap_or(most);
+    text.split_at(end)
 }
 
 impl Draft {
@@ -95,9 +108,15 @@ impl Draft {
             Some(html) => Step {
                 request: request(html, Some("HTML")),
                 messages: 1,
+                length: Some(self.length()),
                 instead: Some((Complaint::Markup, request(&self.text, None))),
             },
-            None => Step { request: request(&self.text, None), messages: 1, instead: None },
+            None => Step {
+                request: request(&self.text, None),
+                messages: 1,
+                length: Some(self.length()),
+                instead: None,
+            },
         }
     }
 }
@@ -165,7 +184,7 @@ mod tests {
             // Shown as it is: Markdown would show nothing.
             ("[x]: https://example.org", true, 1),
         ] {
-            assert_eq!(drafts(text, render).len(), count, "{text:?}");
+            assert_eq!(drafts(text, render, &Lengths::default()).len(), count, "{text:?}");
         }
     }
 

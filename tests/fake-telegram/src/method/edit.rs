@@ -145,7 +145,8 @@ fn edit(
 
 pub(super) fn edit_message_text(world: &mut World, request: &Request) -> Result<Value, ApiError> {
     let text = outgoing::text(request)?;
-    edit(world, request, "text", |_| outgoing::text_fields(&text), &["text", "entities"])
+    let in_bytes = world.counts_bytes;
+    edit(world, request, "text", |_| outgoing::text_fields(&text, in_bytes), &["text", "entities"])
 }
 
 pub(super) fn edit_message_caption(world: &mut World, request: &Request) -> Result<Value, ApiError> {

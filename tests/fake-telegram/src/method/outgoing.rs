@@ -167,11 +167,12 @@ fn formatted(request: &Request, text: &str, entities: &str) -> Result<Formatted,
 }
 
 /// `text` and `entities`, unless it is too long or empty.
-pub(super) fn text_fields(formatted: &Formatted) -> Result<Map<String, Value>, ApiError> {
+pub(super) fn text_fields(formatted: &Formatted, in_bytes: bool) -> Result<Map<String, Value>, ApiError> {
     if formatted.text.is_empty() {
         return Err(ApiError::bad_request("text must be non-empty"));
     }
-    if formatted.units() > TEXT {
+    let length = if in_bytes { formatted.text.len() } else { formatted.units() };
+    if length > TEXT {
         return Err(ApiError::bad_request("message is too long"));
     }
     Ok(fields(formatted, "text", "entities"))

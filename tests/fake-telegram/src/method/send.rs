@@ -17,7 +17,7 @@ const ALBUM: std::ops::RangeInclusive<usize> = 2..=10;
 pub(super) fn send_message(world: &mut World, request: &Request) -> Result<Value, ApiError> {
     let text = outgoing::text(request)?;
     let outgoing = Outgoing::read(world, request)?;
-    let mut fields = outgoing::text_fields(&text)?;
+    let mut fields = outgoing::text_fields(&text, world.counts_bytes)?;
     if let Ok(Some(options)) = request.json("link_preview_options") {
         fields.insert("link_preview_options".into(), options);
     }

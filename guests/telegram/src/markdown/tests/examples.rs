@@ -1,6 +1,9 @@
 //! What the messages look like, by example.
 
-use super::super::{Piece, escape, render};
+use super::{
+    super::{Piece, escape},
+    render,
+};
 
 /// The only message.
 fn html(markdown: &str) -> String {

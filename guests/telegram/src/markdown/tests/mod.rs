@@ -5,3 +5,10 @@ mod expectation;
 mod grammar;
 mod pathological;
 mod properties;
+
+use super::Piece;
+
+/// Messages that all have the same limit.
+fn render(markdown: &str, limit: usize) -> Vec<Piece> {
+    super::render(markdown, |_| limit)
+}

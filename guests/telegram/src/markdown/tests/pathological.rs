@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{super::render, grammar};
+use super::{grammar, render};
 
 const SIZE: usize = 100_000;
 

@@ -2,10 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{
-    super::{Piece, render},
-    expectation, grammar,
-};
+use super::{super::Piece, expectation, grammar, render};
 
 /// What Markdown is made of, and what characters are made of.
 const FRAGMENTS: [&str; 98] = [
