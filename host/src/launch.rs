@@ -462,17 +462,16 @@ pub struct Launched {
 /// Whether the session takes messages, as far as can be seen before it says so itself; and by what its client's log of
 /// this server is recognised.
 fn judge(order: &Order, channels: &[Blueprint], late: &[Load]) -> (Judge, Query) {
-    let names = match &order.server {
-        Some(name) => vec![name.clone()],
-        None => {
-            // The client may have named the server after any channel, also after one that did not load.
-            let mut names = order.names.clone();
-            names.extend(channels.iter().map(|channel| channel.descriptor.name.to_string()));
-            names.extend(late.iter().map(Load::likely_name));
-            let mut seen = HashSet::new();
-            names.retain(|name| seen.insert(name.clone()));
-            names
-        }
+    let names = if let Some(name) = &order.server {
+        vec![name.clone()]
+    } else {
+        // The client may have named the server after any channel, also after one that did not load.
+        let mut names = order.names.clone();
+        names.extend(channels.iter().map(|channel| channel.descriptor.name.to_string()));
+        names.extend(late.iter().map(Load::likely_name));
+        let mut seen = HashSet::new();
+        names.retain(|name| seen.insert(name.clone()));
+        names
     };
     let claude = ClaudeCode::find();
     let servers: Vec<&str> = names.iter().map(String::as_str).collect();

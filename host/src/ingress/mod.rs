@@ -210,6 +210,6 @@ impl Ingress {
 async fn changed(reception: &mut watch::Receiver<Reception>) {
     // The other way out is a session whose client is never asked again.
     if reception.changed().await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
