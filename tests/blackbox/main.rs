@@ -12,6 +12,7 @@
 mod access;
 mod cli;
 mod client;
+mod contention;
 mod elicitation;
 mod harness;
 mod hostile;

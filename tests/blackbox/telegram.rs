@@ -9,6 +9,6 @@ mod files;
 mod groups;
 mod kill;
 mod permission;
-mod stage;
+pub(crate) mod stage;
 mod text;
 mod trips;
