@@ -87,14 +87,12 @@ impl Client {
     fn write(&self, lines: &[&str]) {
         fs::create_dir_all(self.log.parent().unwrap()).unwrap();
         let mut file = OpenOptions::new().create(true).append(true).open(&self.log).unwrap();
-        let text: String = lines
-            .iter()
-            .map(|line| {
-                let line =
-                    json!({"debug": line, "timestamp": now(), "sessionId": "11111111-aaaa", "cwd": "/"});
-                format!("{line}\n")
-            })
-            .collect();
+        let mut text = String::new();
+        for line in lines {
+            let line = json!({"debug": line, "timestamp": now(), "sessionId": "11111111-aaaa", "cwd": "/"});
+            text.push_str(&line.to_string());
+            text.push('\n');
+        }
         file.write_all(text.as_bytes()).unwrap();
     }
 

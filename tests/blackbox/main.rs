@@ -13,6 +13,7 @@ mod access;
 mod cli;
 mod client;
 mod client_log;
+mod contention;
 mod elicitation;
 mod harness;
 mod hostile;

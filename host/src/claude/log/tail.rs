@@ -154,7 +154,7 @@ mod tests {
         let mut file = File::create(&path).unwrap();
         let mut tail = Tail::open(&path).unwrap();
         for _ in 0..10 {
-            file.write_all(&[b'x'; 1 << 20]).unwrap();
+            file.write_all(&vec![b'x'; 1 << 20]).unwrap();
             assert_eq!(lines(&mut tail), [""; 0]);
             assert!(tail.partial.capacity() <= 2 * LINE);
         }
