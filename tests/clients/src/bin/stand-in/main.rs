@@ -6,6 +6,7 @@ mod mcp;
 mod screen;
 
 use std::{
+    fmt::Write as _,
     fs,
     io::{BufRead as _, Write as _},
     path::PathBuf,
@@ -160,11 +161,11 @@ fn converse(agent: &mut Agent, screen: &Screen, arguments: &Arguments) -> anyhow
 /// A message from a channel, as the model sees it.
 fn tag(server: &str, message: &Value) -> String {
     let meta = message.pointer("/params/meta").and_then(Value::as_object);
-    let attributes: String = meta
-        .into_iter()
-        .flatten()
-        .map(|(name, value)| format!(" {name}=\"{}\"", value.as_str().unwrap_or_default()))
-        .collect();
+    let mut attributes = String::new();
+    for (name, value) in meta.into_iter().flatten() {
+        // Writing to a text does not fail.
+        let _ = write!(attributes, " {name}=\"{}\"", value.as_str().unwrap_or_default());
+    }
     let content = message.pointer("/params/content").and_then(Value::as_str).unwrap_or_default();
     format!("<channel source=\"{server}\"{attributes}>\n{content}\n</channel>")
 }

@@ -20,7 +20,8 @@ pub(crate) enum Key {
     Text(String),
 }
 
-pub(crate) struct Screen;
+/// The terminal, as long as this program draws on it.
+pub(crate) struct Screen(std::io::Stdout);
 
 impl Screen {
     /// Takes the terminal: keys become events.
@@ -38,11 +39,11 @@ impl Screen {
             }
             let _ = events.send(Event::Closed);
         });
-        Ok(Self)
+        Ok(Self(std::io::stdout()))
     }
 
     pub(crate) fn draw(&self, lines: &[&str]) -> anyhow::Result<()> {
-        let mut output = std::io::stdout();
+        let mut output = &self.0;
         write!(output, "\x1b[2J\x1b[H{}", lines.join("\r\n"))?;
         Ok(output.flush()?)
     }
