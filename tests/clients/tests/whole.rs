@@ -1,6 +1,7 @@
 //! The whole run, against a small client that does everything right, or one thing wrong.
 
 #![cfg(target_os = "linux")]
+#![expect(clippy::panic, clippy::print_stdout, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     fs,
