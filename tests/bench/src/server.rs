@@ -40,7 +40,8 @@ impl Server {
         server.request(&json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
             "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "bench", "version": "0"}}}))?;
         let answer: Value = serde_json::from_str(&server.line)?;
-        server.version = answer["result"]["serverInfo"]["version"].as_str().unwrap_or_default().to_owned();
+        let version = answer.pointer("/result/serverInfo/version").and_then(Value::as_str);
+        version.unwrap_or_default().clone_into(&mut server.version);
         server.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}))?;
         Ok(server)
     }
