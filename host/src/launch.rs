@@ -61,6 +61,8 @@ pub struct Order {
     pub server: Option<String>,
     /// Does the session take messages?
     pub opt_in: OptIn,
+    /// The session is a person at this terminal.
+    pub at_terminal: bool,
 }
 
 /// Why nothing, or not everything, runs. Each says what to do about it.
@@ -205,7 +207,8 @@ impl Launcher {
             }
         }
         let webs = channels.iter().filter(|blueprint| blueprint.source == Source::Web).count();
-        if order.port.is_some() && webs + late.len() != 1 {
+        // What is late may have a page or not.
+        if order.port.is_some() && (webs > 1 || webs == 0 && late.is_empty()) {
             return Err(Error::Port(self.root.settings()));
         }
         let (judge, query) = judge(order, &channels, &late);
@@ -284,7 +287,9 @@ impl Launcher {
             if load.claims(name, hub.loaded().channels().iter().map(|channel| channel.name())) {
                 return Err(load.claim(name));
             }
-            if port.is_some() && blueprint.source != Source::Web {
+            let others = hub.loaded();
+            let has_page = |channel: &Arc<Channel>| channel.guest().source() == Source::Web;
+            if port.is_some() && blueprint.source == Source::Web && others.channels().iter().any(has_page) {
                 return Err(Error::Port(self.root.settings()));
             }
             self.furnish(blueprint, port, relay, reception)
@@ -476,6 +481,7 @@ fn judge(order: &Order, channels: &[Blueprint], late: &[Load]) -> (Judge, Query)
     let claude = ClaudeCode::find();
     let servers: Vec<&str> = names.iter().map(String::as_str).collect();
     let expectation = match claude::judge(order.opt_in, &claude, &servers, &Policy::read()) {
+        Verdict::In if order.at_terminal => Ok(Basis::Terminal),
         Verdict::In if matches!(claude.process, Ok(None)) => Ok(Basis::OtherClient),
         Verdict::In => Ok(Basis::CommandLine),
         Verdict::Out(reason) => Err(reason.to_string()),

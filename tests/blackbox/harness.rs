@@ -177,6 +177,8 @@ pub(crate) struct Server {
     /// Notifications that came while something else was waited for.
     events: Vec<Value>,
     last_id: u64,
+    /// What was told of channels that were prepared beside the session.
+    pub(crate) ready: Vec<String>,
     /// Where the client works, as it tells: `file:///…`.
     pub(crate) roots: Vec<String>,
 }
@@ -203,6 +205,7 @@ impl Server {
             logged: Vec::new(),
             events: Vec::new(),
             last_id: 0,
+            ready: Vec::new(),
             roots: Vec::new(),
         };
         (server, log)
@@ -228,6 +231,10 @@ impl Server {
         let line = self.lines.recv_timeout(PATIENCE).expect("nothing came from the server");
         let message: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("on stdout: {line}"));
         assert_eq!(message["jsonrpc"], "2.0", "{line}");
+        if let Some(text) = ready(&message) {
+            self.ready.push(text.to_owned());
+            return self.next();
+        }
         if message["method"] == "roots/list" {
             let roots: Vec<Value> = self.roots.iter().map(|uri| json!({"uri": uri})).collect();
             self.send(&json!({"jsonrpc": "2.0", "id": message["id"], "result": {"roots": roots}}));
@@ -412,6 +419,13 @@ impl Server {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
+}
+
+/// What is told when a channel has been compiled, which may be at any time where nothing is compiled yet.
+fn ready(message: &Value) -> Option<&str> {
+    let text = message["params"]["content"].as_str()?;
+    let is_notice = message["params"]["meta"]["notice"].is_string();
+    (is_notice && text.starts_with("The channel ") && text.contains(" is ready.")).then_some(text)
 }
 
 impl Drop for Server {

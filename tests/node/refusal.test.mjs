@@ -41,7 +41,7 @@ test('a page says that nobody listens and why, and sends what was written once s
   const page = await context.newPage();
   await page.goto(server.address);
   const refusal = page.locator('#refusal');
-  await refusal.getByText('Nobody listens here').waitFor();
+  await refusal.getByText('The session is starting').waitFor();
 
   await log.say(version, 'Channel notifications skipped: channels feature is not currently available');
   await refusal.getByText('channels feature is not currently available').waitFor();
@@ -53,13 +53,18 @@ test('a page says that nobody listens and why, and sends what was written once s
   }
   await page.locator('#composer').fill('is anybody there?');
   await page.locator('#send').click();
-  await page.locator('.message[data-state="pending"]').waitFor();
+  const pending = page.locator('.message[data-state="pending"]');
+  await pending.waitFor();
+  // What was written is not hidden behind the reason why nobody reads it.
+  const [notice, written] = await Promise.all([refusal.boundingBox(), pending.boundingBox()]);
+  assert.ok(notice.y + notice.height <= written.y, JSON.stringify({ notice, written }));
 
   // It is told of the refusal, in case that it listens after all.
   assert.equal((await server.heard()).meta.notice, 'fakechat');
   await log.say(version, 'Channel notifications registered');
   await page.locator('.message[data-state="sent"]').waitFor();
   await refusal.waitFor({ state: 'hidden' });
+  await page.locator('#status-text').getByText('Connected').waitFor();
   assert.equal((await server.heard()).content, 'is anybody there?');
   await context.close();
   await server.stop();

@@ -10,7 +10,7 @@ const OFFLINE_AFTER = 3;
 const AGAIN = 1013;
 const REFUSED_DELAY = 1000;
 
-const connection = { socket: null, failures: 0, refused: false, timer: 0, ticker: 0, retryAt: 0 };
+const connection = { socket: null, failures: 0, refused: false, waiting: false, timer: 0, ticker: 0, retryAt: 0 };
 let handlers;
 
 /** Connects, and again whenever that is lost. Calls `opened()`, `received(data)` and `closed()`. */
@@ -35,7 +35,9 @@ export function reconnectNow() {
 export function forgetFailures() {
   connection.failures = 0;
   connection.refused = false;
+  connection.waiting = false;
   hideRefusal();
+  showConnection();
 }
 
 function connect() {
@@ -68,7 +70,7 @@ function onHashChange() {
 
 function reconnectLater({ code }) {
   connection.refused = code === AGAIN;
-  if (connection.refused) showRefusal();
+  if (connection.refused) showRefusal(showWaiting);
   else hideRefusal();
   const delay = connection.refused ? REFUSED_DELAY : Math.min(FIRST_DELAY * 2 ** connection.failures, LONGEST_DELAY);
   connection.failures += 1;
@@ -79,11 +81,18 @@ function reconnectLater({ code }) {
   showConnection();
 }
 
+/** The session may be starting, which takes a second, or not take messages at all. */
+function showWaiting(waiting) {
+  connection.waiting = waiting;
+  showConnection();
+}
+
 function showConnection() {
-  const { failures, refused, retryAt } = connection;
+  const { failures, refused, waiting, retryAt } = connection;
   const offline = !refused && !connected() && failures >= OFFLINE_AFTER;
   // A socket that opens again may be refused in a moment.
-  const [state, text] = refused ? ['offline', 'Nobody listens']
+  const [state, text] = refused && waiting ? ['connecting', 'Session is starting']
+    : refused ? ['offline', 'Nobody listens']
     : connected() ? ['connected', 'Connected']
     : offline ? ['offline', 'Offline']
       : ['connecting', failures ? 'Reconnecting' : 'Connecting…'];

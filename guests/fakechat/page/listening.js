@@ -2,24 +2,31 @@
 
 import { $ } from '/dom.js';
 
-/** The server has refused the connection: it knows why. */
-export async function showRefusal() {
+const KEPT = 'What you write stays in this tab, and is sent when a session receives messages.';
+
+/** The server has refused the connection: it knows why. Calls `shown(waiting)` when that is known. */
+export async function showRefusal(shown) {
   try {
     const response = await fetch('/.well-known/tidegate', { cache: 'no-store' });
-    const { listening, reason } = await response.json();
-    show(listening ? '' : reason);
+    const { listening, waiting, reason } = await response.json();
+    if (listening) hideRefusal();
+    else if (waiting) show('The session is starting.', KEPT, true);
+    else show('Nobody listens here:', `${reason}. ${KEPT}`, false);
+    shown(Boolean(waiting));
   } catch {
     // The server is gone meanwhile: the connection's own sign says so.
-    show('');
+    hideRefusal();
   }
 }
 
 export function hideRefusal() {
-  show('');
+  $('refusal').hidden = true;
 }
 
-function show(reason) {
-  $('refusal').hidden = !reason;
+function show(title, text, calm) {
+  $('refusal').hidden = false;
+  $('refusal').classList.toggle('calm', calm);
   // A live region speaks whenever its text is set: only when it really changes.
-  if ($('refusal-reason').textContent !== reason) $('refusal-reason').textContent = reason;
+  if ($('refusal-title').textContent !== title) $('refusal-title').textContent = title;
+  if ($('refusal-reason').textContent !== text) $('refusal-reason').textContent = text;
 }

@@ -33,9 +33,9 @@ const ROWS: [Row; 10] = [
     },
     Row {
         parts: &["not currently available", "feature is not available"],
-        cure: "Sign in with `/login`, update Claude Code, and unset CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC and \
-               DISABLE_TELEMETRY: channels need Claude Code's network services, so they never work offline, and they \
-               can be switched off for an account or a version.",
+        cure: "Check in this order: you are online; you are signed in (/login in Claude Code); neither \
+               CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC nor DISABLE_TELEMETRY is set; Claude Code is up to date. If all \
+               of that is right, channels are off for your account.",
     },
     Row {
         parts: &["you asked for plugin:"],
@@ -88,8 +88,8 @@ mod tests {
                 "protocol revision that carries channel messages",
             ),
             ("channels are not available on third-party providers", "`/login`: channels do not work through"),
-            ("channels feature is not currently available", "update Claude Code"),
-            ("Channels are not currently available", "never work offline"),
+            ("channels feature is not currently available", "Claude Code is up to date"),
+            ("Channels are not currently available", "you are online"),
             (
                 "you asked for plugin:telegram@a but the installed plugin is telegram@b",
                 "`claude plugin list` shows",

@@ -17,6 +17,9 @@ use super::{
 /// second; a busy machine takes longer.
 const SILENCE: Duration = Duration::from_secs(5);
 
+/// What to do about a reason that is not known.
+const UNKNOWN: &str = "tidegate does not know this reason; /status in Claude Code may say more";
+
 /// Whether a session takes messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reception {
@@ -44,6 +47,8 @@ pub enum Basis {
     OtherClient,
     /// `--opt-in always`.
     Setting,
+    /// The session is a person at a terminal: `tidegate try`.
+    Terminal,
 }
 
 impl fmt::Display for Basis {
@@ -53,6 +58,7 @@ impl fmt::Display for Basis {
             Self::CommandLine => "by its command line: Claude Code's log says nothing",
             Self::OtherClient => "its client is not Claude Code",
             Self::Setting => "--opt-in always",
+            Self::Terminal => "tidegate try",
         })
     }
 }
@@ -102,6 +108,7 @@ impl Judge {
     /// What holds before the client has said anything.
     pub fn begin(&self) -> Reception {
         match (&self.setting, &self.expectation) {
+            (OptIn::Always, Ok(Basis::Terminal)) => Reception::Open(Basis::Terminal),
             (OptIn::Always, _) => Reception::Open(Basis::Setting),
             (OptIn::Never, Ok(_)) => Reception::closed("`--opt-in never` is set"),
             (_, Err(reason)) => Reception::closed(reason),
@@ -128,9 +135,15 @@ impl Judge {
             Word::Skipped(said) => {
                 let said: String = said.chars().take(500).collect();
                 let mut reason = format!("Claude Code takes no messages from this server: \"{said}\"");
-                if let Some(cure) = cure(&said, &self.server) {
-                    reason.push_str(". ");
-                    reason.push_str(cure.trim_end_matches('.'));
+                let cure = cure(&said, &self.server);
+                reason.push_str(". ");
+                reason.push_str(cure.as_deref().unwrap_or(UNKNOWN).trim_end_matches('.'));
+                // A person who has mended the one must not meet the other afterwards.
+                if let Err(expected) = &self.expectation
+                    && !said.contains("--channels")
+                {
+                    reason.push_str(". Also, ");
+                    reason.push_str(expected.trim_end_matches('.'));
                 }
                 Some(Reception::Closed { word: Some(said.into()), reason: reason.into() })
             }
@@ -256,9 +269,16 @@ mod tests {
             reason.to_string()
         };
         let unknown = reason("the moon is full");
-        assert_eq!(unknown, "Claude Code takes no messages from this server: \"the moon is full\"");
+        assert!(unknown.starts_with(
+            "Claude Code takes no messages from this server: \"the moon is full\". tidegate does not"
+        ));
         let known = reason("channels feature is not currently available");
         assert!(known.len() > 120 && !known.ends_with('.'), "{known}");
+        let unnamed = self::judge(OptIn::Auto, Err("this session was not started for it"), true);
+        let both = unnamed.on_word(&Word::Skipped("the moon is full".to_owned())).unwrap();
+        assert!(both.reason().unwrap().ends_with("may say more. Also, this session was not started for it"));
+        let one = unnamed.on_word(&Word::Skipped("server x not in --channels list".to_owned())).unwrap();
+        assert!(!one.reason().unwrap().contains("Also"));
     }
 
     #[tokio::test(start_paused = true)]

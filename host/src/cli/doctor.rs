@@ -152,10 +152,23 @@ async fn one(
 ) -> anyhow::Result<()> {
     let survey = Survey::of(launcher.root(), name.clone())?;
     let mut add = |what, finding| checks.add(Some(&name), what, finding);
-    add("session", session(&name, policy));
+    let sessions = match &survey.kept {
+        Some(kept) => kept.journal.sessions()?,
+        None => Vec::new(),
+    };
+    for note in &sessions {
+        add("session", taking(note, survey.serves(note.process)));
+    }
+    if sessions.is_empty() {
+        add("session", session(&name, policy));
+    }
     add(
         "owner",
         match &survey.owner {
+            None if !sessions.is_empty() => notice(
+                "served by nobody at the moment",
+                "the sessions above take no messages: do what is said there",
+            ),
             Some(owner) => good(format!("served ({owner})")),
             None => notice(
                 "served by nobody at the moment",
@@ -238,7 +251,7 @@ fn session(name: &str, policy: &Policy) -> Finding {
 /// What the channel has left behind.
 fn remains(name: &ChannelName, kept: &Kept) -> anyhow::Result<Vec<(&'static str, Finding)>> {
     let Kept { journal, admission } = kept;
-    let mut found: Vec<_> = journal.sessions()?.iter().map(|note| ("session", taking(note))).collect();
+    let mut found = Vec::new();
     found.push((
         "access",
         match admission.rules_blocking() {
@@ -313,12 +326,16 @@ fn remains(name: &ChannelName, kept: &Kept) -> anyhow::Result<Vec<(&'static str,
 }
 
 /// Does a session that runs take messages?
-fn taking(note: &SessionNote) -> Finding {
+fn taking(note: &SessionNote, serves: bool) -> Finding {
     let session = format!("the session of process {} in {}", note.process, note.directory);
     match &note.attention {
         NotedAttention::Awaited => {
             notice(format!("{session} is starting"), "ask again in some seconds: Claude Code says it then")
         }
+        NotedAttention::Open(_) if !serves => notice(
+            format!("{session} waits: messages go to the session that serves the channel"),
+            "end that session if messages should come to this one",
+        ),
         NotedAttention::Open(basis) => good(format!("{session} takes messages ({basis})")),
         NotedAttention::Closed { reason, .. } => bad(format!("{session} takes no messages"), reason.clone()),
     }

@@ -168,8 +168,11 @@ fn report(survey: &Survey) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-fn session(note: &SessionNote, paint: Paint) -> String {
+fn session(note: &SessionNote, serves: bool, paint: Paint) -> String {
     let attention = match &note.attention {
+        NotedAttention::Open(_) if !serves => paint.yellow(
+            "waits: messages go to the session that serves the channel; they come here when that one ends",
+        ),
         NotedAttention::Awaited => paint.yellow("Claude Code has not said yet whether it takes messages"),
         NotedAttention::Open(basis) => {
             format!("takes messages ({basis}); {} written, {} taken", note.written, note.received)
@@ -195,7 +198,7 @@ fn show(survey: &Survey, paint: Paint) -> anyhow::Result<String> {
         return Ok(text);
     };
     for note in journal.sessions()? {
-        row(&mut text, "session", &session(&note, paint));
+        row(&mut text, "session", &session(&note, survey.serves(note.process), paint));
     }
     match access::status(admission, paint) {
         Ok(access) => text.push_str(&access),

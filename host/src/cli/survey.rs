@@ -43,6 +43,11 @@ impl Survey {
         Ok(Self { name, folder, owner, kept })
     }
 
+    /// Whether it is this process that serves the channel.
+    pub(super) fn serves(&self, process: u32) -> bool {
+        self.owner.as_ref().is_some_and(|owner| owner.starts_with(&format!("pid {process},")))
+    }
+
     /// Who serves the channel with this folder, if anybody does.
     pub(super) fn owner(folder: &Path) -> Option<String> {
         match folder.is_dir().then(|| Lock::look(folder)) {

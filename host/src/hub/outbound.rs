@@ -48,7 +48,7 @@ pub struct Reply {
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// The channel does not work at the moment.
-    #[error("{channel} is down: {reason}")]
+    #[error("{channel} can do nothing at the moment: {reason}")]
     Down {
         /// Which.
         channel: ChannelName,

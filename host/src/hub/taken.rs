@@ -53,6 +53,8 @@ impl Channel {
         if inbox.is_taken(written.ticket) {
             return self.take(written);
         }
+        // Others are told that it was written, and not taken yet.
+        self.settle_soon();
         let mut queue = lock(&self.taken.waiting);
         queue.written.push_back(written);
         if !std::mem::replace(&mut queue.running, true) {

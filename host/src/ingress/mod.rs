@@ -100,9 +100,14 @@ impl Ingress {
     async fn serve(&mut self) -> Condition {
         let Self { channel, source, reception, page, .. } = self;
         let closed = async {
-            // The other way out is a session whose client is never asked again.
-            if reception.wait_for(|reception| !reception.is_open()).await.is_err() {
-                std::future::pending::<()>().await;
+            loop {
+                changed(reception).await;
+                // What tells that it is open may change, too.
+                let now = reception.borrow().clone();
+                channel.note(&now);
+                if !now.is_open() {
+                    return;
+                }
             }
         };
         let taken_in = async {

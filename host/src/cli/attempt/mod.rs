@@ -55,7 +55,7 @@ impl Try {
     pub(super) fn run(self, common: &Common) -> anyhow::Result<()> {
         let runtime = super::runtime()?;
         // Whoever types this wants to see messages.
-        let order = Order { opt_in: OptIn::Always, ..self.channels.order() };
+        let order = Order { opt_in: OptIn::Always, at_terminal: true, ..self.channels.order() };
         let result = runtime.block_on(run(order, common));
         runtime.shutdown_background();
         result

@@ -9,9 +9,10 @@ use axum::{
 };
 use serde_json::json;
 
-use crate::hub::Channel;
+use crate::hub::{Channel, Condition};
 
-/// `{"listening": true}`, or `{"listening": false, "reason": "…"}`.
+/// `{"listening": true}`, or `{"listening": false, "waiting": BOOLEAN, "reason": "…"}`. `waiting` is true while the client
+/// has not said yet whether the session takes messages.
 pub(super) const PATH: &str = "/.well-known/tidegate";
 
 /// The longest reason that fits into the frame which closes a WebSocket, in bytes (RFC 6455, 5.5).
@@ -20,7 +21,10 @@ const CLOSE: usize = 123;
 pub(super) async fn show(State(channel): State<Arc<Channel>>) -> Response {
     let state = match refusal(&channel).await {
         None => json!({"listening": true}),
-        Some(reason) => json!({"listening": false, "reason": reason}),
+        Some(reason) => {
+            let waiting = channel.condition() == Condition::Starting;
+            json!({"listening": false, "waiting": waiting, "reason": reason})
+        }
     };
     let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
     (headers, format!("{state}\n")).into_response()
