@@ -6,8 +6,14 @@ use crate::harness::{Home, Server, http};
 
 /// The next line of the log, and no byte more.
 fn line(log: &mut ChildStderr) -> String {
-    let bytes = log.bytes().map(|byte| byte.unwrap()).take_while(|byte| *byte != b'\n').collect();
-    String::from_utf8(bytes).unwrap()
+    let (mut line, mut byte) = (Vec::new(), [0]);
+    loop {
+        log.read_exact(&mut byte).unwrap();
+        if byte == *b"\n" {
+            return String::from_utf8(line).unwrap();
+        }
+        line.extend(byte);
+    }
 }
 
 /// A server whose log was read as far as it tells the page's port.
