@@ -73,7 +73,7 @@ struct Common {
         hide_env = true
     )]
     log: logging::Level,
-    /// The folder of the state and the settings: wins over all variables that name one
+    /// The folder of the state and the settings; wins over every variable that names one
     #[arg(long, global = true, value_name = "FOLDER")]
     home: Option<PathBuf>,
 }

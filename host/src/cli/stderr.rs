@@ -99,7 +99,7 @@ impl Lines {
         } else if queue.dropped.lines == 0 && queue.waiting.len() + lines.len() <= WAITING {
             queue.waiting.extend_from_slice(lines);
         } else {
-            queue.dropped.lines += lines.split(|byte| *byte == b'\n').count().saturating_sub(1).max(1);
+            queue.dropped.lines += lines.split_inclusive(|byte| *byte == b'\n').count();
             queue.dropped.bytes += lines.len();
         }
         if !queue.running {

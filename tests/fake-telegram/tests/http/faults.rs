@@ -74,6 +74,21 @@ fn each_damage_looks_as_it_should() {
 }
 
 #[test]
+fn an_answer_is_held_until_it_is_released() {
+    let server = acquainted();
+    server.fault(Fault::hold().on("sendMessage"));
+    std::thread::scope(|scope| {
+        let held = scope.spawn(|| call(&server, "sendMessage", &json!({"chat_id": 42, "text": "hello"})));
+        assert_eq!(server.hears(&ada().chat(), PATIENCE)["text"], "hello");
+        // Others are not held.
+        assert_eq!(call(&server, "sendMessage", &json!({"chat_id": 42, "text": "more"})).status, 200);
+        assert!(!held.is_finished());
+        server.release();
+        assert_eq!(held.join().unwrap().json()["result"]["text"], "hello");
+    });
+}
+
+#[test]
 fn a_reset_may_come_before_or_after_the_effect() {
     let server = acquainted();
     for (handled, messages) in [(false, 0), (true, 1)] {

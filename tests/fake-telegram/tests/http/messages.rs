@@ -303,3 +303,18 @@ fn only_the_right_address_leads_anywhere() {
     let me = result(&server, "getMe", &json!({}));
     assert_eq!((&me["is_bot"], &me["id"]), (&json!(true), &json!(8_086_174_200_i64)));
 }
+
+#[test]
+fn a_server_may_count_bytes() {
+    let server = acquainted();
+    for (in_bytes, text, status) in [
+        (false, "ж".repeat(4096), 200),
+        (true, "ж".repeat(2049), 400),
+        (true, "ж".repeat(2048), 200),
+        (true, "x".repeat(4096), 200),
+    ] {
+        server.count_bytes(in_bytes);
+        let answer = call(&server, "sendMessage", &json!({"chat_id": 42, "text": text}));
+        assert_eq!(answer.status, status, "{in_bytes}");
+    }
+}
