@@ -175,3 +175,51 @@ fn guesses_that_are_made_at_once_are_counted_each() {
     assert_eq!(wrong, 4, "{guessed:?}");
     assert!(one.locked(3).unwrap().is_some());
 }
+
+#[tokio::test]
+async fn what_another_process_is_changing_is_waited_for_beside_other_tasks() {
+    let (folder, one, other) = both();
+    one.change(Change::Allow(SenderId::new("ada"))).await.unwrap();
+    assert!(other.rules().await.unwrap().access.allow_from.contains("ada"));
+    let changing = one.file.lock(file::WAIT).unwrap();
+    fs::write(folder.path().join("access.json"), r#"{"allowFrom": []}"#).unwrap();
+    let spawn = |admission: &Arc<Admission>| {
+        let admission = Arc::clone(admission);
+        tokio::spawn(async move { admission.rules().await })
+    };
+    let (looking, as_well) = (spawn(&other), spawn(&other));
+    let allowing = tokio::spawn({
+        let other = Arc::clone(&other);
+        async move { other.change(Change::Allow(SenderId::new("bob"))).await }
+    });
+    for _ in 0..50 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(!looking.is_finished() && !as_well.is_finished() && !allowing.is_finished());
+    drop(changing);
+    for rules in [looking, as_well] {
+        assert!(
+            !rules.await.unwrap().unwrap().access.allow_from.contains("ada"),
+            "nobody is heard by old rules"
+        );
+    }
+    allowing.await.unwrap().unwrap();
+    assert!(one.rules().await.unwrap().access.allow_from.contains("bob"));
+}
+
+#[test]
+fn a_change_that_cannot_be_written_lets_nobody_in() {
+    let (folder, one, other) = both();
+    allow(&one, "ada");
+    // In the place of the file that is written first.
+    let obstacle = folder.path().join(format!("access.json.{}", std::process::id()));
+    fs::create_dir(&obstacle).unwrap();
+    assert!(one.change_blocking(Change::Allow(SenderId::new("eve"))).is_err());
+    for admission in [&one, &other] {
+        assert_ne!(decided(admission, "eve"), Decision::Deliver);
+        assert_eq!(decided(admission, "ada"), Decision::Deliver);
+    }
+    fs::remove_dir(&obstacle).unwrap();
+    allow(&one, "eve");
+    assert_eq!(decided(&other, "eve"), Decision::Deliver);
+}
