@@ -249,7 +249,8 @@ impl Channel {
         let ids: Vec<_> = parts.iter().map(|part| part.id.clone()).collect();
         let Some(event) = join(parts) else { return };
         let mut pause = Duration::from_secs(1);
-        loop {
+        // Otherwise the process that serves the channel now has taken it up: it is held in the journal.
+        while self.condition().serves() {
             let stored = self.journal().store(|transaction| {
                 let now = clock::now();
                 let seq = transaction.release(&ids, &event, now, self.has_inbox())?;

@@ -44,6 +44,9 @@ pub enum IntakeError {
     /// Nobody knows who may speak.
     #[error(transparent)]
     Shut(#[from] Shut),
+    /// The session does not take messages any more, and another process may have the channel.
+    #[error("nothing is taken in any more: no session of this process takes messages")]
+    Closed,
 }
 
 impl Intake {
@@ -114,6 +117,9 @@ impl Channel {
     ) -> Result<Vec<Delivery>, IntakeError> {
         if intake.is_empty() {
             return Ok(Vec::new());
+        }
+        if !self.condition().serves() {
+            return Err(IntakeError::Closed);
         }
         let Intake { events, effects, aside, cursor, .. } = intake;
         let mut events = events.into_iter();

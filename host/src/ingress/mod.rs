@@ -5,7 +5,10 @@ pub mod web;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use tokio::{sync::watch, time::sleep};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
 
 use crate::{
     claude::Reception,
@@ -20,7 +23,11 @@ pub const SECRET: &str = "tidegate::secret";
 const RETRY: Duration = Duration::from_secs(3);
 
 /// How often a page that only says why nothing is taken in looks whether another process needs its port.
-const LOOK: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(250);
+
+/// How long a page of such a session may hold the port when this one begins, and how often to try meanwhile.
+const YIELD: Duration = Duration::from_secs(2);
+const TRY: Duration = Duration::from_millis(100);
 
 /// A channel's way in: the lock of its folder, and the loop that its kind of source needs.
 pub struct Ingress {
@@ -60,7 +67,7 @@ impl Ingress {
     pub fn start(mut self) {
         self.channel.note(&self.reception.borrow());
         let lock = if self.reception.borrow_and_update().is_open() {
-            self.begin()
+            self.begin(true)
         } else {
             self.stand_by();
             None
@@ -70,6 +77,7 @@ impl Ingress {
 
     async fn run(mut self, mut lock: Option<Lock>) {
         let mut noted = self.reception.borrow().clone();
+        let mut opened: Option<Instant> = None;
         loop {
             let reception = self.reception.borrow().clone();
             if reception != noted {
@@ -79,16 +87,18 @@ impl Ingress {
             if !self.reception.borrow_and_update().is_open() {
                 self.stand_by();
                 self.wait_for_the_session().await;
+                opened = Some(Instant::now());
                 continue;
             }
-            if let Some(lock) = lock.take().or_else(|| self.begin()) {
+            let patient = opened.is_some_and(|opened| opened.elapsed() < YIELD);
+            if let Some(lock) = lock.take().or_else(|| self.begin(!patient)) {
                 let condition = self.serve().await;
                 self.channel.pause(condition);
                 drop(lock);
             }
             if self.reception.borrow().is_open() {
                 tokio::select! {
-                    () = sleep(RETRY) => {}
+                    () = sleep(if patient { TRY } else { RETRY }) => {}
                     () = changed(&mut self.reception) => {}
                 }
             }
@@ -164,10 +174,11 @@ impl Ingress {
         changed(&mut self.reception).await;
     }
 
-    /// Takes the channel over.
-    fn begin(&mut self) -> Option<Lock> {
+    /// Takes the channel over. A failure is told, unless it may pass in a moment.
+    fn begin(&mut self, tell: bool) -> Option<Lock> {
         match self.attempt() {
             Ok(lock) => Some(lock),
+            Err(Condition::Down { .. }) if !tell => None,
             Err(condition) => {
                 let reason = condition.reason().unwrap_or_default().to_owned();
                 if self.channel.set_condition(condition) {

@@ -127,6 +127,8 @@ struct Inner {
     marks: Marks,
     /// The marks in the file are older than these.
     dirty: bool,
+    /// SQLite's `data_version`: it changes when another connection has committed something.
+    version: i64,
     /// How many there have been.
     commits: u64,
     /// At most so many bytes are in the guest's values; 0 if nobody has looked yet.
@@ -145,6 +147,7 @@ impl Journal {
             next: Seq(1),
             marks: Marks::default(),
             dirty: false,
+            version: 0,
             commits: 0,
             state_bytes: 0,
             buffer: Vec::new(),
@@ -329,7 +332,26 @@ impl Inner {
         self.marks = Marks { offered: Seq(offered), delivered: Seq(delivered) };
         self.next = Seq(last.max(offered).max(delivered) + 1);
         self.dirty = false;
+        self.version = self.data_version()?;
         Ok(())
+    }
+
+    /// Takes over what another process has stored since, without giving up what this one knows better.
+    fn refresh(&mut self) -> rusqlite::Result<()> {
+        if self.data_version()? == self.version {
+            return Ok(());
+        }
+        let (next, known) = (self.next, self.marks);
+        self.resume()?;
+        self.dirty = known.delivered > self.marks.delivered;
+        self.next = self.next.max(next);
+        self.marks.offered = self.marks.offered.max(known.offered);
+        self.marks.delivered = self.marks.delivered.max(known.delivered);
+        Ok(())
+    }
+
+    fn data_version(&self) -> rusqlite::Result<i64> {
+        self.database.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
     }
 }
 

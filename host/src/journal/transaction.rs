@@ -90,7 +90,12 @@ impl Journal {
         match begun {
             Ok(_) => {
                 let (next, marks) = (inner.next, inner.marks);
-                Ok(Some(Transaction { journal: self, inner, next, marks, marked: false, open: true }))
+                let mut transaction =
+                    Transaction { journal: self, inner, next, marks, marked: false, open: true };
+                // A process that has given up the channel may still store what it was at.
+                transaction.inner.refresh().map_err(|error| self.failed(error))?;
+                (transaction.next, transaction.marks) = (transaction.inner.next, transaction.inner.marks);
+                Ok(Some(transaction))
             }
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(None),
             Err(error) => Err(self.failed(error)),

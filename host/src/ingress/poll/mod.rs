@@ -292,7 +292,7 @@ impl<'a> Poller<'a> {
                 }
                 sleep(self.backoff.patient()).await;
             }
-            Obstacle::Intake(IntakeError::Shut(_)) => sleep(LOOK).await,
+            Obstacle::Intake(IntakeError::Shut(_) | IntakeError::Closed) => sleep(LOOK).await,
             Obstacle::Intake(IntakeError::Journal(error)) => {
                 interrupt(self.channel, error.to_string());
                 sleep(self.backoff.next()).await;

@@ -202,3 +202,19 @@ fn retention_keeps_nobody_from_the_journal_while_it_waits() {
     });
     assert_eq!(texts(&one), ["2"]);
 }
+
+#[test]
+fn two_processes_never_use_the_same_place() {
+    let (_directory, one, other) = both();
+    assert_eq!(append(&one, "a", "1", 0, false), Some(Seq(1)));
+    assert_eq!(append(&other, "b", "2", 0, false), Some(Seq(2)));
+    one.delivered(Seq(1));
+    // What the first one was at when it gave the channel up.
+    assert_eq!(append(&one, "c", "3", 0, false), Some(Seq(3)));
+    assert_eq!(append(&other, "d", "4", 0, false), Some(Seq(4)));
+    assert_eq!(texts(&one), ["1", "2", "3", "4"]);
+    // It still knows better how far the session is, and does not forget to write it.
+    assert_eq!(one.marks().delivered, Seq(1));
+    one.settle().unwrap();
+    assert_eq!(other.begin_blocking().map(drop).map(|()| other.marks().delivered).unwrap(), Seq(1));
+}
