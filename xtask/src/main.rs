@@ -1,12 +1,13 @@
 //! tidegate's own tasks. `cargo xtask` lists them.
 
+mod clients;
 mod guests;
 mod node;
 mod process;
 mod tests;
 mod toolchain;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
@@ -14,8 +15,9 @@ use clap::{Parser, Subcommand};
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "tidegate's own tasks", disable_help_subcommand = true)]
 struct Arguments {
-    /// Install missing system packages (Debian's, as root). Otherwise what is missing is named.
-    #[arg(long, global = true, env = "CI")]
+    /// Install missing system packages (Debian's, as root); also where CI is set. Otherwise what is missing is named.
+    /// For `clients`: get the clients, 400 MB and more
+    #[arg(long, global = true)]
     install: bool,
     #[command(subcommand)]
     task: Task,
@@ -49,6 +51,15 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, default_value = "fakechat")]
         arguments: Vec<String>,
     },
+    /// Run real clients against the program, offline, and print a table of what works
+    Clients {
+        /// Clients of tests/clients/clients.toml, as NAME or NAME=PROGRAM; all that are here, if none is named
+        #[arg(value_name = "CLIENT")]
+        named: Vec<String>,
+        /// Keep the logs of the run in this new folder; otherwise they are kept only if something fails
+        #[arg(long, value_name = "FOLDER")]
+        keep: Option<PathBuf>,
+    },
     /// Format, lint and test: what a change must pass
     Check,
 }
@@ -65,7 +76,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let install = arguments.install;
+    let install = arguments.install || process::in_ci();
     match &arguments.task {
         Task::Guests { all } => {
             guests::build(if *all { guests::Set::All } else { guests::Set::Shipped }, install)
@@ -77,6 +88,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         }
         Task::Test { filter } => tests::run(filter.as_deref(), install),
         Task::Bench { arguments } => bench(arguments, install),
+        // A client is too large to be fetched without being asked for, in CI as well.
+        Task::Clients { named, keep } => clients::run(named, keep.as_deref(), arguments.install, install),
         Task::Check => {
             process::run(process::cargo().args(["fmt", "--all", "--check"]))?;
             guests::build(guests::Set::All, install)?;
@@ -103,7 +116,7 @@ fn bench(arguments: &[String], install: bool) -> anyhow::Result<()> {
     process::run(&mut command)
 }
 
-fn build(dist: bool, install: bool) -> anyhow::Result<std::path::PathBuf> {
+fn build(dist: bool, install: bool) -> anyhow::Result<PathBuf> {
     guests::build(guests::Set::Shipped, install)?;
     let profile = if dist { "dist" } else { "release" };
     process::run(process::cargo().args(["build", "--package", "tidegate", "--profile", profile]))?;

@@ -47,6 +47,11 @@ pub(crate) fn exists(program: &str) -> bool {
     output(Command::new(program).arg("--version")).is_some()
 }
 
+/// Is this a run of continuous integration?
+pub(crate) fn in_ci() -> bool {
+    env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false" && value != "0")
+}
+
 /// Installs Debian packages, where that was asked for and is possible.
 pub(crate) fn apt(packages: &[&str], install: bool) -> bool {
     if !install || !exists("apt-get") {

@@ -1,5 +1,8 @@
 //! The whole run, against a small client that does everything right, or one thing wrong.
 
+#![cfg(target_os = "linux")]
+#![expect(clippy::panic, clippy::print_stdout, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -15,7 +18,8 @@ version = ["--version"]
 tool = "{server}/{tool}"
 # Whoever runs these tests may be a session that was started without this channel.
 opt_in = "always"
-environment = { STAND_IN_MODEL = "{model}" }
+# Shared, so that each component is compiled once.
+environment = { STAND_IN_MODEL = "{model}", XDG_CACHE_HOME = "COMPILED" }
 
 [stand-in.headless]
 arguments = ["--print", "--mcp-config", "{config}", "--log", "{log}", FLAW]
@@ -76,8 +80,10 @@ impl Run {
     fn new(flaw: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let flaw = flaw.map(|flaw| format!("\"--flaw={flaw}\"")).unwrap_or_default();
-        let description =
-            DESCRIPTION.replace("PROGRAM", env!("CARGO_BIN_EXE_stand-in")).replace("FLAW", &flaw);
+        let description = DESCRIPTION
+            .replace("PROGRAM", env!("CARGO_BIN_EXE_stand-in"))
+            .replace("COMPILED", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"))
+            .replace("FLAW", &flaw);
         let keep = folder.path().join("keep");
         let keep = format!("--keep={}", keep.display());
         Self::of(&clients(folder.path(), &description, &["--in-place", &keep, "stand-in"]))

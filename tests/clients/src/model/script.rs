@@ -122,7 +122,7 @@ mod tests {
         Call { tool: tool.into(), input }
     }
 
-    fn answer(tools: &[&str], messages: Value) -> Answer {
+    fn answer(tools: &[&str], messages: &Value) -> Answer {
         let tools: Vec<Value> = tools.iter().map(|name| json!({"name": name, "input_schema": {}})).collect();
         script().answer(&Request::new(json!({"tools": tools, "messages": messages})))
     }
@@ -145,17 +145,17 @@ mod tests {
     fn a_cue_is_answered_once() {
         let asked = [user("hello do-edit"), uses("edit"), result()];
         let expected = Answer::Call { cue: "do-edit".into(), call: call("edit", json!({"n": 1})) };
-        assert_eq!(answer(&ALL, json!(asked[..1])), expected);
-        assert_eq!(answer(&ALL, json!(asked)), Answer::Text("done".into()));
+        assert_eq!(answer(&ALL, &json!(asked[..1])), expected);
+        assert_eq!(answer(&ALL, &json!(asked)), Answer::Text("done".into()));
         // A client may put its own messages behind the prompt.
         let system = json!({"role": "system", "content": "do-run"});
-        assert_eq!(answer(&ALL, json!([asked[0], system])), expected);
+        assert_eq!(answer(&ALL, &json!([asked[0], system])), expected);
     }
 
     #[test]
     fn the_newest_cue_counts() {
         let asked = json!([user("do-edit"), uses("edit"), result(), user("now do-run")]);
-        assert_eq!(answer(&ALL, asked), Answer::Call { cue: "do-run".into(), call: call("run", json!({})) });
+        assert_eq!(answer(&ALL, &asked), Answer::Call { cue: "do-run".into(), call: call("run", json!({})) });
     }
 
     #[test]
@@ -163,14 +163,14 @@ mod tests {
         let few = ["Search", "run"];
         let input = json!({"query": "select:edit"});
         let load = Answer::Call { cue: "load".into(), call: call("Search", input) };
-        assert_eq!(answer(&few, json!([user("do-edit")])), load);
+        assert_eq!(answer(&few, &json!([user("do-edit")])), load);
         let edit = Answer::Call { cue: "do-edit".into(), call: call("edit", json!({"n": 1})) };
-        assert_eq!(answer(&few, json!([user("do-edit"), uses("Search"), result()])), edit);
+        assert_eq!(answer(&few, &json!([user("do-edit"), uses("Search"), result()])), edit);
         // Without a way to load it, the client is to say what is wrong.
-        assert_eq!(answer(&["run"], json!([user("do-edit")])), edit);
+        assert_eq!(answer(&["run"], &json!([user("do-edit")])), edit);
         // What was loaded for an earlier prompt may have to be loaded again: the client knows.
         let again = json!([user("do-run"), uses("Search"), result(), user("do-edit")]);
-        assert_eq!(answer(&few, again), load);
+        assert_eq!(answer(&few, &again), load);
     }
 
     #[test]
@@ -178,17 +178,17 @@ mod tests {
         let tag = "<channel source=\"x\" chat_id=\"web\" user=\"web\">do-edit é</channel>";
         let input = json!({"chat_id": "web", "text": "echo: do-edit é"});
         assert_eq!(
-            answer(&ALL, json!([user("do-edit"), uses("edit"), result(), user(tag)])),
+            answer(&ALL, &json!([user("do-edit"), uses("edit"), result(), user(tag)])),
             Answer::Call { cue: PUSH.into(), call: call("reply", input) }
         );
-        assert_eq!(answer(&ALL, json!([user(tag), uses("reply"), result()])), Answer::Text("done".into()));
+        assert_eq!(answer(&ALL, &json!([user(tag), uses("reply"), result()])), Answer::Text("done".into()));
     }
 
     #[test]
     fn anything_else_has_a_plain_answer() {
-        assert_eq!(answer(&ALL, json!([user("hello")])), Answer::Text("ok".into()));
-        assert_eq!(answer(&[], json!([user("do-edit")])), Answer::Text("ok".into()));
+        assert_eq!(answer(&ALL, &json!([user("hello")])), Answer::Text("ok".into()));
+        assert_eq!(answer(&[], &json!([user("do-edit")])), Answer::Text("ok".into()));
         let reminder = user("<system-reminder>do-edit</system-reminder>");
-        assert_eq!(answer(&ALL, json!([reminder])), Answer::Text("ok".into()));
+        assert_eq!(answer(&ALL, &json!([reminder])), Answer::Text("ok".into()));
     }
 }
