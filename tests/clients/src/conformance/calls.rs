@@ -37,7 +37,7 @@ pub(super) fn run(workplace: &Workplace, server: &Server, model: &Model, results
         calls.all(results);
     }
     let ended = session.end(workplace.patience);
-    results.note_result(Step::End, check_end(ended, server, workplace.patience));
+    results.note_result(Step::End, check_end(ended, server));
 }
 
 fn start<'a>(workplace: &'a Workplace, server: &Server) -> anyhow::Result<Session<'a>> {

@@ -41,7 +41,7 @@ pub(super) fn run(
     channel.all(results);
     results.note(Step::Dialogs, platform.step(workplace, &mut session));
     let ended = session.end();
-    results.note_result(Step::End, check_end(ended, server, workplace.patience));
+    results.note_result(Step::End, check_end(ended, server));
     Ok(())
 }
 

@@ -21,6 +21,9 @@ use crate::{
 /// The channel that is under test: it needs no account.
 const CHANNEL: &str = "fakechat";
 
+/// How long what a client has started may outlive it. Claude Code kills a server half a second after it asked it to end.
+const GRACE: Duration = Duration::from_secs(10);
+
 /// Runs a client through all steps. Its home, its project and all logs are below `work`.
 pub(crate) fn run(client: &Client, program: &Path, work: &Path, patience: Duration) -> Results {
     let mut results = Results::new(&client.description.title);
@@ -81,9 +84,9 @@ fn title(client: &Client, home: &Path, project: &Path) -> anyhow::Result<String>
 }
 
 /// The client has ended: was that as it should be, and has it left nothing behind?
-fn check_end(ended: anyhow::Result<ExitStatus>, server: &Server, patience: Duration) -> anyhow::Result<()> {
+fn check_end(ended: anyhow::Result<ExitStatus>, server: &Server) -> anyhow::Result<()> {
     // Also where the client did not end by itself: what it leaves would disturb the next part.
-    let left = descendants::gone(patience);
+    let left = descendants::gone(GRACE);
     let status = ended?;
     if !status.success() {
         bail!("the client has ended with {status}");

@@ -161,11 +161,12 @@ fn converse(agent: &mut Agent, screen: &Screen, arguments: &Arguments) -> anyhow
 /// A message from a channel, as the model sees it.
 fn tag(server: &str, message: &Value) -> String {
     let meta = message.pointer("/params/meta").and_then(Value::as_object);
-    let mut attributes = String::new();
-    for (name, value) in meta.into_iter().flatten() {
-        // Writing to a text does not fail.
-        let _ = write!(attributes, " {name}=\"{}\"", value.as_str().unwrap_or_default());
-    }
+    let attributes: Vec<String> = meta
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| format!("{name}=\"{}\"", value.as_str().unwrap_or_default()))
+        .collect();
+    let attributes = attributes.join(" ");
     let content = message.pointer("/params/content").and_then(Value::as_str).unwrap_or_default();
-    format!("<channel source=\"{server}\"{attributes}>\n{content}\n</channel>")
+    format!("<channel source=\"{server}\" {attributes}>\n{content}\n</channel>")
 }

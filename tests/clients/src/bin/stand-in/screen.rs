@@ -1,7 +1,7 @@
 //! What stands on the terminal, and the keys that are pressed there.
 
 use std::{
-    io::{Read as _, Write as _},
+    io::{Read as _, Stdout, Write as _},
     sync::mpsc::{Receiver, Sender},
     thread,
 };
@@ -20,8 +20,10 @@ pub(crate) enum Key {
     Text(String),
 }
 
-/// The terminal, as long as this program draws on it.
-pub(crate) struct Screen(std::io::Stdout);
+/// The terminal that this program has as its own.
+pub(crate) struct Screen {
+    output: Stdout,
+}
 
 impl Screen {
     /// Takes the terminal: keys become events.
@@ -39,11 +41,11 @@ impl Screen {
             }
             let _ = events.send(Event::Closed);
         });
-        Ok(Self(std::io::stdout()))
+        Ok(Self { output: std::io::stdout() })
     }
 
     pub(crate) fn draw(&self, lines: &[&str]) -> anyhow::Result<()> {
-        let mut output = &self.0;
+        let mut output = self.output.lock();
         write!(output, "\x1b[2J\x1b[H{}", lines.join("\r\n"))?;
         Ok(output.flush()?)
     }
