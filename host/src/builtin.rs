@@ -11,8 +11,8 @@ pub struct Builtin {
     pub page_user: Option<&'static str>,
 }
 
-/// All of them, as `cargo xtask guests` has built them.
-pub const ALL: [Builtin; 2] = [
+/// All of them, as `cargo xtask guests` has built them. Not a constant: that would be in the program several times.
+pub static ALL: [Builtin; 2] = [
     Builtin {
         name: "fakechat",
         bytes: include_bytes!(concat!(env!("TIDEGATE_GUESTS"), "/fakechat.wasm")),
