@@ -6,7 +6,6 @@ mod mcp;
 mod screen;
 
 use std::{
-    fmt::Write as _,
     fs,
     io::{BufRead as _, Write as _},
     path::PathBuf,
