@@ -73,7 +73,9 @@ test('the tools have valid schemas, which take what is right and refuse what is 
   assert.ok(takes('reply', { chat_id: 'web', text: 'hi' }));
   assert.ok(takes('reply', { chat_id: 'web', text: 'hi', reply_to: 'm1', files: ['/tmp/a'], format: 'text' }));
   assert.ok(takes('edit_message', { chat_id: 'web', message_id: 'm1', text: 'hi' }));
-  assert.ok(!takes('reply', { text: 'hi' }));
+  // The page has one chat: it need not be named.
+  assert.ok(takes('reply', { text: 'hi' }));
+  assert.ok(!takes('reply', { chat_id: 'web' }));
   assert.ok(!takes('reply', { chat_id: 'web', text: 'hi', files: '/tmp/a' }));
   assert.ok(!takes('edit_message', { chat_id: 'web', text: 'hi' }));
 });
