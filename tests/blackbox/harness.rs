@@ -9,6 +9,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, ChildStderr, ChildStdin, Command, ExitStatus, Stdio},
     sync::{
+        Once,
         atomic::{AtomicU64, Ordering},
         mpsc::{self, Receiver, RecvTimeoutError},
     },
@@ -27,6 +28,14 @@ pub(crate) struct Home(tempfile::TempDir);
 
 impl Home {
     pub(crate) fn new() -> Self {
+        static COMPILED: Once = Once::new();
+        COMPILED.call_once(|| {
+            // `try` waits for what has to be compiled, which sessions do not: what they are told at the beginning would
+            // depend on how busy the machine is.
+            let output =
+                Self(tempfile::tempdir().unwrap()).run(["try", "fakechat", "telegram", "--port", "0"], "");
+            assert!(output.status.success(), "{}", output.stderr);
+        });
         Self(tempfile::tempdir().unwrap())
     }
 
@@ -649,6 +658,8 @@ fn fixture(home: &Home, name: &str, behaviour: &str) -> PathBuf {
     bytes[at..at + 32].fill(b'.');
     bytes[at..at + marker.len()].copy_from_slice(&marker);
     std::fs::write(&path, bytes).unwrap();
+    // Compiles it. What a bad one says is the test's business.
+    home.run([OsStr::new("inspect"), path.as_os_str()], "");
     path
 }
 
