@@ -10,6 +10,7 @@ use crate::{
     server::{self, Server},
     session::{Interactive, Session, Workplace},
     step::{Results, Step},
+    wait,
 };
 
 /// fakechat's one chat.
@@ -19,6 +20,8 @@ const TEXT: &str = "hi <&> \"é😀\"\nline two";
 const EDITED: &str = "edited";
 /// A file that is not there: sending it fails.
 const MISSING: &str = "no-such-file.txt";
+/// How many prompts a client may take until it has heard that the tools have changed.
+const ROUNDS: u32 = 20;
 /// A part of the server's instructions.
 const INSTRUCTIONS: &str = "Messages from outside arrive as <channel";
 
@@ -77,16 +80,38 @@ impl Calls<'_, '_> {
     }
 
     /// The model knows the tools' names, and has the schema of the one that it answers with.
+    ///
+    /// A server that still compiles its channel has more tools later and tells the client so
+    /// (`notifications/tools/list_changed`): what the model is told of then counts.
     fn tools(&mut self) -> anyhow::Result<()> {
+        wait::until("the channel's page", self.workplace.patience, || {
+            self.session.alive()?;
+            Ok(self.server.is_listening().then_some(()))
+        })
+        .with_context(|| format!("the server's log: {}", self.server.log_text()))?;
+        let mut outcome = Ok(());
+        for round in 0..ROUNDS {
+            outcome = self.listed(&format!("hello-again-{round}."));
+            if outcome.is_ok() {
+                break;
+            }
+            self.session.alive()?;
+        }
+        outcome
+    }
+
+    /// Gives the client a prompt, and looks at the tools that the model gets with it.
+    fn listed(&mut self, prompt: &str) -> anyhow::Result<()> {
         let description = &self.workplace.client.description;
         let [reply, edit] = ["reply", "edit_message"].map(|tool| description.tool_name(CHANNEL, tool));
+        self.session.say(prompt)?;
         let (missing, loaded) = self.model.wait(
             "a prompt at the model",
             self.workplace.patience,
             || self.session.alive(),
             |request| {
                 let missing = [&reply, &edit].into_iter().find(|tool| !request.mentions(tool)).cloned();
-                request.has_tools().then(|| (missing, request.loads(&reply)))
+                (request.has_tools() && request.mentions(prompt)).then(|| (missing, request.loads(&reply)))
             },
         )?;
         if let Some(tool) = missing {

@@ -76,6 +76,7 @@ impl Agent {
 
     /// A prompt, and all that the model makes of it.
     pub(crate) fn turn(&mut self, prompt: &str) -> anyhow::Result<()> {
+        self.servers.iter_mut().try_for_each(Server::list_tools)?;
         self.messages.push(json!({"role": "user", "content": [{"type": "text", "text": prompt}]}));
         loop {
             let answer = self.ask()?;

@@ -65,9 +65,15 @@ impl Server {
         )?;
         server.instructions = hello.get("instructions").map(text).unwrap_or_default();
         server.notify("notifications/initialized", &json!({}))?;
-        let tools = server.request("tools/list", &json!({}))?;
-        server.tools = tools.get("tools").and_then(Value::as_array).cloned().unwrap_or_default();
+        server.list_tools()?;
         Ok(server)
+    }
+
+    /// Asks for its tools: it may have more of them than before.
+    pub(crate) fn list_tools(&mut self) -> anyhow::Result<()> {
+        let tools = self.request("tools/list", &json!({}))?;
+        self.tools = tools.get("tools").and_then(Value::as_array).cloned().unwrap_or_default();
+        Ok(())
     }
 
     /// The result, or the error's object.
