@@ -103,9 +103,8 @@ impl Serialize for Meta<'_> {
             Some(channel) => meta.serialize_entry("chat_id", &address(channel, &message.chat.id))?,
             None => meta.serialize_entry("chat_id", &message.chat.id)?,
         }
-        for Attribute { key, value } in notification::carried(message) {
-            meta.serialize_entry(&key, &value)?;
-        }
+        notification::carried(message)
+            .try_for_each(|Attribute { key, value }| meta.serialize_entry(&key, &value))?;
         if redelivered {
             meta.serialize_entry("redelivered", "true")?;
         }
