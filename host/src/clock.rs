@@ -18,6 +18,37 @@ pub fn iso(milliseconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:03}Z")
 }
 
+/// The time that a text in exactly that form tells. None for anything else.
+pub fn from_iso(text: &str) -> Option<u64> {
+    let bytes: &[u8; 24] = text.as_bytes().try_into().ok()?;
+    let form = b"0000-00-00T00:00:00.000Z";
+    let fits = |(byte, form): (&u8, &u8)| if *form == b'0' { byte.is_ascii_digit() } else { byte == form };
+    if !bytes.iter().zip(form).all(fits) {
+        return None;
+    }
+    let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<u64>().ok();
+    let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
+    let (hour, minute) = (number(11..13)?, number(14..16)?);
+    let (second, fraction) = (number(17..19)?, number(20..23)?);
+    if !(1970..).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    Some((days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second) * 1000 + fraction)
+}
+
+/// Days from 1970-01-01 to a Gregorian date. Counts as [`date`] does.
+fn days(year: u64, month: u64, day: u64) -> u64 {
+    let year = year - u64::from(month <= 2);
+    let (era, year_of_era) = (year / 400, year % 400);
+    let shifted = if month > 2 { month - 3 } else { month + 9 };
+    let day_of_year = (153 * shifted + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
 /// The Gregorian date so many days after 1970-01-01. Counts from 0000-03-01, where leap days come last in
 /// their year and 400 years are always 146,097 days.
 fn date(days: u64) -> (u64, u64, u64) {
@@ -45,6 +76,31 @@ mod tests {
             (4_102_444_800_001, "2100-01-01T00:00:00.001Z"),
         ] {
             assert_eq!(iso(milliseconds), expected);
+            assert_eq!(from_iso(expected), Some(milliseconds));
+        }
+    }
+
+    #[test]
+    fn other_forms_are_no_times() {
+        for text in [
+            "",
+            "2026",
+            "2026-11-25",
+            "2026-11-25T10:00:00Z",
+            "2026-11-25T10:00:00.000+0",
+            "2026-13-25T10:00:00.000Z",
+            "2026-11-25T24:00:00.000Z",
+            "1969-12-31T23:59:59.999Z",
+            "2026-11-25T10:00:00.0é",
+        ] {
+            assert_eq!(from_iso(text), None, "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_told_is_read(milliseconds in 0_u64..253_402_300_800_000) {
+            proptest::prop_assert_eq!(from_iso(&iso(milliseconds)), Some(milliseconds));
         }
     }
 }

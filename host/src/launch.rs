@@ -9,7 +9,7 @@ use std::{
 };
 
 use tokio::{
-    sync::watch,
+    sync::{mpsc, watch},
     task::{JoinError, JoinHandle},
     time::{Instant, timeout, timeout_at},
 };
@@ -24,7 +24,7 @@ use crate::{
         web::Page,
     },
     claude::{
-        self, Basis, ClaudeCode, Judge, OptIn, Policy, Receipts, Reception, Verdict,
+        self, Basis, ClaudeCode, Judge, OptIn, Policy, Reception, Verdict,
         log::{Query, Traits},
     },
     contract::Source,
@@ -212,11 +212,11 @@ impl Launcher {
             return Err(Error::Port(self.root.settings()));
         }
         let (judge, query) = judge(order, &channels, &late);
-        let (reception, heard) = watch::channel(judge.begin());
-        let (receipts, given) = watch::channel(Receipts::default());
+        let (reception, known) = watch::channel(judge.begin());
+        let (heard, hearing) = mpsc::unbounded_channel();
         let (mut running, mut ingresses) = (Vec::new(), Vec::new());
         for blueprint in channels {
-            match self.furnish(blueprint, order.port, &relay, &heard) {
+            match self.furnish(blueprint, order.port, &relay, &known) {
                 Ok((channel, ingress)) => {
                     ingresses.push(ingress);
                     running.push(channel);
@@ -249,11 +249,11 @@ impl Launcher {
         let hub = Hub::new(Loaded::new(running, preparing, missing), Arc::clone(&relay));
         for load in late {
             let (launcher, hub) = (Arc::clone(self), hub.clone());
-            let (port, relay, heard) = (order.port, Arc::clone(&relay), heard.clone());
-            tokio::spawn(async move { launcher.add(load, port, &relay, &heard, &hub).await });
+            let (port, relay, known) = (order.port, Arc::clone(&relay), known.clone());
+            tokio::spawn(async move { launcher.add(load, port, &relay, &known, &hub).await });
         }
-        let judging = judge.follow(query, hub.attached(), reception, receipts);
-        let attention = Attention { reception: heard, receipts: given };
+        let judging = judge.follow(query, hub.attached(), reception, heard);
+        let attention = Attention { reception: known, hearing };
         Ok(Launched { hub, attention, judging: Box::pin(judging) })
     }
 

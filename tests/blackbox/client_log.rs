@@ -338,8 +338,74 @@ fn a_log_that_is_none_is_told_of_and_survived() {
     );
     fs::create_dir_all(client.log.parent().unwrap()).unwrap();
     symlink("/etc/passwd", &client.log).unwrap();
-    let line = client.server.log("Claude Code's log of this server is passed over");
+    let line = client.server.log("tidegate cannot read Claude Code's log of this server");
     assert!(line.contains("it is not a regular file"), "{line}");
     client.server.page("fakechat").say("1", "hello");
     assert_eq!(client.server.content(), "hello");
+}
+
+#[test]
+fn a_refusal_that_comes_late_brings_back_what_was_written_before_it() {
+    let home = Home::new();
+    let serve = ["fakechat", "--port", "0"];
+    let named = [DEVELOPMENT, "server:fakechat"];
+    let mut client = Client::start(&home, &named, &serve);
+    let mut page = client.server.page("fakechat");
+    page.say("1", "hello");
+    assert_eq!(client.server.content(), "hello");
+    client.say(SKIPPED);
+    assert_eq!(page.closed().0, 1013);
+    client.kill(&home);
+
+    let mut client = Client::start(&home, &named, &serve);
+    client.say(REGISTERED);
+    let again = client.server.event();
+    assert_eq!((&again["content"], &again["meta"]["redelivered"]), (&json!("hello"), &json!("true")));
+}
+
+#[test]
+fn messages_that_the_client_drops_between_two_verdicts_come_again_in_the_same_session() {
+    let home = Home::new();
+    let mut client = Client::start(&home, &[DEVELOPMENT, "server:fakechat"], &["fakechat", "--port", "0"]);
+    client.say(REGISTERED);
+    let mut page = client.server.page("fakechat");
+    page.say("1", "one");
+    page.say("2", "three");
+    assert_eq!((client.server.content(), client.server.content()), ("one".to_owned(), "three".to_owned()));
+    // All of it at once: nothing but the log's order tells what was dropped.
+    client.write(&[RECEIPT, SKIPPED, REGISTERED]);
+    let again = client.server.event();
+    assert_eq!((&again["content"], &again["meta"]["redelivered"]), (&json!("three"), &json!("true")));
+    client.write(&["notifications/claude/channel (5 chars)"]);
+    until("both were received", || {
+        let session = &status(&home, "fakechat")["sessions"][0];
+        (session["written"] == 2 && session["received"] == 2).then_some(())
+    });
+    client.server.page("fakechat").say("3", "next");
+    let next = client.server.event();
+    assert_eq!((&next["content"], &next["meta"]["redelivered"]), (&json!("next"), &Value::Null));
+    client.server.no_event();
+}
+
+#[test]
+fn the_page_is_there_as_long_as_any_session_waits() {
+    let (home, port) = (Home::new(), free_port());
+    let serve = ["fakechat", "--port", &port.to_string()];
+    let start = || Client::start(&home, &["--channels", "server:other"], &serve);
+    let says_why = || state(port).filter(|state| state["listening"] == false && state["reason"].is_string());
+    let first = start();
+    until("the page says why", says_why);
+    let _second = start();
+    // The second one finds the port taken, until the first has gone.
+    drop(first);
+    until("the page is there again", says_why);
+
+    // A session that receives messages has it, as long as it runs.
+    let mut command = home.command(["serve", "fakechat", "--opt-in", "always", "--port", &port.to_string()]);
+    command.current_dir(home.path());
+    let mut open = Server::start(command);
+    open.initialize();
+    until("the open session serves the page", || (state(port)?["listening"] == true).then_some(()));
+    drop(open);
+    until("the page says why again", says_why);
 }

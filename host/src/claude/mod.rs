@@ -28,4 +28,4 @@ pub use cure::cure;
 pub use managed::{ChannelPolicy, Policy};
 pub use opt_in::{ClaudeCode, InvalidOptIn, OptIn, Reason, Verdict, judge};
 pub use person::{Refused, at_terminal, in_models_shell, outside};
-pub use reception::{Basis, Judge, Receipts, Reception};
+pub use reception::{Basis, Heard, Judge, Reception};

@@ -1,9 +1,12 @@
-//! Whether the session takes messages: the client's own word, else the rules, and above both the user's setting.
+//! Whether the session receives messages: the client's own word, else the rules, and above both the user's setting.
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{mpsc::UnboundedReceiver, watch},
+    sync::{
+        mpsc::{UnboundedReceiver, UnboundedSender},
+        watch,
+    },
     time::{Instant, sleep_until},
 };
 
@@ -82,13 +85,13 @@ impl Reception {
     }
 }
 
-/// Messages that the client says to have taken.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Receipts {
-    /// The client writes receipts for this connection at the moment.
-    pub expected: bool,
-    /// How many have come in all.
-    pub count: u64,
+/// What decides, in this order, when a message counts as received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// The client's log says nothing, and the rules have opened the session.
+    Silence,
+    /// The client's log says something.
+    Word(Word),
 }
 
 /// Judges one session.
@@ -131,8 +134,8 @@ impl Judge {
             return None;
         }
         match word {
-            Word::Registered => Some(Reception::Open(Basis::Log)),
-            Word::Skipped(said) => {
+            Word::Registered { .. } => Some(Reception::Open(Basis::Log)),
+            Word::Skipped { reason: said } => {
                 let said: String = said.chars().take(500).collect();
                 let mut reason = format!("Claude Code takes no messages from this server: \"{said}\"");
                 let cure = cure(&said, &self.server);
@@ -151,17 +154,17 @@ impl Judge {
         }
     }
 
-    /// Follows the client's log and keeps both up to date, as long as somebody looks. `handshake` ends when the client
-    /// has finished it.
+    /// Follows the client's log. `reception` is kept up to date; `heard` gets each word first, so that a message that is
+    /// written because of it finds it there. `handshake` ends when the client has finished it.
     pub async fn follow(
         self,
         query: Query,
         handshake: impl Future<Output = ()>,
         reception: watch::Sender<Reception>,
-        receipts: watch::Sender<Receipts>,
+        heard: UnboundedSender<Heard>,
     ) {
         if self.setting == OptIn::Auto && self.by_claude_code {
-            self.listen(log::follow(query), handshake, reception, receipts).await;
+            self.listen(log::follow(query), handshake, reception, heard).await;
         }
     }
 
@@ -170,8 +173,16 @@ impl Judge {
         mut words: UnboundedReceiver<Word>,
         handshake: impl Future<Output = ()>,
         reception: watch::Sender<Reception>,
-        receipts: watch::Sender<Receipts>,
+        heard: UnboundedSender<Heard>,
     ) {
+        let on_silence = || {
+            let judged = self.on_silence();
+            if judged.is_open() {
+                // Fails only when the session has ended.
+                let _ = heard.send(Heard::Silence);
+            }
+            set(&reception, judged);
+        };
         let silence = async {
             handshake.await;
             sleep_until(Instant::now() + SILENCE).await;
@@ -185,7 +196,7 @@ impl Judge {
                 () = &mut silence, if silent => {
                     silent = false;
                     tracing::debug!("Claude Code's log says nothing about this server");
-                    set(&reception, self.on_silence());
+                    on_silence();
                     continue;
                 }
             };
@@ -193,17 +204,14 @@ impl Judge {
                 // Nobody reads the log any more: only the silence is left.
                 if silent {
                     silence.await;
-                    set(&reception, self.on_silence());
+                    on_silence();
                 }
                 return;
             };
             silent = false;
-            receipts.send_modify(|receipts| match &word {
-                Word::Registered => receipts.expected = true,
-                Word::Skipped(_) => receipts.expected = false,
-                Word::Receipts(more) => receipts.count += more,
-            });
-            if let Some(judged) = self.on_word(&word) {
+            let judged = self.on_word(&word);
+            let _ = heard.send(Heard::Word(word));
+            if let Some(judged) = judged {
                 set(&reception, judged);
             }
         }
@@ -225,10 +233,15 @@ mod tests {
     use tokio::sync::mpsc;
 
     use super::*;
+    use crate::claude::log::Receipt;
 
     fn judge(setting: OptIn, expectation: Result<Basis, &str>, by_claude_code: bool) -> Judge {
         let expectation = expectation.map_err(str::to_owned);
         Judge { setting, expectation, by_claude_code, server: "fakechat".to_owned() }
+    }
+
+    fn skipped(reason: &str) -> Word {
+        Word::Skipped { reason: reason.to_owned() }
     }
 
     #[test]
@@ -255,7 +268,7 @@ mod tests {
             let judge = judge(setting, expectation, by_claude_code);
             assert_eq!(judge.begin(), begin);
             assert_eq!(judge.on_silence(), silence);
-            assert_eq!(judge.on_word(&Word::Registered), word);
+            assert_eq!(judge.on_word(&Word::Registered { at: 1 }), word);
         }
     }
 
@@ -263,7 +276,7 @@ mod tests {
     fn the_client_s_reason_is_quoted_with_its_cure() {
         let judge = judge(OptIn::Auto, Ok(Basis::CommandLine), true);
         let reason = |said: &str| {
-            let judged = judge.on_word(&Word::Skipped(said.to_owned())).unwrap();
+            let judged = judge.on_word(&Word::Skipped { reason: said.to_owned() }).unwrap();
             let Reception::Closed { word, reason } = judged else { panic!("{judged:?}") };
             assert_eq!(word.as_deref(), Some(said));
             reason.to_string()
@@ -275,43 +288,49 @@ mod tests {
         let known = reason("channels feature is not currently available");
         assert!(known.len() > 120 && !known.ends_with('.'), "{known}");
         let unnamed = self::judge(OptIn::Auto, Err("this session was not started for it"), true);
-        let both = unnamed.on_word(&Word::Skipped("the moon is full".to_owned())).unwrap();
+        let both = unnamed.on_word(&skipped("the moon is full")).unwrap();
         assert!(both.reason().unwrap().ends_with("may say more. Also, this session was not started for it"));
-        let one = unnamed.on_word(&Word::Skipped("server x not in --channels list".to_owned())).unwrap();
+        let one = unnamed.on_word(&skipped("server x not in --channels list")).unwrap();
         assert!(!one.reason().unwrap().contains("Also"));
     }
 
     #[tokio::test(start_paused = true)]
     async fn words_change_the_reception_and_silence_is_broken_by_them() {
-        let (words, heard) = mpsc::unbounded_channel();
+        let (words, log) = mpsc::unbounded_channel();
         let (reception, mut seen) = watch::channel(Reception::Awaited);
-        let (receipts, counted) = watch::channel(Receipts::default());
+        let (heard, mut hearing) = mpsc::unbounded_channel();
         let judge = judge(OptIn::Auto, Ok(Basis::CommandLine), true);
-        tokio::spawn(judge.listen(heard, ready(()), reception, receipts));
+        tokio::spawn(judge.listen(log, ready(()), reception, heard));
         let start = Instant::now();
         seen.changed().await.unwrap();
         assert_eq!(
             (&*seen.borrow_and_update(), start.elapsed()),
             (&Reception::Open(Basis::CommandLine), SILENCE)
         );
-        words.send(Word::Skipped("x".to_owned())).unwrap();
+        let said =
+            [skipped("x"), Word::Registered { at: 1 }, Word::Receipts(vec![Receipt { at: 2, length: 3 }])];
+        words.send(said[0].clone()).unwrap();
         seen.changed().await.unwrap();
         assert!(seen.borrow_and_update().reason().is_some());
-        words.send(Word::Registered).unwrap();
-        words.send(Word::Receipts(3)).unwrap();
+        words.send(said[1].clone()).unwrap();
+        words.send(said[2].clone()).unwrap();
         seen.changed().await.unwrap();
         assert_eq!(*seen.borrow_and_update(), Reception::Open(Basis::Log));
         tokio::time::sleep(SILENCE * 2).await;
-        assert_eq!(*counted.borrow(), Receipts { expected: true, count: 3 });
         assert!(!seen.has_changed().unwrap());
+        // All of it in one order.
+        let expected = [Heard::Silence].into_iter().chain(said.map(Heard::Word));
+        for expected in expected {
+            assert_eq!(hearing.try_recv().unwrap(), expected);
+        }
     }
 
     #[tokio::test(start_paused = true)]
     async fn silence_begins_with_the_handshake() {
-        let (_words, heard) = mpsc::unbounded_channel();
+        let (_words, log) = mpsc::unbounded_channel();
         let (reception, seen) = watch::channel(Reception::Awaited);
         let judge = judge(OptIn::Auto, Ok(Basis::CommandLine), true);
-        tokio::spawn(judge.listen(heard, pending(), reception, watch::channel(Receipts::default()).0));
+        tokio::spawn(judge.listen(log, pending(), reception, mpsc::unbounded_channel().0));
         tokio::time::sleep(SILENCE * 10).await;
         assert_eq!(*seen.borrow(), Reception::Awaited);
     }

@@ -9,9 +9,9 @@ use super::{
     delivery::Progress,
     held::Held,
     outbound::{ChatLocks, Failure},
+    outstanding::Outstanding,
     pace::Pace,
     permission::Relay,
-    taken::Taken,
     working::Working,
 };
 use crate::{
@@ -33,7 +33,7 @@ pub struct Channel {
     pub(super) working: Working,
     pub(super) held: Held,
     pub(super) confirmations: Confirmations,
-    pub(super) taken: Taken,
+    pub(super) outstanding: Outstanding,
     pub(super) pace: Pace,
     pub(super) chats: ChatLocks,
     pub(super) progress: tokio::sync::Mutex<Progress>,
@@ -131,7 +131,7 @@ impl Channel {
             working: Working::default(),
             held: Held::default(),
             confirmations: Confirmations::default(),
-            taken: Taken::default(),
+            outstanding: Outstanding::default(),
             pace: Pace::default(),
             chats: ChatLocks::default(),
             progress: tokio::sync::Mutex::default(),
@@ -209,9 +209,10 @@ impl Channel {
         }
     }
 
-    /// Takes nothing in any more: what was stored and not taken by the session comes again, here or in another process.
+    /// Takes nothing in any more: what the session has not received comes again, here or in another process.
     pub fn pause(&self, condition: Condition) {
         self.set_condition(condition);
+        self.outstanding.clear();
         self.surroundings().page.cut_off_all();
         self.settle();
     }
@@ -262,7 +263,7 @@ impl Channel {
         *lock(&self.inbox) = None;
     }
 
-    /// Takes over the journal from whoever wrote it last.
+    /// Takes over the journal from the process that wrote it last.
     pub fn resume(self: &Arc<Self>) -> Result<(), Error> {
         self.journal().resume()?;
         self.admission.abandon_unfinished(clock::now())?;

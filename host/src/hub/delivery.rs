@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Accepted, Channel, Inbox, Ticket, taken::Written};
+use super::{Accepted, Channel, Inbox, Ticket, outstanding::Batch};
 use crate::{
     event::{Event, Happening},
     journal::Seq,
@@ -31,28 +31,21 @@ pub struct Delivery {
     pub whole: Whole,
 }
 
-/// How far this process has handed events to its session. Whoever holds it delivers; the others wait.
+/// How far this process has handed events to its session. The task that holds it delivers; the others wait.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     /// The last event that was handed over; None before the first.
     handed: Option<Seq>,
-    /// Events up to here may have been written before this process took over.
-    suspect: Seq,
 }
 
 impl Progress {
-    /// Another process was at work in between.
+    /// Begins anew, where the journal says.
     pub(super) fn forget(&mut self) {
-        *self = Self::default();
+        self.handed = None;
     }
 
-    /// Begins where the journal says.
     fn begin(&mut self, channel: &Channel) -> Seq {
-        *self.handed.get_or_insert_with(|| {
-            let marks = channel.journal().marks();
-            self.suspect = marks.offered;
-            marks.delivered
-        })
+        *self.handed.get_or_insert_with(|| channel.journal().marks().delivered)
     }
 }
 
@@ -105,6 +98,15 @@ impl Channel {
         self.catch_up(&inbox, &mut progress).await;
     }
 
+    /// The session has lost what was not received: all of it is handed over again, marked.
+    pub(super) async fn begin_again(self: &Arc<Self>) {
+        let mut progress = self.progress.lock().await;
+        self.journal().suspect_offered();
+        progress.forget();
+        drop(progress);
+        self.drain_soon();
+    }
+
     async fn catch_up(self: &Arc<Self>, inbox: &Arc<dyn Inbox>, progress: &mut Progress) {
         loop {
             let handed = progress.begin(self);
@@ -121,7 +123,7 @@ impl Channel {
                 self.drain_later();
                 return tracing::error!("{}: {error}", self.name());
             }
-            let suspect = progress.suspect;
+            let suspect = self.journal().suspect();
             let deliveries = page
                 .into_iter()
                 .map(|(seq, event)| Delivery {
@@ -169,10 +171,10 @@ impl Channel {
     }
 
     /// Deliveries that were written together, up to there.
-    fn batch(&self, ticket: Ticket, last: Seq, deliveries: &[Delivery]) -> Written {
+    fn batch(&self, ticket: Ticket, last: Seq, deliveries: &[Delivery]) -> Batch {
         // What comes again was confirmed then, or has waited long.
         let new = deliveries.iter().filter(|delivery| !delivery.redelivered);
         let confirmable = self.confirmable(new.map(|delivery| &delivery.event.what));
-        Written { ticket, last, count: deliveries.len() as u64, confirmable }
+        Batch { ticket, last, count: deliveries.len() as u64, confirmable }
     }
 }

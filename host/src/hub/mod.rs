@@ -12,10 +12,10 @@ mod intake;
 mod loaded;
 mod note;
 mod outbound;
+mod outstanding;
 mod pace;
 mod pairing;
 mod permission;
-mod taken;
 mod whole;
 mod working;
 
@@ -70,11 +70,11 @@ pub trait Inbox: Send + Sync {
     /// Waits until it was; false if the session is gone.
     fn written(&self, ticket: Ticket) -> Pin<Box<dyn Future<Output = bool> + Send + '_>>;
 
-    /// Has the client taken everything up to here? Where it gives no receipts, what is written is taken.
-    fn is_taken(&self, ticket: Ticket) -> bool;
+    /// Has the client received everything up to here? Where it gives no receipts, what is written is received.
+    fn is_received(&self, ticket: Ticket) -> bool;
 
-    /// Waits until it has; false if it never will.
-    fn taken(&self, ticket: Ticket) -> Pin<Box<dyn Future<Output = bool> + Send + '_>>;
+    /// Waits until it has; false if it never will: then all of it can be written again, if the session still exists.
+    fn received(&self, ticket: Ticket) -> Pin<Box<dyn Future<Output = bool> + Send + '_>>;
 }
 
 /// Something that only a person may approve.
@@ -101,7 +101,7 @@ pub enum Approval {
 pub struct Accepted {
     /// The end of the last.
     pub end: Ticket,
-    /// The end of each, where the client tells which it has taken; else empty.
+    /// The end of each, where the client tells which it has received; else empty.
     pub each: Vec<Ticket>,
 }
 

@@ -18,7 +18,7 @@ impl Channel {
                 reason: reason.to_string(),
             },
         };
-        let (written, received) = self.taken.counts();
+        let (written, received) = self.outstanding.counts();
         let directory = std::env::current_dir().unwrap_or_default();
         let mut note = lock(&self.note);
         let since = note.as_ref().map_or_else(clock::now, |note| note.since);
@@ -36,7 +36,7 @@ impl Channel {
 
     /// Notes how many messages the session has taken, if that is news.
     pub(super) fn note_counts(&self) {
-        let (written, received) = self.taken.counts();
+        let (written, received) = self.outstanding.counts();
         match &mut *lock(&self.note) {
             Some(note) if (note.written, note.received) != (written, received) => {
                 (note.written, note.received) = (written, received);

@@ -37,6 +37,8 @@ pub struct Ingress {
     reception: watch::Receiver<Reception>,
     /// The page, which is also there while nothing is taken in: then it says why.
     page: Option<web::Server>,
+    /// The last process that had the channel before the page only said why.
+    last_owner: Option<String>,
 }
 
 /// What brings news.
@@ -59,7 +61,7 @@ impl Ingress {
         source: Source,
         reception: watch::Receiver<Reception>,
     ) -> Self {
-        Self { channel, folder, source, reception, page: None }
+        Self { channel, folder, source, reception, page: None, last_owner: None }
     }
 
     /// Begins if the session takes messages, and goes on trying in the background if that fails. Either way the
@@ -94,6 +96,7 @@ impl Ingress {
             if let Some(lock) = lock.take().or_else(|| self.begin(!patient)) {
                 let condition = self.serve().await;
                 self.channel.pause(condition);
+                self.last_owner = lock::introduction(&self.folder);
                 drop(lock);
             }
             if self.reception.borrow().is_open() {
@@ -150,28 +153,38 @@ impl Ingress {
             tracing::warn!("{name}: nothing is taken in: {reason}");
             self.channel.notice(&format!("{name}: nothing is taken in: {reason}"));
         }
-        if let (Source::Web { port }, None) = (self.source, &self.page) {
-            // If the port is taken, most likely by a tidegate that serves the channel, there is a page.
-            if let Ok(listener) = web::Listener::bind(port, name) {
-                tracing::info!("{name}: nobody listens yet, and the page says so: {}", listener.address());
-                self.page = Some(web::Server::start(listener, &self.channel));
-            }
+        self.open_lobby();
+    }
+
+    /// Serves the page, so that it says that nobody listens, and why. A process that serves the channel has a page.
+    fn open_lobby(&mut self) {
+        let (Source::Web { port }, None) = (self.source, &self.page) else { return };
+        // Held for a moment, so that a process that takes it afterwards is noticed by its introduction.
+        let Ok(_free) = Lock::look(&self.folder) else { return };
+        self.last_owner = lock::introduction(&self.folder);
+        let name = self.channel.name();
+        // If the port is taken, most likely another session that waits has its page there.
+        if let Ok(listener) = web::Listener::bind(port, name) {
+            tracing::info!("{name}: nobody listens yet, and the page says so: {}", listener.address());
+            self.page = Some(web::Server::start(listener, &self.channel));
         }
     }
 
-    /// Waits until the session may take messages after all. Another process that takes over the channel gets the port.
+    /// Waits until the session may receive messages after all. Meanwhile another process that takes over the channel gets
+    /// the port, and when that process has ended, the page is here again.
     async fn wait_for_the_session(&mut self) {
-        let before = lock::introduction(&self.folder);
-        while self.page.is_some() {
+        let has_page = matches!(self.source, Source::Web { .. });
+        loop {
             tokio::select! {
                 () = changed(&mut self.reception) => return,
-                () = sleep(LOOK) => {}
+                () = sleep(if self.page.is_some() { LOOK } else { RETRY }), if has_page => {}
             }
-            if lock::introduction(&self.folder) != before {
+            if self.page.is_none() {
+                self.open_lobby();
+            } else if lock::introduction(&self.folder) != self.last_owner {
                 self.page = None;
             }
         }
-        changed(&mut self.reception).await;
     }
 
     /// Takes the channel over. A failure is told, unless it may pass in a moment.

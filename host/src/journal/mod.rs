@@ -125,6 +125,8 @@ struct Inner {
     database: Connection,
     next: Seq,
     marks: Marks,
+    /// Events up to here may have been written to a session before the last [`Journal::resume`].
+    suspect: Seq,
     /// The marks in the file are older than these.
     dirty: bool,
     /// SQLite's `data_version`: it changes when another connection has committed something.
@@ -146,6 +148,7 @@ impl Journal {
             database,
             next: Seq(1),
             marks: Marks::default(),
+            suspect: Seq::default(),
             dirty: false,
             version: 0,
             commits: 0,
@@ -166,7 +169,21 @@ impl Journal {
     /// Reads anew how far things are: another process may have gone on since this one opened the file.
     pub fn resume(&self) -> Result<(), Error> {
         let mut inner = self.lock();
-        inner.resume().map_err(|source| self.failed(source))
+        inner.resume().map_err(|source| self.failed(source))?;
+        inner.suspect = inner.marks.offered;
+        Ok(())
+    }
+
+    /// Events up to here may have been written to a session that did not receive them: they are marked when they come
+    /// again. What is stored after [`Self::resume`] is not among them.
+    pub fn suspect(&self) -> Seq {
+        self.lock().suspect
+    }
+
+    /// The same holds for all that was offered so far: the session has lost some of it.
+    pub fn suspect_offered(&self) {
+        let mut inner = self.lock();
+        inner.suspect = inner.marks.offered;
     }
 
     /// Waits until what was committed would survive a power failure too. A process that dies loses nothing without it.

@@ -67,6 +67,18 @@ fn what_was_not_committed_is_not_there_after_a_crash() {
 }
 
 #[test]
+fn only_what_was_offered_before_the_journal_was_taken_over_is_suspect() {
+    let (directory, journal) = open();
+    append(&journal, "a", "1", 0, true);
+    let other = Journal::open(&directory.path().join("journal.db")).unwrap();
+    assert_eq!(other.suspect(), Seq(1));
+    append(&other, "b", "2", 0, true);
+    assert_eq!((other.suspect(), other.marks().offered), (Seq(1), Seq(2)));
+    other.suspect_offered();
+    assert_eq!(other.suspect(), Seq(2));
+}
+
+#[test]
 fn a_number_is_never_used_twice() {
     let (directory, journal) = open();
     append(&journal, "a", "1", 0, false);

@@ -1,5 +1,7 @@
 //! The channel protocol's names and shapes, as Claude Code has them.
 
+use std::borrow::Cow;
+
 use serde::{
     Serialize, Serializer,
     ser::{SerializeMap as _, SerializeStruct as _},
@@ -32,37 +34,51 @@ pub const PERMISSION_VERDICT: &str = "notifications/claude/channel/permission";
 /// The notification that carries an event.
 pub const CHANNEL_NOTIFICATION: &str = "notifications/claude/channel";
 
-/// Appends a line with one event.
+/// Appends a line with one event. The answer is the length of its text, in UTF-16 units, as the client counts it.
 pub(super) fn notify(
     buffer: &mut Vec<u8>,
     channel: Option<&ChannelName>,
     message: &Message,
     redelivered: bool,
     whole: &Whole,
-) {
+) -> Option<u64> {
     #[derive(Serialize)]
     struct Notification<'a> {
         jsonrpc: &'static str,
         method: &'static str,
         params: Event<'a>,
     }
-    let params = Event { channel, message, redelivered, whole };
+    let content = notification::content(message, whole);
+    let length = length(&content);
+    let params = Event { channel, message, content, redelivered, whole };
     let line = Notification { jsonrpc: "2.0", method: CHANNEL_NOTIFICATION, params };
     let before = buffer.len();
     match serde_json::to_writer(&mut *buffer, &line) {
-        Ok(()) => buffer.push(b'\n'),
+        Ok(()) => {
+            buffer.push(b'\n');
+            Some(length)
+        }
         Err(error) => {
             buffer.truncate(before);
-            tracing::error!("a message cannot be told: {error}");
+            tracing::error!("a message cannot be written as a notification: {error}");
+            None
         }
     }
 }
 
-/// Appends a line with something of the host's own: it has no sender, and nobody to reply to.
-pub(super) fn notice(buffer: &mut Vec<u8>, channel: &ChannelName, text: &str) {
+fn length(content: &str) -> u64 {
+    let units = if content.is_ascii() { content.len() } else { content.encode_utf16().count() };
+    units as u64
+}
+
+/// Appends a line with something of the host's own: it has no sender, and nobody to reply to. The answer is the length of
+/// its text, in UTF-16 units.
+pub(super) fn notice(buffer: &mut Vec<u8>, channel: &ChannelName, text: &str) -> u64 {
     let text = notification::cut(text.into(), &Whole::Nowhere);
+    let length = length(&text);
     let params = json!({"content": text, "meta": {"notice": &**channel}});
     append(buffer, CHANNEL_NOTIFICATION, &params);
+    length
 }
 
 /// Appends a line with what somebody has decided.
@@ -80,6 +96,7 @@ fn append(buffer: &mut Vec<u8>, method: &str, params: &Value) {
 struct Event<'a> {
     channel: Option<&'a ChannelName>,
     message: &'a Message,
+    content: Cow<'a, str>,
     redelivered: bool,
     whole: &'a Whole,
 }
@@ -87,7 +104,7 @@ struct Event<'a> {
 impl Serialize for Event<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut params = serializer.serialize_struct("params", 2)?;
-        params.serialize_field("content", &notification::content(self.message, self.whole))?;
+        params.serialize_field("content", &self.content)?;
         params.serialize_field("meta", &Meta(self))?;
         params.end()
     }
@@ -97,7 +114,7 @@ struct Meta<'a>(&'a Event<'a>);
 
 impl Serialize for Meta<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Event { channel, message, redelivered, whole } = *self.0;
+        let Event { channel, message, redelivered, whole, .. } = *self.0;
         let mut meta = serializer.serialize_map(None)?;
         match channel {
             Some(channel) => meta.serialize_entry("chat_id", &address(channel, &message.chat.id))?,

@@ -1,6 +1,7 @@
 use std::{
     borrow::Cow,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use rmcp::{
@@ -8,9 +9,9 @@ use rmcp::{
     model::{
         CallToolRequestParams, CallToolResponse, CustomNotification, CustomRequest, CustomResult, ErrorCode,
         ExperimentalCapabilities, Implementation, InitializeResult, ListToolsResult, PaginatedRequestParams,
-        ProtocolVersion, ServerCapabilities, ServerConfig,
+        PingRequest, ProtocolVersion, ServerCapabilities, ServerConfig, ServerRequest,
     },
-    service::{NotificationContext, Peer, RequestContext},
+    service::{NotificationContext, Peer, RequestContext, ServiceError},
 };
 use serde_json::Value;
 use tokio::sync::watch;
@@ -29,6 +30,9 @@ use crate::{
 };
 
 const PRODUCT: &str = "tidegate";
+
+/// How long the client may take to write its log. It writes it once a second; a busy machine takes longer.
+const LOG_DELAY: Duration = Duration::from_secs(5);
 
 /// How this process introduces itself in the handshake, as `NAME VERSION`: by that the client's log of this very
 /// connection is recognised.
@@ -102,6 +106,7 @@ impl ServerHandler for Server {
             tokio::spawn(approval::ask(context.peer.clone(), self.wire.take_approvals()));
         }
         self.hub.attach(&self.inbox());
+        tokio::spawn(check_receipts(Arc::clone(&self.wire), context.peer.clone()));
         tokio::spawn(tell_changes(self.hub.changes(), context.peer));
     }
 
@@ -166,11 +171,114 @@ impl ServerHandler for Server {
     }
 }
 
+/// Where a receipt is overdue, asks the client for a sign of life. It processes what it is written in order: if it answers
+/// and its log still does not confirm the message, it gives no receipts. One that is stopped does not answer.
+async fn check_receipts(wire: Arc<Wire>, peer: Peer<RoleServer>) {
+    loop {
+        let oldest = wire.overdue().await;
+        match peer.send_request(ServerRequest::PingRequest(PingRequest::default())).await {
+            // One that knows no ping has read it all the same.
+            Ok(_) | Err(ServiceError::McpError(_)) => {}
+            Err(_) => return,
+        }
+        tokio::time::sleep(LOG_DELAY).await;
+        wire.give_up(oldest);
+    }
+}
+
 /// Has the client ask for the tools again when a channel that was being prepared runs, or does not.
 async fn tell_changes(mut changes: watch::Receiver<Arc<Loaded>>, peer: Peer<RoleServer>) {
     while !changes.borrow_and_update().preparing().is_empty() {
         if changes.changed().await.is_err() || peer.notify_tool_list_changed().await.is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rmcp::ServiceExt as _;
+    use serde_json::json;
+    use tokio::io::{
+        AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf,
+    };
+
+    use super::*;
+    use crate::{
+        claude::{Basis, Heard, Reception, log::Word},
+        event::ChannelName,
+        hub::Relay,
+        session::{Attention, transport::Transport},
+    };
+
+    /// A client that has registered the channel, and its session.
+    struct Client {
+        lines: Lines<BufReader<ReadHalf<DuplexStream>>>,
+        writer: WriteHalf<DuplexStream>,
+        wire: Arc<Wire>,
+    }
+
+    impl Client {
+        async fn start() -> Self {
+            let (ours, theirs) = tokio::io::duplex(64 << 10);
+            let (_, reception) = watch::channel(Reception::Open(Basis::Log));
+            let (heard, hearing) = tokio::sync::mpsc::unbounded_channel();
+            heard.send(Heard::Word(Word::Registered { at: 0 })).unwrap();
+            let (reader, writer) = tokio::io::split(theirs);
+            let wire = Wire::new(Attention { reception, hearing }, writer);
+            let (transport, _) = Transport::new(reader, Arc::clone(&wire));
+            tokio::spawn(Arc::clone(&wire).drive());
+            tokio::spawn(Arc::clone(&wire).attend());
+            let hub = Hub::new(Loaded::default(), Arc::<Relay>::default());
+            let server = Server::new(hub, Dialogs::Doubted, Arc::clone(&wire));
+            tokio::spawn(async move { server.serve(transport).await.unwrap().waiting().await });
+            let (reader, writer) = tokio::io::split(ours);
+            let mut client = Self { lines: BufReader::new(reader).lines(), writer, wire };
+            let initialize = json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "c", "version": "1"}});
+            client
+                .send(&json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": initialize}))
+                .await;
+            assert_eq!(client.next().await["id"], 1);
+            client.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).await;
+            client
+        }
+
+        async fn send(&mut self, line: &Value) {
+            self.writer.write_all(format!("{line}\n").as_bytes()).await.unwrap();
+        }
+
+        async fn next(&mut self) -> Value {
+            serde_json::from_str(&self.lines.next_line().await.unwrap().unwrap()).unwrap()
+        }
+
+        /// A message that its log does not confirm.
+        async fn unconfirmed(&mut self) -> tokio::task::JoinHandle<bool> {
+            let channel = ChannelName::new("fakechat").unwrap();
+            self.wire.notice(&channel, "hello");
+            assert_eq!(self.next().await["params"]["content"], "hello");
+            let wire = Arc::clone(&self.wire);
+            let ticket = self.wire.send(|_| {});
+            tokio::spawn(async move { wire.received(ticket).await })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_answers_and_confirms_nothing_gives_no_receipts() {
+        let mut client = Client::start().await;
+        let received = client.unconfirmed().await;
+        let ping = client.next().await;
+        assert_eq!(ping["method"], "ping");
+        assert!(!received.is_finished());
+        client.send(&json!({"jsonrpc": "2.0", "id": ping["id"], "result": {}})).await;
+        assert!(received.await.unwrap());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_a_client_that_is_stopped_nothing_counts_as_received() {
+        let mut client = Client::start().await;
+        let received = client.unconfirmed().await;
+        assert_eq!(client.next().await["method"], "ping");
+        tokio::time::sleep(Duration::from_hours(2)).await;
+        assert!(!received.is_finished());
     }
 }

@@ -1,7 +1,7 @@
 //! The way out of a session: one buffer, one writer, whole lines.
 //!
-//! Whoever has something to say appends it and tries at once to write all that is there, without waiting and
-//! without waking anybody. Only what the stream does not take is left to a task.
+//! A caller appends its lines and at once writes as much of the buffer as the stream accepts, without waiting and without
+//! waking a task. A task writes the rest.
 
 use std::{
     io,
@@ -14,11 +14,16 @@ use std::{
 use tokio::{
     io::AsyncWrite,
     sync::{Notify, mpsc, watch},
+    time::{Instant, timeout_at},
 };
 
-use super::{contract, receipt::Unreceipted};
+use super::{
+    contract,
+    receipt::{Fate, Ledger},
+};
 use crate::{
-    claude::{Basis, Receipts, Reception},
+    claude::{Basis, Heard, Reception},
+    clock,
     event::{ChannelName, Happening},
     gate::permission::{RequestId, Verdict},
     hub::{Accepted, Approval, Delivery, Inbox, Ticket},
@@ -30,15 +35,15 @@ const KEEP: usize = 256 << 10;
 /// Notices that are held until it is known whether the client takes messages, at most.
 const NOTICES: usize = 16;
 
-/// A client that has given no receipt for so long gives none at all. It writes them once a second.
-const UNPROVEN: Duration = Duration::from_mins(1);
+/// How long a receipt may take before the client is asked for a sign of life. It writes receipts once a second.
+const OVERDUE: Duration = Duration::from_mins(1);
 
 /// The writing half of a session.
 pub(super) struct Wire {
     inner: Mutex<Inner>,
     progress: Notify,
-    /// What the client says to have taken.
-    receipts: watch::Receiver<Receipts>,
+    /// A receipt is overdue.
+    overdue: Notify,
     reception: watch::Receiver<Reception>,
 }
 
@@ -59,32 +64,34 @@ struct Inner {
     several: bool,
     /// Where what needs a person's approval goes, if the client can ask one.
     approvals: Option<mpsc::UnboundedSender<Approval>>,
-    messages: Unreceipted,
-    /// Notices that wait for the client's word: before it, they would be dropped without a trace.
+    messages: Ledger,
+    /// What the client's log says, in order.
+    hearing: mpsc::UnboundedReceiver<Heard>,
+    /// Notices that wait for the client's verdict: before it, the client would drop them without a trace.
     notices: Vec<(ChannelName, String)>,
 }
 
 /// What is known of the client's side of a connection.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Attention {
-    /// Whether it takes messages.
+    /// Whether it receives messages.
     pub reception: watch::Receiver<Reception>,
-    /// Which it has taken.
-    pub receipts: watch::Receiver<Receipts>,
+    /// What its log says, in order: by that its receipts are counted.
+    pub hearing: mpsc::UnboundedReceiver<Heard>,
 }
 
 impl Attention {
-    /// Of a client that takes messages and gives no receipts.
+    /// Of a client that receives messages and gives no receipts.
     pub fn certain(basis: Basis) -> Self {
         let (_, reception) = watch::channel(Reception::Open(basis));
-        let (_, receipts) = watch::channel(Receipts::default());
-        Self { reception, receipts }
+        let (_, hearing) = mpsc::unbounded_channel();
+        Self { reception, hearing }
     }
 }
 
 impl Wire {
     pub(super) fn new(attention: Attention, writer: impl AsyncWrite + Send + 'static) -> Arc<Self> {
-        let Attention { reception, receipts } = attention;
+        let Attention { reception, hearing } = attention;
         Arc::new(Self {
             inner: Mutex::new(Inner {
                 writer: Box::pin(writer),
@@ -96,11 +103,12 @@ impl Wire {
                 broken: false,
                 several: false,
                 approvals: None,
-                messages: Unreceipted::default(),
+                messages: Ledger::default(),
+                hearing,
                 notices: Vec::new(),
             }),
             progress: Notify::new(),
-            receipts,
+            overdue: Notify::new(),
             reception,
         })
     }
@@ -118,18 +126,30 @@ impl Wire {
 
     /// Appends lines and writes what the stream takes now.
     pub(super) fn send(&self, append: impl FnOnce(&mut Vec<u8>)) -> Ticket {
-        self.send_counted(|buffer, _| append(buffer))
+        let mut inner = self.lock();
+        let before = inner.buffer.len();
+        append(&mut inner.buffer);
+        self.sent(inner, before)
     }
 
-    /// The same for messages: each is to be counted by its end in the buffer.
+    /// The same for messages: the ledger has each by its end in the stream.
     fn send_counted(&self, append: impl FnOnce(&mut Vec<u8>, &mut Count<'_>)) -> Ticket {
         let mut inner = self.lock();
-        let Inner { buffer, appended, messages, .. } = &mut *inner;
+        let Inner { buffer, appended, messages, hearing, .. } = &mut *inner;
+        // The task that attends to it may not have been at it.
+        while let Ok(heard) = hearing.try_recv() {
+            messages.hear(heard, clock::now());
+        }
         let before = buffer.len();
         append(buffer, &mut Count { messages, offset: *appended, before });
+        self.sent(inner, before)
+    }
+
+    /// Writes what the stream accepts now of what was appended since the buffer had this length.
+    fn sent(&self, mut inner: MutexGuard<'_, Inner>, before: usize) -> Ticket {
         let ticket = inner.sent(before);
         let waker = inner.driver.clone();
-        // What is left over is the driver's: its waker was registered.
+        // The driver writes the rest: its waker was registered.
         self.write(&mut inner, &mut Context::from_waker(&waker));
         ticket
     }
@@ -140,32 +160,55 @@ impl Wire {
         self.written(ticket).await;
     }
 
-    /// Keeps up with what the client says, as long as somebody listens to it. Never ends.
+    /// Keeps up with what the client says. Never ends.
     pub(super) async fn attend(self: Arc<Self>) {
-        let (mut reception, mut receipts) = (self.reception.clone(), self.receipts.clone());
+        let hear = std::future::poll_fn(|context| self.poll_hear(context));
+        tokio::join!(hear, self.let_notices_go());
+    }
+
+    fn poll_hear(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut inner = self.lock();
+        let Inner { messages, hearing, .. } = &mut *inner;
+        while let Poll::Ready(Some(heard)) = hearing.poll_recv(context) {
+            messages.hear(heard, clock::now());
+        }
+        // Also because a sender may have heard something in between.
+        self.progress.notify_waiters();
+        Poll::Pending
+    }
+
+    /// Writes the notices that have waited, once it is known whether the client receives messages.
+    async fn let_notices_go(&self) {
+        let mut reception = self.reception.clone();
+        let known = reception.wait_for(|reception| !matches!(reception, Reception::Awaited)).await;
+        if known.is_err() {
+            return;
+        }
+        let held = std::mem::take(&mut self.lock().notices);
+        for (channel, text) in held {
+            self.notice(&channel, &text);
+        }
+    }
+
+    /// Waits until a receipt is overdue; then what has been written so far.
+    pub(super) async fn overdue(&self) -> Ticket {
         loop {
-            self.update();
-            if !matches!(*reception.borrow_and_update(), Reception::Awaited) {
-                let held = std::mem::take(&mut self.lock().notices);
-                for (channel, text) in held {
-                    self.notice(&channel, &text);
-                }
-            }
-            let changed = tokio::select! {
-                changed = reception.changed() => changed,
-                changed = receipts.changed() => changed,
-            };
-            if changed.is_err() {
-                return std::future::pending().await;
+            self.overdue.notified().await;
+            if let Some(oldest) = self.lock().messages.oldest() {
+                return oldest;
             }
         }
     }
 
-    /// Takes over what the client says by now.
-    fn update(&self) {
-        let Receipts { expected, count } = *self.receipts.borrow();
-        self.lock().messages.update(expected, count);
-        self.progress.notify_waiters();
+    /// The client has processed the message that ends here, but its log does not say so.
+    pub(super) fn give_up(&self, oldest: Ticket) {
+        if self.lock().messages.give_up(oldest) {
+            tracing::warn!(
+                "Claude Code answers, but its log confirms no messages. Until it does, a message counts as received once \
+                 it is written"
+            );
+            self.progress.notify_waiters();
+        }
     }
 
     /// Writes whenever the stream takes more. Never ends.
@@ -236,7 +279,7 @@ impl Inner {
 
 /// Counts the messages of one write.
 struct Count<'a> {
-    messages: &'a mut Unreceipted,
+    messages: &'a mut Ledger,
     /// Where the stream was before this write.
     offset: u64,
     /// Where the buffer was.
@@ -249,35 +292,30 @@ impl Count<'_> {
         Ticket(self.offset + (buffer.len() - self.before) as u64)
     }
 
-    /// A message ends where the buffer ends now.
-    fn message(&mut self, buffer: &[u8]) {
-        self.messages.add(self.end(buffer));
+    /// A message ends where the buffer ends now, and its text has this length.
+    fn message(&mut self, buffer: &[u8], length: u64) {
+        if self.messages.follows() {
+            self.messages.add(self.end(buffer), clock::now(), length);
+        }
     }
 }
 
 impl Inbox for Wire {
     fn accept(&self, channel: &ChannelName, deliveries: &[Delivery]) -> Accepted {
-        let (several, expected) = {
-            let inner = self.lock();
-            (inner.several, inner.messages.expected())
-        };
-        if self.receipts.borrow().expected != expected {
-            // The channel was opened a moment ago, and the task that attends to it has not been at it.
-            self.update();
-        }
+        let several = self.lock().several;
         let mut each = Vec::new();
         let end = self.send_counted(|buffer, count| {
             for delivery in deliveries {
                 // What is not chat is between the channel and the host.
                 if let Happening::Message(message) = &delivery.event.what {
                     let channel = several.then_some(channel);
-                    let length = buffer.len();
-                    contract::notify(buffer, channel, message, delivery.redelivered, &delivery.whole);
-                    if buffer.len() > length {
-                        count.message(buffer);
+                    let told =
+                        contract::notify(buffer, channel, message, delivery.redelivered, &delivery.whole);
+                    if let Some(length) = told {
+                        count.message(buffer, length);
                     }
                 }
-                if count.messages.expected() {
+                if count.messages.follows() {
                     each.push(count.end(buffer));
                 }
             }
@@ -294,8 +332,8 @@ impl Inbox for Wire {
             return;
         }
         self.send_counted(|buffer, count| {
-            contract::notice(buffer, channel, text);
-            count.message(buffer);
+            let length = contract::notice(buffer, channel, text);
+            count.message(buffer, length);
         });
     }
 
@@ -333,36 +371,36 @@ impl Inbox for Wire {
         })
     }
 
-    fn is_taken(&self, ticket: Ticket) -> bool {
-        let inner = self.lock();
-        inner.written >= ticket.0 && inner.messages.is_taken(ticket)
+    fn is_received(&self, ticket: Ticket) -> bool {
+        let mut inner = self.lock();
+        inner.written >= ticket.0 && inner.messages.fate(ticket, clock::now()) == Fate::Received
     }
 
-    fn taken(&self, ticket: Ticket) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
+    fn received(&self, ticket: Ticket) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
         Box::pin(async move {
             if !self.written(ticket).await {
                 return false;
             }
+            let mut overdue = Instant::now() + OVERDUE;
             loop {
                 let mut progress = std::pin::pin!(self.progress.notified());
                 progress.as_mut().enable();
-                let proven = {
-                    let inner = self.lock();
-                    if inner.messages.is_taken(ticket) {
-                        return true;
+                let until = {
+                    let mut inner = self.lock();
+                    match inner.messages.fate(ticket, clock::now()) {
+                        Fate::Received => return true,
+                        Fate::Lost => return false,
+                        Fate::Waiting { .. } if inner.broken => return false,
+                        Fate::Waiting { until } => until,
                     }
-                    if inner.broken || !inner.messages.expected() {
-                        return false;
-                    }
-                    inner.messages.proven()
                 };
-                if proven {
-                    progress.await;
-                } else if tokio::time::timeout(UNPROVEN, progress).await.is_err() {
-                    tracing::warn!(
-                        "Claude Code gives no receipts for this server's messages: what is written counts as taken"
-                    );
-                    self.lock().messages.give_up();
+                let look = match until {
+                    Some(until) => Instant::now() + Duration::from_millis(until.saturating_sub(clock::now())),
+                    None => overdue,
+                };
+                if timeout_at(look, progress).await.is_err() && until.is_none() {
+                    self.overdue.notify_one();
+                    overdue = Instant::now() + OVERDUE;
                 }
             }
         })
@@ -394,7 +432,7 @@ mod tests {
     async fn progress_that_another_sender_makes_is_seen() {
         let (mut reader, writer) = tokio::io::duplex(4);
         let wire = Wire::new(Attention::certain(Basis::OtherClient), writer);
-        // No driver: whatever is written is written by a sender.
+        // No driver: only a sender writes.
         let ticket = wire.send(|buffer| buffer.extend_from_slice(b"012345"));
         let waiting = tokio::spawn({
             let wire = Arc::clone(&wire);

@@ -4,6 +4,17 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
+use crate::clock;
+
+/// The client has processed one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// When, in milliseconds since the Unix epoch.
+    pub at: u64,
+    /// How long the client says that its text is, most likely in UTF-16 units.
+    pub length: u64,
+}
+
 /// What a line tells, as far as it matters here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Entry {
@@ -15,8 +26,8 @@ pub(super) enum Entry {
     Registered,
     /// It does not, for this reason.
     Skipped(String),
-    /// It has taken one message.
-    Receipt,
+    /// It has processed one message, whose text has this length.
+    Receipt(u64),
     /// Anything else.
     Other,
 }
@@ -25,14 +36,20 @@ pub(super) enum Entry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Line {
     pub(super) entry: Entry,
-    /// As the client writes times, and as [`crate::clock::iso`] does: texts that compare like times.
-    pub(super) at: String,
+    /// In milliseconds since the Unix epoch.
+    pub(super) at: u64,
     /// A client gets another one by `/clear`.
     pub(super) session: String,
 }
 
-/// How a line begins that tells of a message. Any text in it that could be of other origin stands behind this.
-const RECEIPT: &[u8] = br#"{"debug":"notifications/claude/channel ("#;
+/// How a line begins that tells of a message. Text of any other origin comes later in the line.
+const RECEIPT: &str = r#"{"debug":"notifications/claude/channel ("#;
+
+/// What follows the length there, up to the time.
+const LENGTH_END: &str = r#" chars)","timestamp":""#;
+
+/// How long a time is, in bytes: `2026-11-24T23:18:25.777Z`.
+const TIME: usize = 24;
 
 const STARTING: &str = "Starting connection";
 const CONNECTED: &str = "Connection established with capabilities: ";
@@ -40,9 +57,16 @@ const REGISTERED: &str = "Channel notifications registered";
 const SKIPPED: &str = "Channel notifications skipped: ";
 const RECEIVED: &str = "notifications/claude/channel (";
 
-/// Whether the line tells that the client has taken a message. The quick way, for when there are many.
-pub(super) fn is_receipt(line: &[u8]) -> bool {
-    line.starts_with(RECEIPT)
+impl Receipt {
+    /// Reads a line in the layout that the client writes. Quicker than [`Line::parse`], because there can be many.
+    pub(super) fn parse(line: &[u8]) -> Option<Self> {
+        let rest = line.strip_prefix(RECEIPT.as_bytes())?;
+        let digits = rest.iter().position(|byte| !byte.is_ascii_digit())?;
+        let (length, rest) = rest.split_at_checked(digits)?;
+        let time = rest.strip_prefix(LENGTH_END.as_bytes())?.get(..TIME)?;
+        let at = clock::from_iso(std::str::from_utf8(time).ok()?)?;
+        Some(Self { at, length: std::str::from_utf8(length).ok()?.parse().ok()? })
+    }
 }
 
 #[derive(Deserialize)]
@@ -74,18 +98,17 @@ impl Line {
     /// None for what is not an object of this shape: a line that was cut, or of another layout.
     pub(super) fn parse(line: &[u8]) -> Option<Self> {
         let object: Object<'_> = serde_json::from_slice(line).ok()?;
-        if object.timestamp.is_empty() {
-            return None;
-        }
+        let at = clock::from_iso(&object.timestamp)?;
         let entry = object.debug.as_deref().map_or(Entry::Other, Entry::parse);
-        Some(Self { entry, at: object.timestamp.into_owned(), session: object.session.into_owned() })
+        Some(Self { entry, at, session: object.session.into_owned() })
     }
 }
 
 impl Entry {
     fn parse(text: &str) -> Self {
-        if text.starts_with(RECEIVED) {
-            Self::Receipt
+        if let Some(rest) = text.strip_prefix(RECEIVED) {
+            let digits = rest.split(|letter: char| !letter.is_ascii_digit()).next();
+            Self::Receipt(digits.and_then(|digits| digits.parse().ok()).unwrap_or_default())
         } else if text.starts_with(REGISTERED) {
             Self::Registered
         } else if let Some(reason) = text.strip_prefix(SKIPPED) {
@@ -132,27 +155,31 @@ mod tests {
                 Entry::Skipped("channels feature is not currently available".to_owned()),
             ),
             ("Channel notifications skipped: ", Entry::Skipped(String::new())),
-            ("notifications/claude/channel (5 chars)", Entry::Receipt),
+            ("notifications/claude/channel (5 chars)", Entry::Receipt(5)),
+            ("notifications/claude/channel (some chars)", Entry::Receipt(0)),
             ("MCP server process exited cleanly", Entry::Other),
             ("Server said: Channel notifications registered", Entry::Other),
         ] {
             let line = line(text);
             let parsed = Line::parse(line.as_bytes()).unwrap();
             assert_eq!(parsed.entry, expected, "{text}");
-            assert_eq!((&*parsed.at, &*parsed.session), ("2026-11-24T23:18:25.777Z", "1ca5"));
-            assert_eq!(is_receipt(line.as_bytes()), expected == Entry::Receipt, "{text}");
+            let at = clock::from_iso("2026-11-24T23:18:25.777Z").unwrap();
+            assert_eq!((parsed.at, &*parsed.session), (at, "1ca5"));
         }
+        let line = br#"{"debug":"notifications/claude/channel (512 chars)","timestamp":"2026-11-24T23:18:25.777Z","sessionId":"1ca5"}"#;
+        let Line { entry, at, .. } = Line::parse(line).unwrap();
+        assert_eq!((entry, Receipt::parse(line)), (Entry::Receipt(512), Some(Receipt { at, length: 512 })));
     }
 
     #[test]
     fn what_the_server_prints_is_not_the_client_s_word() {
-        let printed =
-            r#"{"error":"Channel notifications registered","timestamp":"2026-11-24T23:18:25.777Z"}"#;
-        assert_eq!(entry(printed), Some(Entry::Other));
-        let printed =
-            r#"{"error":"Server stderr: notifications/claude/channel (5 chars)","timestamp":"2026"}"#;
-        assert!(!is_receipt(printed.as_bytes()));
-        assert_eq!(entry(printed), Some(Entry::Other));
+        for text in
+            ["Channel notifications registered", "Server stderr: notifications/claude/channel (5 chars)"]
+        {
+            let printed = format!(r#"{{"error":"{text}","timestamp":"2026-11-24T23:18:25.777Z"}}"#);
+            assert!(Receipt::parse(printed.as_bytes()).is_none());
+            assert_eq!(entry(&printed), Some(Entry::Other));
+        }
     }
 
     #[test]
@@ -162,7 +189,8 @@ mod tests {
             "{",
             r#"{"debug":"Channel notifications regis"#,
             r#"{"debug":"Channel notifications registered"}"#,
-            r#"{"debug":7,"timestamp":"2026"}"#,
+            r#"{"debug":7,"timestamp":"2026-11-24T23:18:25.777Z"}"#,
+            r#"{"debug":"Channel notifications registered","timestamp":"2026"}"#,
             "[]",
             "null",
             "2026-11-24 Channel notifications registered",

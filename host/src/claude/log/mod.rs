@@ -1,11 +1,11 @@
-//! Claude Code's own log of this server: whether the session takes its messages, and which it has taken.
+//! Claude Code's own log of this server: whether the session receives its messages, and which it has processed.
 //!
 //! The protocol acknowledges nothing. But the client writes, for each MCP server, a log with its verdict on channel
-//! messages and a line for each message that it takes. It writes what has collected once a second.
+//! messages and a line for each message that it processes. It writes what has collected once a second.
 //!
-//! A connection is recognised by the version that the server gave in the handshake, which is this process's alone,
-//! or else by the server's name and the session's id. All of it happens on a thread of its own: the files may lie on a
-//! slow disk, and nothing on the message path waits for them.
+//! A connection is recognised by the version that the server gave in the handshake, which no other process has. Where
+//! the client does not write that version, the server's name and the session's id decide. All of it happens on a thread
+//! of its own: the files may lie on a slow disk, and nothing on the message path waits for them.
 
 mod line;
 mod place;
@@ -17,20 +17,19 @@ mod watch;
 use std::{
     fs,
     os::unix::fs::MetadataExt as _,
-    path::Path,
     thread,
     time::{Duration, Instant, SystemTime},
 };
 
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
+pub use self::{line::Receipt, search::Word, traits::Traits};
 use self::{
     place::Place,
-    search::{Found, Search},
+    search::{Connection, Found, Search},
     tail::Tail,
     watch::Watch,
 };
-pub use self::{search::Word, traits::Traits};
 
 /// How long a server is new: until then its log is looked for at least so often, afterwards seldom.
 const NEW: Duration = Duration::from_secs(30);
@@ -43,8 +42,8 @@ const TOGETHER: Duration = Duration::from_millis(20);
 /// What a connection is recognised by.
 #[derive(Clone, Debug)]
 pub struct Query {
-    /// Earlier lines are about earlier processes. As the client writes times.
-    since: String,
+    /// Earlier lines are about earlier processes. In milliseconds since the Unix epoch.
+    since: u64,
     began: SystemTime,
     /// The session, if the client has told it.
     session: Option<String>,
@@ -60,7 +59,7 @@ impl Query {
     pub fn new(traits: Traits) -> Self {
         let Traits { names, server, session, caches, directories } = traits;
         Self {
-            since: crate::clock::iso(crate::clock::now()),
+            since: crate::clock::now(),
             began: SystemTime::now(),
             places: Self::places(&caches, &directories),
             session,
@@ -83,12 +82,9 @@ pub fn follow(query: Query) -> UnboundedReceiver<Word> {
 fn run(query: &Query, sender: &UnboundedSender<Word>) {
     let Some(found) = find(query, sender) else { return };
     tracing::debug!("the client's log of this server is {}", found.path.display());
-    let Found { path, mut tail, mut connection, words } = found;
+    let Found { path, tail, mut connection, mut words } = found;
+    let mut tail = Some(tail);
     let mut watch = Watch::new(TOGETHER * 10);
-    if let Some(folder) = path.parent() {
-        watch.add(folder);
-    }
-    let mut words = words;
     loop {
         let only_receipts = words.iter().all(|word| matches!(word, Word::Receipts(_)));
         for word in words.drain(..) {
@@ -96,19 +92,32 @@ fn run(query: &Query, sender: &UnboundedSender<Word>) {
                 return;
             }
         }
-        if only_receipts {
-            thread::sleep(TOGETHER);
+        // What was written before the folder is watched ends no wait.
+        if !path.parent().is_some_and(|folder| watch.add(folder)) {
+            if only_receipts {
+                thread::sleep(TOGETHER);
+            }
+            watch.wait(SELDOM);
         }
-        watch.wait(SELDOM);
         if sender.is_closed() {
             return;
         }
-        if let Some(replaced) = replaced(&path, &tail) {
-            tail = replaced;
+        let mut read =
+            |tail: &mut Tail, connection: &mut Connection| match search::read(query, tail, connection) {
+                Ok(read) => words.extend(read),
+                Err(error) => tracing::debug!("the client's log {} cannot be read: {error}", path.display()),
+            };
+        if let Some(tail) = &mut tail {
+            read(tail, &mut connection);
         }
-        match search::read(query, &mut tail, &mut connection) {
-            Ok(read) => words = read,
-            Err(error) => tracing::debug!("the client's log {} cannot be read: {error}", path.display()),
+        let identity = fs::symlink_metadata(&path).map(|metadata| (metadata.dev(), metadata.ino())).ok();
+        if identity != tail.as_ref().map(Tail::identity) {
+            // Closed even where nothing takes its place: an open file keeps the system from telling that its folder goes.
+            tail = Tail::open(&path).ok();
+            connection.restart();
+            if let Some(tail) = &mut tail {
+                read(tail, &mut connection);
+            }
         }
     }
 }
@@ -125,15 +134,6 @@ fn find(query: &Query, sender: &UnboundedSender<Word>) -> Option<Found> {
             return None;
         }
     }
-}
-
-/// A file that took the place of the one that is being read.
-fn replaced(path: &Path, tail: &Tail) -> Option<Tail> {
-    let metadata = fs::symlink_metadata(path).ok()?;
-    if (metadata.dev(), metadata.ino()) == tail.identity() {
-        return None;
-    }
-    Tail::open(path).ok()
 }
 
 #[cfg(test)]

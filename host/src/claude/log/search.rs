@@ -1,15 +1,17 @@
 //! Finds, among the client's logs of a project, the one of this server's own connection.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs,
+    io::{self, ErrorKind},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
 use super::{
     Query,
-    line::{self, Entry, Line},
+    line::{Entry, Line, Receipt},
     place::{self, Place},
     tail::{Tail, Unfit},
     watch::Watch,
@@ -25,7 +27,9 @@ const FILES: usize = 256;
 /// The files that may be the one, and how far each was read.
 #[derive(Debug, Default)]
 pub(super) struct Search {
-    candidates: HashMap<PathBuf, Option<Candidate>>,
+    candidates: HashMap<PathBuf, Candidate>,
+    /// What could not be read, and was reported.
+    reported: HashSet<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -44,15 +48,21 @@ pub(super) struct Found {
     pub(super) words: Vec<Word>,
 }
 
-/// What the client says about this server's own connection.
+/// What the client says about this server's own connection. Times are in milliseconds since the Unix epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Word {
-    /// It takes channel messages.
-    Registered,
-    /// It does not, for this reason.
-    Skipped(String),
-    /// It has taken so many more messages.
-    Receipts(u64),
+    /// From this time on it receives channel messages.
+    Registered {
+        /// When it wrote that.
+        at: u64,
+    },
+    /// It does not receive them.
+    Skipped {
+        /// Why, in its own words.
+        reason: String,
+    },
+    /// It has processed these messages.
+    Receipts(Vec<Receipt>),
 }
 
 /// Which connection the lines of a file are about, as far as they have been read.
@@ -61,18 +71,21 @@ pub(super) struct Connection {
     /// The file lies in a folder that has this server's name.
     named: bool,
     whose: Whose,
-    /// The client takes messages of this connection.
+    /// The client receives messages of this connection.
     registered: bool,
+    /// The time of the latest line.
+    latest: u64,
+    /// Lines up to this time were read before, from a file that this one has replaced.
+    read_before: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Whose {
     /// Nothing tells yet.
     Unknown,
-    /// Folder and session are this server's. Another process with the same two would be mistaken for it where the
-    /// client does not say what servers call themselves.
+    /// Name and session are this server's, and the client does not say what servers call themselves.
     Likely,
-    /// It answered the handshake with this server's own version.
+    /// The server answered the handshake with this server's own version.
     Own,
     /// It answered with another.
     Other,
@@ -80,64 +93,80 @@ enum Whose {
 
 impl Connection {
     fn new(named: bool) -> Self {
-        Self { named, whose: Whose::Unknown, registered: false }
+        Self { named, whose: Whose::Unknown, registered: false, latest: 0, read_before: 0 }
     }
 
     pub(super) fn is_own(&self) -> bool {
         matches!(self.whose, Whose::Own | Whose::Likely)
     }
 
+    /// The file begins anew, perhaps with a copy of what was read already.
+    pub(super) fn restart(&mut self) {
+        self.read_before = self.latest;
+    }
+
     /// What a line tells about this server's connection.
-    pub(super) fn read(&mut self, query: &Query, line: &[u8]) -> Option<Word> {
-        if self.registered && self.is_own() && line::is_receipt(line) {
-            return Some(Word::Receipts(1));
+    fn read(&mut self, query: &Query, line: &[u8]) -> Option<Told> {
+        if self.registered
+            && self.is_own()
+            && let Some(receipt) = Receipt::parse(line)
+        {
+            return self.is_news(query, receipt.at).then_some(Told::Receipt(receipt));
         }
         let Line { entry, at, session } = Line::parse(line)?;
-        // What was written before this process began is about its predecessors.
-        if *at < *query.since {
-            return None;
-        }
         match &entry {
-            Entry::Starting => *self = Self::new(self.named),
+            Entry::Starting => (self.whose, self.registered) = (Whose::Unknown, false),
             Entry::Connected(Some(server)) if *server == query.server => self.whose = Whose::Own,
-            Entry::Connected(Some(_)) => self.whose = Whose::Other,
-            Entry::Registered | Entry::Skipped(_) if self.whose == Whose::Unknown => {
-                // A server that started later than the client was asked may not see its first lines.
-                let session = query.session.as_ref().is_none_or(|own| *own == session);
-                if self.named && session {
-                    self.whose = Whose::Likely;
-                }
+            // A client that does not say which server answered: then its session and name have to do, and only for a
+            // handshake that is not older than this process.
+            Entry::Connected(None)
+                if self.named && at >= query.since && query.session.as_ref() == Some(&session) =>
+            {
+                self.whose = Whose::Likely;
             }
+            Entry::Connected(_) => self.whose = Whose::Other,
             _ => {}
         }
-        if !self.is_own() {
+        if !self.is_own() || !self.is_news(query, at) {
             return None;
         }
         match entry {
             Entry::Registered => {
                 self.registered = true;
-                Some(Word::Registered)
+                Some(Told::Word(Word::Registered { at }))
             }
             Entry::Skipped(reason) => {
                 self.registered = false;
-                Some(Word::Skipped(reason))
+                Some(Told::Word(Word::Skipped { reason }))
             }
-            Entry::Receipt if self.registered => Some(Word::Receipts(1)),
+            Entry::Receipt(length) if self.registered => Some(Told::Receipt(Receipt { at, length })),
             _ => None,
         }
     }
+
+    /// Whether a line of this time was written since this process began, and is read for the first time.
+    fn is_news(&mut self, query: &Query, at: u64) -> bool {
+        self.latest = self.latest.max(at);
+        at >= query.since && at > self.read_before
+    }
+}
+
+/// What one line tells.
+enum Told {
+    Word(Word),
+    Receipt(Receipt),
 }
 
 /// Reads what was added to a file of this server's.
-pub(super) fn read(
-    query: &Query,
-    tail: &mut Tail,
-    connection: &mut Connection,
-) -> std::io::Result<Vec<Word>> {
+pub(super) fn read(query: &Query, tail: &mut Tail, connection: &mut Connection) -> io::Result<Vec<Word>> {
+    if tail.was_cut()? {
+        connection.restart();
+    }
     let mut words = Vec::new();
     tail.read(|line| match (connection.read(query, line), words.last_mut()) {
-        (Some(Word::Receipts(more)), Some(Word::Receipts(count))) => *count += more,
-        (Some(other), _) => words.push(other),
+        (Some(Told::Receipt(receipt)), Some(Word::Receipts(receipts))) => receipts.push(receipt),
+        (Some(Told::Receipt(receipt)), _) => words.push(Word::Receipts(vec![receipt])),
+        (Some(Told::Word(word)), _) => words.push(word),
         (None, _) => {}
     })?;
     Ok(words)
@@ -148,9 +177,9 @@ impl Search {
     pub(super) fn look(&mut self, query: &Query, watch: &mut Watch) -> Option<Found> {
         for place in &query.places {
             watch.add(&place.root);
-            for project in folders(&place.root, |name| place.is_project(name)) {
+            for project in self.folders(&place.root, |name| place.is_project(name)) {
                 watch.add(&project);
-                for server in folders(&project, place::is_server) {
+                for server in self.folders(&project, place::is_server) {
                     watch.add(&server);
                     if let Some(found) = self.look_into(query, &server) {
                         return Some(found);
@@ -164,70 +193,98 @@ impl Search {
     fn look_into(&mut self, query: &Query, folder: &Path) -> Option<Found> {
         let name = folder.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
         let named = query.names.iter().any(|server| place::is_named(&name, server));
-        for path in recent(folder, query.began) {
+        let paths = match recent(folder, query.began) {
+            Ok(paths) => paths,
+            Err(error) if named => {
+                self.report(folder, &error);
+                return None;
+            }
+            Err(_) => return None,
+        };
+        for path in paths {
+            let replaced = |candidate: &Candidate| {
+                fs::symlink_metadata(&path)
+                    .is_ok_and(|metadata| (metadata.dev(), metadata.ino()) != candidate.tail.identity())
+            };
+            if self.candidates.get(&path).is_some_and(replaced) {
+                self.candidates.remove(&path);
+            }
             if !self.candidates.contains_key(&path) {
                 if self.candidates.len() >= FILES {
                     continue;
                 }
-                let candidate = open(&path, named);
-                self.candidates.insert(path.clone(), candidate);
+                match Tail::open(&path) {
+                    Ok(tail) => {
+                        let connection = Connection::new(named);
+                        self.candidates.insert(path.clone(), Candidate { tail, connection });
+                    }
+                    // It has gone since it was listed.
+                    Err(Unfit::Io(error)) if error.kind() == ErrorKind::NotFound => {}
+                    Err(unfit) if named => self.report(&path, &unfit),
+                    Err(_) => {}
+                }
             }
-            let Some(Some(candidate)) = self.candidates.get_mut(&path) else { continue };
-            let read = read(query, &mut candidate.tail, &mut candidate.connection);
-            let words = read.unwrap_or_else(|error| {
-                tracing::debug!("the client's log {} cannot be read: {error}", path.display());
-                Vec::new()
-            });
+            let Some(candidate) = self.candidates.get_mut(&path) else { continue };
+            let words = match read(query, &mut candidate.tail, &mut candidate.connection) {
+                Ok(words) => words,
+                Err(error) => {
+                    self.report(&path, &error);
+                    continue;
+                }
+            };
             if !words.is_empty()
-                && let Some(Candidate { tail, connection }) = self.candidates.remove(&path).flatten()
+                && let Some(Candidate { tail, connection }) = self.candidates.remove(&path)
             {
                 return Some(Found { path, tail, connection, words });
             }
         }
         None
     }
-}
 
-fn open(path: &Path, named: bool) -> Option<Candidate> {
-    match Tail::open(path) {
-        Ok(tail) => Some(Candidate { tail, connection: Connection::new(named) }),
-        Err(unfit) => {
-            // One that is missing has gone since it was listed.
-            let missing = matches!(&unfit, Unfit::Io(error) if error.kind() == std::io::ErrorKind::NotFound);
-            if named && !missing {
-                tracing::warn!(
-                    "Claude Code's log of this server is passed over: {}: {unfit}. Whether the session takes messages is \
-                     judged by its command line instead",
-                    path.display()
-                );
-            }
-            None
+    /// Says once that something cannot be read.
+    fn report(&mut self, path: &Path, reason: &dyn std::fmt::Display) {
+        if self.reported.insert(path.to_owned()) {
+            tracing::warn!(
+                "tidegate cannot read Claude Code's log of this server, {}: {reason}. Until it can, Claude Code's command \
+                 line tells whether the session receives messages",
+                path.display()
+            );
         }
+    }
+
+    /// The folders in this one that are wanted. One that is missing has none.
+    fn folders(&mut self, parent: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+        let entries = match fs::read_dir(parent) {
+            Ok(entries) => entries,
+            Err(error) => {
+                if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) {
+                    self.report(parent, &error);
+                }
+                return Vec::new();
+            }
+        };
+        entries
+            .flatten()
+            .filter(|entry| entry.file_name().to_str().is_some_and(&wanted))
+            .map(|entry| entry.path())
+            .filter(|path| path.is_dir())
+            .collect()
     }
 }
 
-fn folders(parent: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
-    let entries = fs::read_dir(parent).into_iter().flatten().flatten();
-    entries
-        .filter(|entry| entry.file_name().to_str().is_some_and(&wanted))
-        .map(|entry| entry.path())
-        .filter(|path| path.is_dir())
-        .collect()
-}
-
 /// The logs in a folder that were written to since then, or that cannot be asked.
-fn recent(folder: &Path, since: SystemTime) -> Vec<PathBuf> {
+fn recent(folder: &Path, since: SystemTime) -> io::Result<Vec<PathBuf>> {
     let earliest = since.checked_sub(EARLIER).unwrap_or(since);
     let is_recent = |entry: &fs::DirEntry| {
         let modified = entry.metadata().and_then(|metadata| metadata.modified());
         modified.map_or(true, |modified| modified >= earliest)
     };
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries
+    Ok(fs::read_dir(folder)?
+        .flatten()
         .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "jsonl"))
         .filter(is_recent)
         .map(|entry| entry.path())
-        .collect()
+        .collect())
 }
 
 impl Query {

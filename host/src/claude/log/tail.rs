@@ -68,13 +68,18 @@ impl Tail {
         self.identity
     }
 
-    /// Hands over each line that has been completed since the last time, without its end.
-    pub(super) fn read(&mut self, mut each: impl FnMut(&[u8])) -> io::Result<()> {
-        if self.file.metadata()?.len() < self.offset {
-            // It was cut: what is written from now on begins anew.
+    /// Whether the file has become shorter than what was read of it: then it is read from its beginning again.
+    pub(super) fn was_cut(&mut self) -> io::Result<bool> {
+        let cut = self.file.metadata()?.len() < self.offset;
+        if cut {
             (self.offset, self.skipping) = (0, false);
             self.partial.clear();
         }
+        Ok(cut)
+    }
+
+    /// Hands over each line that has been completed since the last time, without its end.
+    pub(super) fn read(&mut self, mut each: impl FnMut(&[u8])) -> io::Result<()> {
         self.file.seek(SeekFrom::Start(self.offset))?;
         let mut chunk = vec![0; CHUNK];
         loop {
@@ -123,6 +128,7 @@ mod tests {
 
     fn lines(tail: &mut Tail) -> Vec<String> {
         let mut lines = Vec::new();
+        tail.was_cut().unwrap();
         tail.read(|line| lines.push(String::from_utf8_lossy(line).into_owned())).unwrap();
         lines
     }

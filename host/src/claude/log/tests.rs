@@ -68,17 +68,34 @@ fn connect(path: &Path, session: &str, server: &str, verdict: &str) {
 }
 
 /// What is found in what is there now.
-fn look(query: &Query) -> Option<Vec<Word>> {
-    Search::default().look(query, &mut Watch::new(TOGETHER)).map(|found| found.words)
+fn look(query: &Query) -> Option<Vec<String>> {
+    Search::default().look(query, &mut Watch::new(TOGETHER)).map(|found| told(&found.words))
 }
 
-fn skipped() -> Vec<Word> {
-    vec![Word::Skipped("channels feature is not currently available".to_owned())]
+/// The words without their times.
+fn told(words: &[Word]) -> Vec<String> {
+    let tell = |word: &Word| match word {
+        Word::Registered { .. } => "registered".to_owned(),
+        Word::Skipped { reason } => format!("skipped: {reason}"),
+        Word::Receipts(receipts) => {
+            let lengths: Vec<String> = receipts.iter().map(|receipt| receipt.length.to_string()).collect();
+            format!("receipts {}", lengths.join(" "))
+        }
+    };
+    words.iter().map(tell).collect()
+}
+
+fn registered() -> Vec<String> {
+    vec!["registered".to_owned()]
+}
+
+fn skipped() -> Vec<String> {
+    vec!["skipped: channels feature is not currently available".to_owned()]
 }
 
 #[test]
 fn the_verdict_is_found_by_the_version_of_the_handshake() {
-    for (verdict, expected) in [(REGISTERED, vec![Word::Registered]), (SKIPPED, skipped())] {
+    for (verdict, expected) in [(REGISTERED, registered()), (SKIPPED, skipped())] {
         for (project, server) in [
             ("-home-a", "fakechat"),
             ("-home-a", "plugin-fakechat-fakechat"),
@@ -98,7 +115,7 @@ fn a_folder_with_spaces_and_other_letters_is_found() {
     let caches = Caches::new();
     let query = caches.query("/home/a b é😀", Some("s1"));
     connect(&caches.log("-home-a-b----", "fakechat", "1.jsonl"), "s1", OWN, REGISTERED);
-    assert_eq!(look(&query), Some(vec![Word::Registered]));
+    assert_eq!(look(&query), Some(registered()));
 }
 
 #[test]
@@ -113,28 +130,41 @@ fn logs_of_others_are_left_alone() {
     connect(&caches.log("-home-b", "fakechat", "1.jsonl"), "s1", OWN, SKIPPED);
     assert_eq!(look(&query), None);
     connect(&caches.log("-home-a", "fakechat", "2.jsonl"), "s1", OWN, REGISTERED);
-    assert_eq!(look(&query), Some(vec![Word::Registered]));
+    assert_eq!(look(&query), Some(registered()));
 }
 
 #[test]
 fn where_the_client_does_not_tell_versions_name_and_session_decide() {
-    for (server, session, expected) in [
-        ("fakechat", "s1", Some(vec![Word::Registered])),
-        ("plugin-x-fakechat", "s1", Some(vec![Word::Registered])),
-        ("fakechat", "s2", None),
-        ("other", "s1", None),
+    let unversioned = "Connection established with capabilities: {\"hasTools\":true}";
+    for (server, session, own, before, expected) in [
+        ("fakechat", "s1", Some("s1"), false, Some(registered())),
+        ("plugin-x-fakechat", "s1", Some("s1"), false, Some(registered())),
+        ("fakechat", "s2", Some("s1"), false, None),
+        ("other", "s1", Some("s1"), false, None),
+        // A client that does not tell its session either: another session in the same folder looks the same.
+        ("fakechat", "s1", None, false, None),
+        // A handshake from before this process began is another's.
+        ("fakechat", "s1", Some("s1"), true, None),
     ] {
         let caches = Caches::new();
-        let query = caches.query("/home/a", Some("s1"));
+        let query = caches.query("/home/a", own);
         let path = caches.log("-home-a", server, "1.jsonl");
-        write(&path, session, clock::now() + 1, &["Starting connection", REGISTERED]);
-        assert_eq!(look(&query), expected, "{server} {session}");
+        let at = if before { clock::now() - 60_000 } else { clock::now() + 1 };
+        write(&path, session, at, &["Starting connection", unversioned]);
+        write(&path, session, clock::now() + 1, &[REGISTERED]);
+        assert_eq!(look(&query), expected, "{server} {session} {own:?} {before}");
     }
-    // A client that does not tell its session either.
+}
+
+#[test]
+fn a_verdict_of_a_connection_that_was_there_before_is_another_s() {
     let caches = Caches::new();
-    let query = caches.query("/home/a", None);
-    write(&caches.log("-home-a", "fakechat", "1.jsonl"), "s1", clock::now() + 1, &[REGISTERED]);
-    assert_eq!(look(&query), Some(vec![Word::Registered]));
+    let path = caches.log("-home-a", "fakechat", "1.jsonl");
+    write(&path, "s1", clock::now() - 60_000, &["Starting connection", &connected("tidegate 0.1.0+other")]);
+    let query = caches.query("/home/a", Some("s1"));
+    // By /clear in the other session.
+    write(&path, "s1", clock::now() + 1, &[SKIPPED]);
+    assert_eq!(look(&query), None);
 }
 
 #[test]
@@ -164,7 +194,7 @@ fn the_next_connection_in_the_same_file_does_not_count_either() {
     let mut found = Search::default().look(&query, &mut Watch::new(TOGETHER)).unwrap();
     connect(&path, "s1", "tidegate 0.1.0+next", SKIPPED);
     write(&path, "s1", clock::now() + 2, &["notifications/claude/channel (2 chars)"]);
-    assert_eq!(search::read(&query, &mut found.tail, &mut found.connection).unwrap(), []);
+    assert_eq!(told(&search::read(&query, &mut found.tail, &mut found.connection).unwrap()), [""; 0]);
 }
 
 #[test]
@@ -178,7 +208,7 @@ fn a_cut_line_waits_for_its_end() {
     let (mut search, mut watch) = (Search::default(), Watch::new(TOGETHER));
     assert!(search.look(&query, &mut watch).is_none());
     text(&path, &format!("tions registered\",\"timestamp\":\"{at}\",\"sessionId\":\"s1\"}}\n"));
-    assert_eq!(search.look(&query, &mut watch).unwrap().words, [Word::Registered]);
+    assert_eq!(told(&search.look(&query, &mut watch).unwrap().words), registered());
 }
 
 #[test]
@@ -188,11 +218,11 @@ fn receipts_count_from_the_registration_on_and_verdicts_may_change() {
     let path = caches.log("-home-a", "fakechat", "1.jsonl");
     let receipt = "notifications/claude/channel (2 chars)";
     write(&path, "s1", clock::now() + 1, &["Starting connection", &connected(OWN), receipt, REGISTERED]);
-    write(&path, "s1", clock::now() + 1, &[receipt, "other", receipt]);
+    write(&path, "s1", clock::now() + 1, &[receipt, "other", "notifications/claude/channel (3 chars)"]);
     // After /clear.
     write(&path, "s2", clock::now() + 1, &[SKIPPED, receipt, REGISTERED, receipt]);
-    let expected =
-        [&[Word::Registered, Word::Receipts(2)][..], &skipped(), &[Word::Registered, Word::Receipts(1)]];
+    let registered = |receipts: &str| vec!["registered".to_owned(), receipts.to_owned()];
+    let expected = [registered("receipts 2 3"), skipped(), registered("receipts 2")];
     assert_eq!(look(&query), Some(expected.concat()));
 }
 
@@ -212,20 +242,53 @@ fn what_is_no_log_is_survived() {
     let (mut search, mut watch) = (Search::default(), Watch::new(TOGETHER));
     assert!(search.look(&query, &mut watch).is_none());
     connect(&path("long.jsonl"), "s1", OWN, REGISTERED);
-    assert_eq!(search.look(&query, &mut watch).unwrap().words, [Word::Registered]);
+    assert_eq!(told(&search.look(&query, &mut watch).unwrap().words), registered());
 }
 
 #[tokio::test]
 async fn a_log_that_appears_late_is_followed_even_when_it_is_replaced() {
     let caches = Caches::new();
     let mut words = follow(caches.query("/home/a", Some("s1")));
+    let mut next = async || told(&[words.recv().await.unwrap()]);
     let path = caches.log("-home-a", "fakechat", "1.jsonl");
-    connect(&path, "s1", OWN, REGISTERED);
-    assert_eq!(words.recv().await, Some(Word::Registered));
-    write(&path, "s1", clock::now() + 1, &["notifications/claude/channel (2 chars)"]);
-    assert_eq!(words.recv().await, Some(Word::Receipts(1)));
+    let at = clock::now() + 1;
+    let lines = ["Starting connection", &connected(OWN), REGISTERED];
+    write(&path, "s1", at, &lines);
+    assert_eq!(next().await, registered());
+    let receipt = ["notifications/claude/channel (2 chars)"];
+    write(&path, "s1", at + 1, &receipt);
+    assert_eq!(next().await, ["receipts 2"]);
+    // What is in the copy was read before.
     let fresh = path.with_extension("new");
-    write(&fresh, "s1", clock::now() + 1, &[SKIPPED]);
+    write(&fresh, "s1", at, &lines);
+    write(&fresh, "s1", at + 1, &receipt);
+    write(&fresh, "s1", at + 2, &[SKIPPED]);
     fs::rename(&fresh, &path).unwrap();
-    assert_eq!(words.recv().await, skipped().pop());
+    assert_eq!(next().await, skipped());
+    // Cut, and written on.
+    fs::write(&path, "").unwrap();
+    write(&path, "s1", at + 3, &[REGISTERED]);
+    assert_eq!(next().await, registered());
+    // Its folder is cleared away.
+    fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    write(&path, "s1", at + 4, &[SKIPPED]);
+    assert_eq!(next().await, skipped());
+}
+
+#[test]
+fn a_file_that_can_be_read_later_is_read_then() {
+    let caches = Caches::new();
+    let query = caches.query("/home/a", Some("s1"));
+    let path = caches.log("-home-a", "fakechat", "1.jsonl");
+    fs::create_dir_all(&path).unwrap();
+    let (mut search, mut watch) = (Search::default(), Watch::new(TOGETHER));
+    assert!(search.look(&query, &mut watch).is_none());
+    fs::remove_dir(&path).unwrap();
+    connect(&path, "s1", "tidegate 0.1.0+other", SKIPPED);
+    assert!(search.look(&query, &mut watch).is_none());
+    // Another file takes its place.
+    let fresh = path.with_extension("new");
+    connect(&fresh, "s1", OWN, REGISTERED);
+    fs::rename(&fresh, &path).unwrap();
+    assert_eq!(told(&search.look(&query, &mut watch).unwrap().words), registered());
 }

@@ -1,16 +1,18 @@
-//! Waits until something happens in some folders.
+//! Waits until something changes in some folders.
 
 use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
 
-/// Tells when entries of folders appear or are written to.
+/// Tells when files in folders appear, are written to, or go.
 #[derive(Debug)]
 pub(super) struct Watch {
     system: system::Watch,
     /// What is watched already.
     folders: Vec<PathBuf>,
+    /// The system does not tell of every folder.
+    incomplete: bool,
     /// How often to look where the system does not tell.
     look: Duration,
 }
@@ -18,25 +20,44 @@ pub(super) struct Watch {
 impl Watch {
     /// Where the system does not tell, a change is noticed after so long.
     pub(super) fn new(look: Duration) -> Self {
-        Self { system: system::Watch::new(), folders: Vec::new(), look }
+        Self { system: system::Watch::new(), folders: Vec::new(), incomplete: false, look }
     }
 
-    /// Watches this folder as well or, where it does not exist, the nearest above it that does.
-    pub(super) fn add(&mut self, folder: &Path) {
-        let nearest = folder.ancestors().find(|folder| folder.is_dir());
-        if let Some(nearest) = nearest
+    /// Watches this folder as well or, where it does not exist, the nearest above it that does. The answer is whether it
+    /// was not watched before.
+    pub(super) fn add(&mut self, folder: &Path) -> bool {
+        let mut added = false;
+        // Again, because the folder may have been made before the one above it was watched.
+        while let Some(nearest) = folder.ancestors().find(|folder| folder.is_dir())
             && !self.folders.iter().any(|known| known == nearest)
-            && self.system.add(nearest)
         {
+            self.incomplete |= !self.system.add(nearest);
             self.folders.push(nearest.to_owned());
+            added = true;
         }
+        added
     }
 
     /// Waits for the next change, at most so long. Changes since the last wait count. Where the system does not tell,
     /// it returns soon.
-    pub(super) fn wait(&self, longest: Duration) {
-        self.system.wait(longest, self.look);
+    pub(super) fn wait(&mut self, longest: Duration) {
+        let longest = if self.incomplete { longest.min(self.look) } else { longest };
+        if self.system.wait(longest, self.look) == Watched::Less {
+            // A folder was removed or moved: one that takes its place is watched anew.
+            self.system = system::Watch::new();
+            self.folders.clear();
+            self.incomplete = false;
+        }
     }
+}
+
+/// What is watched after a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Watched {
+    /// All that was watched before.
+    Same,
+    /// A folder is no longer watched.
+    Less,
 }
 
 #[cfg(target_os = "linux")]
@@ -45,8 +66,10 @@ mod system {
 
     use rustix::{
         event::{PollFd, PollFlags, Timespec, poll},
-        fs::inotify::{self, CreateFlags, WatchFlags},
+        fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags},
     };
+
+    use super::Watched;
 
     /// inotify(7). None where the user has no instances left.
     #[derive(Debug)]
@@ -59,21 +82,40 @@ mod system {
         }
 
         pub(super) fn add(&self, folder: &Path) -> bool {
-            let flags = WatchFlags::CREATE | WatchFlags::MOVED_TO | WatchFlags::MODIFY | WatchFlags::ONLYDIR;
+            let flags = WatchFlags::CREATE
+                | WatchFlags::MOVED_TO
+                | WatchFlags::MODIFY
+                | WatchFlags::DELETE
+                | WatchFlags::MOVED_FROM
+                | WatchFlags::DELETE_SELF
+                | WatchFlags::MOVE_SELF
+                | WatchFlags::ONLYDIR;
             self.0.as_ref().is_some_and(|inotify| inotify::add_watch(inotify, folder, flags).is_ok())
         }
 
-        pub(super) fn wait(&self, longest: Duration, look: Duration) {
+        pub(super) fn wait(&self, longest: Duration, look: Duration) -> Watched {
             let Some(inotify) = &self.0 else {
-                return std::thread::sleep(longest.min(look));
+                std::thread::sleep(longest.min(look));
+                return Watched::Same;
             };
             let timeout = Timespec::try_from(longest).ok();
             // An interrupted wait is a short one.
             let _ = poll(&mut [PollFd::new(inotify, PollFlags::IN)], timeout.as_ref());
             let mut buffer = [MaybeUninit::uninit(); 4096];
             let mut events = inotify::Reader::new(inotify, &mut buffer);
-            // What has happened is seen by looking; here it is only emptied.
-            while events.next().is_ok() {}
+            // What was written is seen by looking.
+            let mut watched = Watched::Same;
+            while let Ok(event) = events.next() {
+                let lost = ReadFlags::DELETE_SELF
+                    | ReadFlags::MOVE_SELF
+                    | ReadFlags::IGNORED
+                    | ReadFlags::UNMOUNT
+                    | ReadFlags::QUEUE_OVERFLOW;
+                if event.events().intersects(lost) {
+                    watched = Watched::Less;
+                }
+            }
+            watched
         }
     }
 }
@@ -81,6 +123,8 @@ mod system {
 #[cfg(not(target_os = "linux"))]
 mod system {
     use std::{path::Path, time::Duration};
+
+    use super::Watched;
 
     #[derive(Debug)]
     pub(super) struct Watch;
@@ -94,8 +138,9 @@ mod system {
             true
         }
 
-        pub(super) fn wait(&self, longest: Duration, look: Duration) {
+        pub(super) fn wait(&self, longest: Duration, look: Duration) -> Watched {
             std::thread::sleep(longest.min(look));
+            Watched::Same
         }
     }
 }
@@ -121,5 +166,25 @@ mod tests {
         watch.wait(Duration::from_mins(1));
         assert!(start.elapsed() < Duration::from_secs(50));
         watch.wait(Duration::from_millis(1));
+    }
+
+    #[test]
+    fn a_folder_that_is_made_anew_is_watched_again() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("a");
+        std::fs::create_dir(&folder).unwrap();
+        let mut watch = Watch::new(Duration::from_millis(1));
+        assert!(watch.add(&folder) && !watch.add(&folder));
+        let start = Instant::now();
+        std::fs::remove_dir(&folder).unwrap();
+        watch.wait(Duration::from_mins(1));
+        // Not there yet: what is above it is watched.
+        assert!(watch.add(&folder));
+        std::fs::create_dir(&folder).unwrap();
+        watch.wait(Duration::from_mins(1));
+        assert!(watch.add(&folder));
+        std::fs::write(folder.join("file"), "x").unwrap();
+        watch.wait(Duration::from_mins(1));
+        assert!(start.elapsed() < Duration::from_secs(50));
     }
 }

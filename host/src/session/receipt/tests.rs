@@ -1,0 +1,244 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const RECEIVED: Fate = Fate::Received;
+const LOST: Fate = Fate::Lost;
+const WAITING: Fate = Fate::Waiting { until: None };
+
+/// A ledger of a client that was registered at this time.
+fn registered(at: u64) -> Ledger {
+    let mut ledger = Ledger::default();
+    ledger.hear(word(Word::Registered { at }), at);
+    ledger
+}
+
+fn word(word: Word) -> Heard {
+    Heard::Word(word)
+}
+
+fn refusal() -> Heard {
+    word(Word::Skipped { reason: "no".to_owned() })
+}
+
+/// Receipts of these times and lengths.
+fn receipts(each: &[(u64, u64)]) -> Heard {
+    word(Word::Receipts(each.iter().map(|&(at, length)| Receipt { at, length }).collect()))
+}
+
+fn fates<const N: usize>(ledger: &mut Ledger, tickets: [u64; N]) -> [Fate; N] {
+    tickets.map(|ticket| ledger.fate(Ticket(ticket), 0))
+}
+
+#[test]
+fn messages_are_received_in_order() {
+    let mut ledger = registered(1);
+    for (end, length) in [(10, 1), (20, 2), (30, 3)] {
+        ledger.add(Ticket(end), 5, length);
+    }
+    // What is written between messages has no receipt of its own.
+    assert_eq!(fates(&mut ledger, [5, 10, 15]), [RECEIVED, WAITING, WAITING]);
+    ledger.hear(receipts(&[(6, 1), (6, 2)]), 6);
+    assert_eq!(fates(&mut ledger, [25, 35]), [RECEIVED, WAITING]);
+    ledger.hear(receipts(&[(6, 3), (6, 3), (6, 4)]), 6);
+    assert_eq!(fates(&mut ledger, [35]), [RECEIVED]);
+    ledger.add(Ticket(40), 7, 3);
+    assert_eq!(fates(&mut ledger, [40]), [WAITING], "receipts that were too many are for nothing later");
+}
+
+#[test]
+fn without_receipts_what_is_written_is_received() {
+    let mut ledger = Ledger::default();
+    ledger.add(Ticket(10), 1, 1);
+    assert!(fates(&mut ledger, [10]) == [RECEIVED] && !ledger.follows());
+}
+
+#[test]
+fn a_receipt_is_for_a_message_of_its_length_that_was_written_before_it() {
+    let mut ledger = registered(1);
+    ledger.add(Ticket(10), 5, 7);
+    ledger.hear(receipts(&[(4, 7)]), 6);
+    assert_eq!(fates(&mut ledger, [10]), [WAITING], "it is older than the message");
+    ledger.hear(receipts(&[(5, 7)]), 6);
+    assert_eq!(fates(&mut ledger, [10]), [RECEIVED]);
+    // A notice from before has left a receipt.
+    ledger.add(Ticket(20), 8, 9);
+    ledger.hear(receipts(&[(9, 100)]), 9);
+    assert_eq!(fates(&mut ledger, [20]), [WAITING]);
+    // The line for the first was cut.
+    ledger.add(Ticket(30), 10, 11);
+    ledger.hear(receipts(&[(11, 11)]), 11);
+    assert_eq!(fates(&mut ledger, [20, 30]), [RECEIVED, RECEIVED]);
+}
+
+#[test]
+fn a_client_that_counts_otherwise_is_counted_on() {
+    let mut ledger = registered(1);
+    for end in [10, 20] {
+        ledger.add(Ticket(end), 5, 7);
+    }
+    ledger.hear(receipts(&[(6, 900)]), 6);
+    assert_eq!(fates(&mut ledger, [10, 20]), [RECEIVED, WAITING]);
+    ledger.hear(receipts(&[(6, 901)]), 6);
+    assert_eq!(fates(&mut ledger, [20]), [RECEIVED]);
+}
+
+#[test]
+fn what_was_written_to_a_client_that_refuses_is_lost() {
+    let mut ledger = registered(1);
+    ledger.add(Ticket(10), 5, 1);
+    ledger.add(Ticket(20), 6, 2);
+    ledger.hear(receipts(&[(7, 1)]), 7);
+    ledger.hear(refusal(), 8);
+    // Written before the refusal was known.
+    ledger.add(Ticket(30), 9, 3);
+    assert_eq!(
+        fates(&mut ledger, [10, 20, 30]),
+        [RECEIVED, WAITING, WAITING],
+        "it cannot be written again yet"
+    );
+    ledger.hear(word(Word::Registered { at: 12 }), 12);
+    ledger.add(Ticket(40), 12, 2);
+    assert_eq!(fates(&mut ledger, [10, 20, 30, 40]), [RECEIVED, LOST, LOST, WAITING]);
+    ledger.hear(receipts(&[(13, 2)]), 13);
+    assert_eq!(fates(&mut ledger, [40]), [RECEIVED]);
+}
+
+#[test]
+fn a_refusal_and_the_next_registration_may_be_heard_together() {
+    let mut ledger = registered(1);
+    ledger.add(Ticket(10), 5, 1);
+    ledger.add(Ticket(20), 8, 2);
+    ledger.add(Ticket(30), 12, 3);
+    for heard in [receipts(&[(6, 1)]), refusal(), word(Word::Registered { at: 10 }), receipts(&[(13, 3)])] {
+        ledger.hear(heard, 14);
+    }
+    assert_eq!(fates(&mut ledger, [10, 20, 30]), [RECEIVED, LOST, RECEIVED]);
+}
+
+#[test]
+fn a_second_registration_in_a_row_loses_nothing() {
+    let mut ledger = registered(1);
+    ledger.add(Ticket(10), 5, 1);
+    ledger.hear(word(Word::Registered { at: 9 }), 9);
+    assert_eq!(fates(&mut ledger, [10]), [WAITING]);
+    ledger.hear(receipts(&[(9, 1)]), 9);
+    assert_eq!(fates(&mut ledger, [10]), [RECEIVED]);
+}
+
+#[test]
+fn on_the_command_line_s_word_alone_nothing_is_received_at_once() {
+    let patience = u64::try_from(PROVISIONAL.as_millis()).unwrap();
+    let until = 100 + patience;
+    let begin = || {
+        let mut ledger = Ledger::default();
+        ledger.hear(Heard::Silence, 100);
+        ledger.add(Ticket(10), 200, 1);
+        assert_eq!(ledger.fate(Ticket(10), 300), Fate::Waiting { until: Some(until) });
+        ledger
+    };
+    let mut silent = begin();
+    assert_eq!(silent.fate(Ticket(10), until), RECEIVED);
+    assert!(!silent.follows());
+
+    let mut refused = begin();
+    refused.hear(refusal(), 400);
+    assert_eq!(refused.fate(Ticket(10), until), WAITING);
+
+    // The client has registered the channel after that message, or long before and its log was found late.
+    for (at, fate) in [(250, LOST), (50, WAITING)] {
+        let mut late = begin();
+        late.hear(word(Word::Registered { at }), 400);
+        assert_eq!(late.fate(Ticket(10), until), fate);
+    }
+}
+
+#[test]
+fn a_client_without_receipts_keeps_nothing_waiting_until_one_comes() {
+    let mut ledger = registered(1);
+    assert_eq!(ledger.oldest(), None);
+    ledger.add(Ticket(10), 5, 1);
+    assert_eq!(ledger.oldest(), Some(Ticket(10)));
+    assert!(!ledger.give_up(Ticket(5)), "that one has its receipt");
+    assert!(ledger.give_up(Ticket(10)));
+    ledger.add(Ticket(20), 6, 1);
+    assert_eq!(fates(&mut ledger, [10, 20]), [RECEIVED, RECEIVED]);
+    ledger.hear(receipts(&[(7, 1)]), 7);
+    ledger.add(Ticket(30), 8, 1);
+    assert_eq!(fates(&mut ledger, [30]), [WAITING]);
+}
+
+/// What happens between tidegate and a client, one after the other.
+#[derive(Clone, Debug)]
+enum Step {
+    /// A message of this length is written.
+    Write(u64),
+    /// The client reads so many messages from its pipe.
+    Read(usize),
+    Refuse,
+    Register,
+    /// The log's lines so far are read.
+    Flush,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (1..4_u64).prop_map(Step::Write),
+        4 => (1..4_usize).prop_map(Step::Read),
+        1 => Just(Step::Refuse),
+        1 => Just(Step::Register),
+        2 => Just(Step::Flush),
+    ]
+}
+
+proptest! {
+    /// Against a client that processes messages in order and drops them while it refuses: what counts as received was
+    /// processed, as long as no message of an earlier registration is still in the pipe.
+    #[test]
+    fn what_is_received_was_processed(steps in proptest::collection::vec(step(), 1..60)) {
+        let mut ledger = registered(0);
+        let (mut pipe, mut log) = (VecDeque::new(), Vec::new());
+        let (mut processed, mut open, mut end) = (Vec::new(), true, 0);
+        for (now, step) in (1..).zip(steps) {
+            match step {
+                Step::Write(length) => {
+                    end += 10;
+                    ledger.add(Ticket(end), now, length);
+                    pipe.push_back((end, length));
+                }
+                Step::Read(count) => {
+                    for _ in 0..count {
+                        let Some((end, length)) = pipe.pop_front() else { break };
+                        if open {
+                            processed.push(end);
+                            log.push(receipts(&[(now, length)]));
+                        }
+                    }
+                }
+                Step::Refuse => {
+                    open = false;
+                    log.push(refusal());
+                }
+                Step::Register => {
+                    if !open {
+                        // The client reads on while it refuses.
+                        pipe.clear();
+                    }
+                    open = true;
+                    log.push(word(Word::Registered { at: now }));
+                }
+                Step::Flush => log.drain(..).for_each(|heard| ledger.hear(heard, now)),
+            }
+        }
+        log.drain(..).for_each(|heard| ledger.hear(heard, u64::MAX));
+        for ticket in (1..=end / 10).map(|index| index * 10) {
+            let fate = ledger.fate(Ticket(ticket), u64::MAX);
+            if processed.contains(&ticket) {
+                // A message that was processed may be written again in a rare case, but never waits for ever.
+                prop_assert!(fate != WAITING || !open, "{ticket} was processed");
+            } else {
+                prop_assert!(fate != Fate::Received, "{ticket} was never processed");
+            }
+        }
+    }
+}
