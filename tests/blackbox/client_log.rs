@@ -14,7 +14,7 @@ use fake_telegram::Server as Platform;
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{Home, PATIENCE, Page, Server, http},
+    harness::{Home, PATIENCE, Page, Server, http, try_http},
     telegram::stage::{Stage, ada},
 };
 
@@ -151,8 +151,7 @@ fn free_port() -> u16 {
 
 /// What the page is told about the session.
 fn state(port: u16) -> Option<Value> {
-    std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
-    let response = http(port, "GET", "/.well-known/tidegate", &[], b"");
+    let response = try_http(port, "GET", "/.well-known/tidegate", &[], b"")?;
     serde_json::from_slice(&response.body).ok()
 }
 
