@@ -288,9 +288,13 @@ impl Server {
     }
 
     pub(crate) fn answer(&mut self, id: u64) -> Value {
+        let answers = |message: &Value| message["id"] == id && message["method"].is_null();
+        if let Some(at) = self.events.iter().position(answers) {
+            return self.events.remove(at);
+        }
         loop {
             let message = self.next();
-            if message["id"] == id {
+            if answers(&message) {
                 return message;
             }
             self.events.push(message);
@@ -321,12 +325,7 @@ impl Server {
 
     /// The params of the next event.
     pub(crate) fn event(&mut self) -> Value {
-        loop {
-            let message = if self.events.is_empty() { self.next() } else { self.events.remove(0) };
-            if message["method"] == "notifications/claude/channel" {
-                return message["params"].clone();
-            }
-        }
+        self.wait("notifications/claude/channel")["params"].take()
     }
 
     pub(crate) fn content(&mut self) -> String {

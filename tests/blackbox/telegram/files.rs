@@ -81,6 +81,8 @@ fn a_picture_of_somebody_who_is_not_heard_is_never_fetched() {
     assert!(stage.told(&eve.chat()).contains("Your pairing code is"));
     stage.platform.says(&ada(), &ada().chat(), "that was all");
     assert_eq!(server.content(), "that was all");
+    // The session's user is asked about the two, and that is all.
+    assert!(!server.arrived("elicitation/create").is_empty());
     server.no_event();
     assert_no_downloads(&stage);
     assert_eq!(std::fs::read_dir(stage.folder().join("inbox")).unwrap().count(), 0);
