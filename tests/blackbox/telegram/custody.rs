@@ -86,8 +86,7 @@ impl Rival {
 fn a_second_process_leaves_the_bot_to_the_first_until_it_ends() {
     let stage = Stage::new();
     let mut first = stage.serve();
-    says(&stage, "to the first");
-    assert_eq!(first.content(), "to the first");
+    exchange(&stage, &mut first, "to the first");
     let mut second = stage.spawn();
     let instructions = second.initialize()["instructions"].as_str().unwrap().to_owned();
     let owner = format!("another tidegate serves this channel (pid {}", first.child.id());
