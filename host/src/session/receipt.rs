@@ -18,6 +18,12 @@ use crate::{
 /// so long at short intervals, and can still say that the client does not receive it.
 pub(super) const PROVISIONAL: Duration = Duration::from_secs(30);
 
+/// How many such messages are remembered. Where there are more, they count as received.
+const PROVISIONAL_MOST: usize = 4096;
+
+/// Among how many messages the one that a receipt is for is looked for. It is the first, unless lines of the log are missing.
+const NEAR: usize = 256;
+
 /// The messages of one connection that the client may not have processed, oldest first.
 #[derive(Debug)]
 pub(super) struct Ledger {
@@ -120,7 +126,7 @@ impl Ledger {
         if self.rule == Rule::Written {
             self.rule = Rule::Receipt;
         }
-        let mut candidates = self.waiting.iter().take_while(|written| written.at <= receipt.at);
+        let mut candidates = self.waiting.iter().take(NEAR).take_while(|written| written.at <= receipt.at);
         let count = match candidates.position(|written| written.length == receipt.length) {
             Some(index) => {
                 self.comparable = true;
@@ -144,6 +150,9 @@ impl Ledger {
         self.expire(at);
         if self.follows() {
             self.waiting.push_back(Written { end, at, length });
+        }
+        if matches!(self.rule, Rule::Provisional { .. }) && self.waiting.len() > PROVISIONAL_MOST {
+            self.count_as_received();
         }
     }
 

@@ -52,18 +52,17 @@ impl Log {
         Ok(log)
     }
 
-    /// The client has taken a message.
-    pub(crate) fn receipt(&mut self) -> anyhow::Result<()> {
-        self.collect("notifications/claude/channel (13 chars)");
+    /// The client has processed a message of this length.
+    pub(crate) fn receipt(&mut self, length: usize) -> anyhow::Result<()> {
+        self.collect(&format!("notifications/claude/channel ({length} chars)"));
         if self.flushed.elapsed() >= FLUSH { self.flush() } else { Ok(()) }
     }
 
     fn collect(&mut self, text: &str) {
-        // Later than the start of any server.
-        let line =
-            json!({"debug": text, "timestamp": "9999-01-01T00:00:00.000Z", "sessionId": "bench", "cwd": "/"});
-        self.collected.push_str(&line.to_string());
-        self.collected.push('\n');
+        // In the client's order of keys. The time is later than the start of any server.
+        let text = json!(text);
+        let rest = r#""timestamp":"9999-01-01T00:00:00.000Z","sessionId":"bench","cwd":"/""#;
+        self.collected.push_str(&format!("{{\"debug\":{text},{rest}}}\n"));
     }
 
     fn flush(&mut self) -> anyhow::Result<()> {

@@ -51,7 +51,7 @@ pub(crate) fn run(subject: &Subject, options: &Options) -> anyhow::Result<()> {
     }
     let (logged, unlogged) = (median(logged), median(unlogged));
     say(&format!("{:<50} {logged:>12.2}", "burst, the client's log growing, messages a second"))?;
-    say(&format!("{:<50} {:>12.2}", "… and compared with one that does not grow", logged / unlogged))?;
+    say(&format!("{:<50} {:>12.2}", "… and compared with one that is not followed", logged / unlogged))?;
     say(&format!("{:<50} {:>12.2}", "each further channel (PSS) [MiB]", median(further)))
 }
 
@@ -135,11 +135,12 @@ fn burst(
     });
     for number in 0..count {
         let line = server.event()?;
-        if !line.contains(&format!("\"message {number}\"")) {
+        let text = format!("message {number}");
+        if !line.contains(&format!("\"{text}\"")) {
             bail!("message {number} is missing or out of order: {line}");
         }
         if let Some(log) = &mut log {
-            log.receipt()?;
+            log.receipt(text.len())?;
         }
     }
     let took = begun.elapsed().as_secs_f64();
@@ -147,9 +148,9 @@ fn burst(
     Ok((page, f64::from(count) / took))
 }
 
-/// The same burst below a client that keeps a log, which the server follows; and below the same client without one
-/// that says anything, whose rules the server goes by.
-fn burst_with_log(program: &Path, count: u32, logged: bool) -> anyhow::Result<f64> {
+/// The same burst below a client that keeps a log. It writes the same lines either way; the server finds and follows them,
+/// or they lie where it does not look.
+fn burst_with_log(program: &Path, count: u32, followed: bool) -> anyhow::Result<f64> {
     let home = tempfile::tempdir()?;
     let client = client::program(home.path())?;
     let arguments = client::arguments(program);
@@ -162,9 +163,10 @@ fn burst_with_log(program: &Path, count: u32, logged: bool) -> anyhow::Result<f6
         ("CLAUDE_PROJECT_DIR", home.path().display().to_string()),
     ];
     let mut server = Server::start(&client, &arguments, home.path(), &environment)?;
-    let log = Log::open(&caches, home.path(), server.version())?;
+    let place = if followed { caches } else { home.path().join("elsewhere") };
+    let log = Log::open(&place, home.path(), server.version())?;
     let page = listening_page(port)?;
-    let (page, throughput) = burst(&mut server, page, count, logged.then_some(log))?;
+    let (page, throughput) = burst(&mut server, page, count, Some(log))?;
     drop(page);
     server.stop()?;
     Ok(throughput)

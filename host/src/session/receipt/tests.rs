@@ -141,6 +141,10 @@ fn on_the_command_line_s_word_alone_nothing_is_received_at_once() {
     assert_eq!(silent.fate(Ticket(10), until), RECEIVED);
     assert!(!silent.follows());
 
+    let mut flooded = begin();
+    (2..=5000).for_each(|index| flooded.add(Ticket(index * 10), 300, 1));
+    assert_eq!(flooded.fate(Ticket(10), 400), RECEIVED, "what is remembered is bounded");
+
     let mut refused = begin();
     refused.hear(refusal(), 400);
     assert_eq!(refused.fate(Ticket(10), until), WAITING);
