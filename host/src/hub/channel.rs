@@ -269,11 +269,7 @@ impl Channel {
         self.admission.abandon_unfinished(clock::now())?;
         self.take_up_held()?;
         self.ask_about_what_waits();
-        let channel = Arc::clone(self);
-        tokio::spawn(async move {
-            channel.progress.lock().await.forget();
-            channel.drain().await;
-        });
+        self.drain_soon();
         Ok(())
     }
 

@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use super::{Accepted, Channel, Inbox, Ticket, outstanding::Batch};
+use super::{
+    Accepted, Channel, Inbox, Ticket,
+    outstanding::{Batch, Epoch},
+};
 use crate::{
     event::{Event, Happening},
     journal::Seq,
@@ -34,17 +37,18 @@ pub struct Delivery {
 /// How far this process has handed events to its session. The task that holds it delivers; the others wait.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    /// The last event that was handed over; None before the first.
+    /// The last event that was handed over in this epoch; None before the first.
     handed: Option<Seq>,
+    epoch: Epoch,
 }
 
 impl Progress {
-    /// Begins anew, where the journal says.
-    pub(super) fn forget(&mut self) {
-        self.handed = None;
-    }
-
+    /// The last event that was handed over. An epoch begins where the journal says.
     fn begin(&mut self, channel: &Channel) -> Seq {
+        let epoch = channel.outstanding.epoch();
+        if self.epoch != epoch {
+            (self.handed, self.epoch) = (None, epoch);
+        }
         *self.handed.get_or_insert_with(|| channel.journal().marks().delivered)
     }
 }
@@ -96,15 +100,6 @@ impl Channel {
         }
         let Some(inbox) = self.inbox() else { return };
         self.catch_up(&inbox, &mut progress).await;
-    }
-
-    /// The session has lost what was not received: all of it is handed over again, marked.
-    pub(super) async fn begin_again(self: &Arc<Self>) {
-        let mut progress = self.progress.lock().await;
-        self.journal().suspect_offered();
-        progress.forget();
-        drop(progress);
-        self.drain_soon();
     }
 
     async fn catch_up(self: &Arc<Self>, inbox: &Arc<dyn Inbox>, progress: &mut Progress) {
@@ -161,20 +156,22 @@ impl Channel {
             return false;
         }
         progress.handed = Some(last);
+        let epoch = progress.epoch;
         if each.is_empty() {
-            self.written(inbox, self.batch(end, last, &deliveries));
+            self.written(inbox, self.batch(epoch, end, last, &deliveries));
         }
         for (ticket, delivery) in each.into_iter().zip(&deliveries) {
-            self.written(inbox, self.batch(ticket, delivery.seq, std::slice::from_ref(delivery)));
+            let batch = self.batch(epoch, ticket, delivery.seq, std::slice::from_ref(delivery));
+            self.written(inbox, batch);
         }
         true
     }
 
     /// Deliveries that were written together, up to there.
-    fn batch(&self, ticket: Ticket, last: Seq, deliveries: &[Delivery]) -> Batch {
+    fn batch(&self, epoch: Epoch, ticket: Ticket, last: Seq, deliveries: &[Delivery]) -> Batch {
         // What comes again was confirmed then, or has waited long.
         let new = deliveries.iter().filter(|delivery| !delivery.redelivered);
         let confirmable = self.confirmable(new.map(|delivery| &delivery.event.what));
-        Batch { ticket, last, count: deliveries.len() as u64, confirmable }
+        Batch { epoch, ticket, last, count: deliveries.len() as u64, confirmable }
     }
 }

@@ -24,13 +24,20 @@ pub(super) struct Outstanding {
 #[derive(Debug, Default)]
 struct Queue {
     batches: VecDeque<Batch>,
+    epoch: Epoch,
     /// A task waits for the session.
     running: bool,
 }
 
+/// It changes whenever what was not received is to be written again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Epoch(u64);
+
 /// Messages that were written together.
 #[derive(Debug)]
 pub(super) struct Batch {
+    /// In which epoch.
+    pub(super) epoch: Epoch,
     /// Where they end in the session's stream.
     pub(super) ticket: Ticket,
     /// The last of them.
@@ -45,9 +52,16 @@ impl Outstanding {
         (self.written.load(Ordering::Relaxed), self.received.load(Ordering::Relaxed))
     }
 
-    /// Forgets what was not received. It is written again.
+    /// In which epoch messages are written now.
+    pub(super) fn epoch(&self) -> Epoch {
+        lock(&self.waiting).epoch
+    }
+
+    /// Forgets what was not received. It is written again, in the next epoch.
     pub(super) fn clear(&self) {
-        let lost = lock(&self.waiting).batches.drain(..).map(|batch| batch.count).sum();
+        let mut queue = lock(&self.waiting);
+        queue.epoch.0 += 1;
+        let lost = queue.batches.drain(..).map(|batch| batch.count).sum();
         self.written.fetch_sub(lost, Ordering::Relaxed);
     }
 
@@ -64,8 +78,12 @@ impl Outstanding {
 impl Channel {
     /// These were written. They are delivered once the session has received them.
     pub(super) fn written(self: &Arc<Self>, inbox: &Arc<dyn Inbox>, batch: Batch) {
-        self.outstanding.written.fetch_add(batch.count, Ordering::Relaxed);
         let mut queue = lock(&self.outstanding.waiting);
+        if batch.epoch != queue.epoch {
+            // It is written again together with what was before it: alone it must not move the mark.
+            return;
+        }
+        self.outstanding.written.fetch_add(batch.count, Ordering::Relaxed);
         // The mark is one number: nothing passes what waits.
         if queue.batches.is_empty() && inbox.is_received(batch.ticket) {
             drop(queue);
@@ -97,7 +115,8 @@ impl Channel {
             // Meanwhile the channel may have been paused, which clears the queue.
             if !inbox.received(first).await && self.outstanding.first() == Some(first) {
                 self.outstanding.clear();
-                self.begin_again().await;
+                self.journal().suspect_offered();
+                self.drain_soon();
             }
         }
     }
