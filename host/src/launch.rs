@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::join_all;
 use tokio::{
     sync::{mpsc, watch},
     task::{JoinError, JoinHandle},
@@ -237,9 +238,7 @@ impl Launcher {
         for error in errors {
             tracing::error!("{error}");
         }
-        for ingress in ingresses {
-            ingress.start();
-        }
+        join_all(ingresses.into_iter().map(Ingress::start)).await;
         // What keeps a channel shut joins the session's instructions; one that cannot say so yet tells it later.
         for channel in &running {
             let _ = timeout(LOOK, channel.admits()).await;
@@ -297,7 +296,7 @@ impl Launcher {
         match added {
             Ok((channel, ingress)) => {
                 tracing::info!("{} is ready", channel.name());
-                ingress.start();
+                ingress.start().await;
                 hub.add(&load.label, channel);
             }
             Err(error) => {

@@ -403,7 +403,8 @@ fn the_page_is_there_as_long_as_any_session_waits() {
     let mut command = home.command(["serve", "fakechat", "--opt-in", "always", "--port", &port.to_string()]);
     command.current_dir(home.path());
     let mut open = Server::start(command);
-    open.initialize();
+    let instructions = open.initialize()["instructions"].to_string();
+    assert!(!instructions.contains("takes nothing in"), "{instructions}");
     until("the open session serves the page", || (state(port)?["listening"] == true).then_some(()));
     drop(open);
     until("the page says why again", says_why);

@@ -16,6 +16,9 @@ use crate::{
 /// After so long a start is over, and what only it needed can go.
 const STARTED: Duration = Duration::from_millis(500);
 
+/// How long receipts are waited for at the end. Claude Code's next signal comes 100 ms after the first.
+const LAST: Duration = Duration::from_millis(80);
+
 /// What a busy time has mapped again can go as well; what is used then is slower for once.
 const SELDOM: Duration = Duration::from_mins(10);
 
@@ -72,19 +75,25 @@ impl Serve {
 async fn serve(order: Order, common: &Common) -> anyhow::Result<()> {
     let stopped = stop_signal()?;
     let launcher = common.launcher(common.log)?;
-    tokio::select! {
-        () = stopped => Ok(()),
-        result = session(&launcher, &order) => result,
-    }
+    session(&launcher, &order, stopped).await
 }
 
-async fn session(launcher: &Arc<Launcher>, order: &Order) -> anyhow::Result<()> {
+async fn session(
+    launcher: &Arc<Launcher>,
+    order: &Order,
+    stopped: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
     if std::io::IsTerminal::is_terminal(&std::io::stdin()) {
         output::complain(
             "This speaks MCP to a program. For a session in this terminal: tidegate try CHANNEL",
         );
     }
-    let Launched { hub, attention, judging } = launcher.launch(order).await?;
+    let mut stopped = std::pin::pin!(stopped);
+    let launched = tokio::select! {
+        () = &mut stopped => return Ok(()),
+        launched = launcher.launch(order) => launched?,
+    };
+    let Launched { hub, attention, judging } = launched;
     let judging = tokio::spawn(judging);
     let _flush = FlushAtEnd(hub.clone());
     let (reader, writer) = stdio::take()?;
@@ -99,8 +108,11 @@ async fn session(launcher: &Arc<Launcher>, order: &Order) -> anyhow::Result<()> 
         }
     });
     tokio::select! {
-        () = session::serve(hub, dialogs, attention, reader, writer) => {}
-        () = parent::gone() => {}
+        () = session::serve(hub.clone(), dialogs, attention, reader, writer) => {}
+        () = async { tokio::select! { () = parent::gone() => {}, () = stopped => {} } } => {
+            // The client writes its last receipts about now.
+            let _ = tokio::time::timeout(LAST, hub.settled()).await;
+        }
     }
     judging.abort();
     upkeep.abort();

@@ -212,7 +212,7 @@ impl Channel {
     /// Takes nothing in any more: what the session has not received comes again, here or in another process.
     pub fn pause(&self, condition: Condition) {
         self.set_condition(condition);
-        self.outstanding.clear();
+        self.give_back();
         self.surroundings().page.cut_off_all();
         self.settle();
     }
@@ -265,6 +265,8 @@ impl Channel {
 
     /// Takes over the journal from the process that wrote it last.
     pub fn resume(self: &Arc<Self>) -> Result<(), Error> {
+        // What a delivery has found out meanwhile does not hold any more.
+        self.outstanding.clear();
         self.journal().resume()?;
         self.admission.abandon_unfinished(clock::now())?;
         self.take_up_held()?;

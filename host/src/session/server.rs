@@ -25,6 +25,7 @@ use super::{
     wire::Wire,
 };
 use crate::{
+    clock,
     gate::permission::Request,
     hub::{Hub, Inbox, Loaded},
 };
@@ -176,13 +177,14 @@ impl ServerHandler for Server {
 async fn check_receipts(wire: Arc<Wire>, peer: Peer<RoleServer>) {
     loop {
         let oldest = wire.overdue().await;
+        let asked = clock::now();
         match peer.send_request(ServerRequest::PingRequest(PingRequest::default())).await {
             // One that knows no ping has read it all the same.
             Ok(_) | Err(ServiceError::McpError(_)) => {}
             Err(_) => return,
         }
         tokio::time::sleep(LOG_DELAY).await;
-        wire.give_up(oldest);
+        wire.give_up(oldest, asked);
     }
 }
 
