@@ -201,6 +201,84 @@ fn nothing_is_taken_from_a_platform_after_the_client_has_refused() {
     assert_eq!(other.content(), "first");
 }
 
+/// Calls every tool, well and badly: the last block of each result, and how many calls succeeded.
+fn call_everything(server: &mut Server, prefix: &str) -> (Vec<String>, usize) {
+    let tools = server.request("tools/list", &json!({}))["result"]["tools"].clone();
+    let chat = format!("{prefix}42");
+    let (mut last, mut good) = (Vec::new(), 0);
+    for tool in tools.as_array().unwrap() {
+        let name = tool["name"].as_str().unwrap();
+        let well = match name {
+            "reply" => json!({"chat_id": chat, "text": "hello"}),
+            "react" => json!({"chat_id": chat, "message_id": "1", "emoji": "👍"}),
+            "edit_message" => json!({"chat_id": chat, "message_id": "1", "text": "better"}),
+            "download_attachment" => json!({"chat_id": chat, "message_id": "1"}),
+            other => panic!("{other}"),
+        };
+        for arguments in [well, json!({"strange": 1})] {
+            let (mut blocks, is_error) = server.call_whole(name, &arguments);
+            good += usize::from(!is_error);
+            last.push(blocks.pop().unwrap());
+        }
+    }
+    (last, good)
+}
+
+#[test]
+fn every_result_of_a_tool_says_that_no_messages_are_received() {
+    const NONE: &str = "This session receives no messages from";
+    let stage = Stage::new();
+    stage.platform.says(&ada(), &ada().chat(), "first");
+    let mut client = Client::start(&stage.home, &[DEVELOPMENT, "server:telegram"], &["telegram"]);
+    let (results, good) = call_everything(&mut client.server, "");
+    assert!(good > 0 && results.iter().all(|text| !text.contains(NONE)), "still awaited: {results:?}");
+    client.say(SKIPPED);
+    client.server.event();
+    let (results, good) = call_everything(&mut client.server, "");
+    assert!(good > 0 && results.len() == 8, "{results:?}");
+    for text in &results {
+        assert!(text.starts_with(&format!("{NONE} telegram; tell your user: ")), "{text}");
+        assert!(
+            text.contains("channels feature is not currently available") && text.contains("/login"),
+            "{text}"
+        );
+    }
+    // The one that has it says nothing of the kind, and the other is then told who has it.
+    let mut other = stage.serve();
+    assert_eq!(other.content(), "first");
+    let (results, _) = call_everything(&mut other, "");
+    assert!(results.iter().all(|text| !text.contains(NONE)), "{results:?}");
+    client.say(REGISTERED);
+    let owner = format!("(pid {}, ", other.child.id());
+    until("the session is told who has the channel", || {
+        let (results, good) = call_everything(&mut client.server, "");
+        let all = results.iter().all(|text| text.starts_with(NONE) && text.contains(&owner));
+        (good > 0 && all).then_some(())
+    });
+}
+
+#[test]
+fn only_the_channel_that_a_call_is_about_is_spoken_of() {
+    let (stage, port) = (Stage::new(), free_port());
+    stage.platform.says(&ada(), &ada().chat(), "first");
+    let _other = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let mut command = stage.home.command(["serve", "fakechat", "telegram", "--opt-in", "always"]);
+    command.env("FAKECHAT_PORT", port.to_string());
+    let mut server = Server::start(command);
+    server.initialize();
+    assert_eq!(server.content(), "first");
+    let (blocks, is_error) = server.call_whole("reply", &json!({"chat_id": "telegram:42", "text": "hello"}));
+    assert!(!is_error && blocks.len() == 1, "{blocks:?}");
+    let (blocks, is_error) = server.call_whole("reply", &json!({"chat_id": "fakechat:web", "text": "hello"}));
+    assert!(is_error && blocks[0].contains(&port.to_string()), "{blocks:?}");
+    assert_eq!(blocks[1], "This session receives no messages from fakechat; tell your user.");
+    let (blocks, _) = server.call_whole("reply", &json!({"strange": 1}));
+    assert!(
+        blocks[1].starts_with("This session receives no messages from fakechat; tell your user: port "),
+        "{blocks:?}"
+    );
+}
+
 #[test]
 fn a_page_says_that_nobody_listens_and_why() {
     let (home, port) = (Home::new(), free_port());

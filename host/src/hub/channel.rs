@@ -199,13 +199,19 @@ impl Channel {
         news
     }
 
-    /// Why this process takes no messages in, if so.
+    /// Why this session receives no messages from the channel, if so.
     pub fn deaf(&self) -> Option<String> {
-        let condition = self.condition();
-        match condition.reason() {
-            _ if condition.serves() => None,
-            Some(reason) => Some(reason.to_owned()),
-            None => Some(AWAITED.to_owned()),
+        match self.condition() {
+            Condition::Starting => Some(AWAITED.to_owned()),
+            _ => self.refused(),
+        }
+    }
+
+    /// The same, and none while the client has not said yet whether the session receives messages: that passes by itself.
+    pub fn refused(&self) -> Option<String> {
+        match self.condition() {
+            Condition::Standby { reason } | Condition::Down { reason } => Some(reason),
+            Condition::Starting | Condition::Up { .. } | Condition::Interrupted { .. } => None,
         }
     }
 

@@ -260,12 +260,8 @@ impl Conversation {
         let request = CallToolRequestParams::new(name).with_arguments(arguments);
         match self.peer.call_tool(request).await {
             Ok(result) => {
-                let text: String = result
-                    .content
-                    .iter()
-                    .filter_map(ContentBlock::as_text)
-                    .map(|text| text.text.as_str())
-                    .collect();
+                let blocks = result.content.iter().filter_map(ContentBlock::as_text);
+                let text = blocks.map(|block| block.text.as_str()).collect::<Vec<_>>().join("\n");
                 let text = output::harmless(&text);
                 if result.is_error == Some(true) {
                     self.paint.red(&text) + "\n"
