@@ -22,6 +22,11 @@ fn claude(home: &Home, client: &[&str], server: &str) -> Command {
 
 /// The same, started by way of another program.
 fn inside(home: &Home, outer: &[OsString], client: &[&str], server: &str) -> Command {
+    running(home, outer, client, &format!("\"$PROGRAM\" serve fakechat {server}"))
+}
+
+/// A process of the client's name that runs this.
+fn running(home: &Home, outer: &[OsString], client: &[&str], script: &str) -> Command {
     let link = home.path().join("claude");
     if !link.exists() {
         symlink("/bin/sh", &link).unwrap();
@@ -35,7 +40,7 @@ fn inside(home: &Home, outer: &[OsString], client: &[&str], server: &str) -> Com
         None => Command::new(&link),
     };
     // The shell stays, as the client does: it does not become the server.
-    command.args(["-c", &format!("\"$PROGRAM\" serve fakechat {server}; exit $?")]).args(client);
+    command.args(["-c", &format!("{script}; exit $?")]).args(client);
     environment(home, &mut command);
     command
 }
@@ -160,6 +165,35 @@ fn the_clients_environment_tells_an_sdk_session_from_an_interactive_one() {
             assert_left_alone(&home, server, &instructions, "start an interactive session");
         }
     }
+}
+
+/// A client that keeps its variables from its servers.
+fn secretive(home: &Home, client: &[&str]) -> Command {
+    let unset = "unset CLAUDE_CODE_ENTRYPOINT CLAUDE_CODE_MANAGED_SETTINGS_PATH";
+    running(home, &[], client, &format!("{unset}; \"$PROGRAM\" serve fakechat"))
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_the_client_does_not_pass_on_is_looked_up_in_its_own_environment() {
+    let home = Home::new();
+    let mut command = secretive(&home, NAMED);
+    command.env("CLAUDE_CODE_ENTRYPOINT", "sdk-ts");
+    let (server, instructions) = begin(command);
+    assert_left_alone(&home, server, &instructions, "start an interactive session");
+
+    let home = Home::new();
+    std::fs::write(home.path().join(FIRST), OFF).unwrap();
+    let mut command = secretive(&home, NAMED);
+    command.env("CLAUDE_CODE_MANAGED_SETTINGS_PATH", home.path().join(FIRST));
+    let (server, instructions) = begin(command);
+    assert_left_alone(&home, server, &instructions, "your organisation has disabled channels");
+
+    let home = Home::new();
+    let mut command = secretive(&home, NAMED);
+    command.env("CLAUDE_CODE_ENTRYPOINT", "cli").env("CLAUDE_CODE_MANAGED_SETTINGS_PATH", "");
+    let (server, instructions) = begin(command);
+    assert_served(server, &instructions);
 }
 
 #[test]

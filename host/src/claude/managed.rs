@@ -29,6 +29,7 @@ use std::{
 use rustix::fs::{Mode, OFlags};
 
 use self::document::{Document, ENABLED, Invalid, Plugin};
+use super::ancestors::client_variable;
 
 /// Where an administrator puts the first file. Only the system may write there.
 #[cfg(target_os = "macos")]
@@ -93,9 +94,10 @@ enum Problem {
 }
 
 impl Policy {
-    /// Reads the files of this system, or of the variable.
+    /// Reads the files of this system, or of the variable. The client's own environment counts before this process's: a
+    /// client may pass only some variables to its servers.
     pub fn read() -> Self {
-        Self::read_from(&first_file(env::var_os(VARIABLE)))
+        Self::read_from(&first_file(client_variable(VARIABLE).or_else(|| env::var_os(VARIABLE))))
     }
 
     /// Reads this file, and the folder of further ones beside it.
