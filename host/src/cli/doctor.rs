@@ -27,7 +27,7 @@ use crate::{
     guest::Descriptor,
     hub::Channel,
     ingress::web::Listener,
-    journal::{NotedAttention, SessionNote},
+    journal::{self, NotedAttention, SessionNote},
     launch::{self, Launcher},
     settings::{Settings, nearest},
 };
@@ -150,16 +150,29 @@ async fn one(
     policy: &Policy,
     name: ChannelName,
 ) -> anyhow::Result<()> {
-    let survey = Survey::of(launcher.root(), name.clone())?;
+    let survey = Survey::of(launcher.root(), name.clone());
     let mut add = |what, finding| checks.add(Some(&name), what, finding);
-    let sessions = match &survey.kept {
-        Some(kept) => kept.journal.sessions()?,
-        None => Vec::new(),
+    // What one part of a journal says cannot be relied on where another is damaged.
+    let kept = survey.kept.as_ref().map_err(broken).and_then(|kept| {
+        let Some(kept) = kept else { return Ok(None) };
+        let read = || anyhow::Ok((kept.journal.sessions()?, remains(&name, kept)?));
+        read().map(Some).map_err(|error| match error.downcast_ref() {
+            Some(error) => broken(error),
+            None => bad(error.to_string(), format!("see that {} can be read", survey.folder.display())),
+        })
+    });
+    let (sessions, remains, journal_works) = match kept {
+        Ok(Some((sessions, remains))) => (sessions, remains, true),
+        Ok(None) => (Vec::new(), Vec::new(), true),
+        Err(finding) => {
+            add("journal", finding);
+            (Vec::new(), Vec::new(), false)
+        }
     };
     for note in &sessions {
         add("session", taking(note, survey.serves(note.process)));
     }
-    if sessions.is_empty() {
+    if sessions.is_empty() && journal_works {
         add("session", session(&name, policy));
     }
     add(
@@ -183,18 +196,17 @@ async fn one(
                 let own = settings.channel(&name, &descriptor.settings);
                 let port = own.map(|own| own.port.or(descriptor.port));
                 // A session that takes no messages has the page open all the same, to say why.
-                let waiting = survey
-                    .kept
-                    .as_ref()
-                    .is_some_and(|kept| kept.journal.sessions().is_ok_and(|sessions| !sessions.is_empty()));
                 if survey.owner.is_none()
-                    && !waiting
+                    && sessions.is_empty()
                     && let Ok(Some(port)) = port
                 {
                     add("port", free(&name, port));
                 }
-                for finding in credentials(launcher, &descriptor).await? {
-                    add("credential", finding);
+                // They are tried by a channel that runs.
+                if journal_works {
+                    for finding in credentials(launcher, &descriptor).await? {
+                        add("credential", finding);
+                    }
                 }
             }
             Err(error) => add("component", bad(error.to_string(), "get another build of tidegate")),
@@ -220,15 +232,26 @@ async fn one(
             ),
         );
     }
-    if let Some(kept) = &survey.kept {
-        for (what, finding) in remains(&name, kept)? {
-            add(what, finding);
-        }
+    for (what, finding) in remains {
+        add(what, finding);
     }
     for line in debug_log(&name) {
         add("client", Finding { state: State::Notice, found: line, cure: None });
     }
     Ok(())
+}
+
+/// A journal that cannot be used.
+fn broken(error: &journal::Error) -> Finding {
+    let text = error.to_string();
+    match error {
+        journal::Error::Damaged(damage) => bad(damage.found(), damage.cure()),
+        journal::Error::Format { .. } => bad(text, "update tidegate"),
+        journal::Error::Busy { .. } => bad(text, "end the other process, and run `tidegate doctor` again"),
+        journal::Error::Sqlite { path, .. } | journal::Error::Sync { path, .. } => {
+            bad(text, format!("see that {} belongs to you and that its disk is not full", path.display()))
+        }
+    }
 }
 
 /// Would the session around this terminal take messages?
