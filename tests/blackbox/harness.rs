@@ -185,6 +185,8 @@ pub(crate) struct Server {
     logged: Vec<String>,
     /// Notifications that came while something else was waited for.
     events: Vec<Value>,
+    /// Answers that came while an event was waited for.
+    answers: Vec<Value>,
     last_id: u64,
     /// What was told of channels that were prepared beside the session.
     pub(crate) ready: Vec<String>,
@@ -213,6 +215,7 @@ impl Server {
             log: mpsc::channel().1,
             logged: Vec::new(),
             events: Vec::new(),
+            answers: Vec::new(),
             last_id: 0,
             ready: Vec::new(),
             roots: Vec::new(),
@@ -288,6 +291,9 @@ impl Server {
     }
 
     pub(crate) fn answer(&mut self, id: u64) -> Value {
+        if let Some(at) = self.answers.iter().position(|message| message["id"] == id) {
+            return self.answers.remove(at);
+        }
         loop {
             let message = self.next();
             if message["id"] == id {
@@ -325,6 +331,10 @@ impl Server {
             let message = if self.events.is_empty() { self.next() } else { self.events.remove(0) };
             if message["method"] == "notifications/claude/channel" {
                 return message["params"].clone();
+            }
+            // One that was sent without waiting for its answer, which may come first.
+            if message["method"].is_null() {
+                self.answers.push(message);
             }
         }
     }
