@@ -48,7 +48,7 @@ pub enum OptIn {
 /// A text that is not a setting.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "\"{}\" is not a valid value of --opt-in: it takes \"auto\" (as Claude Code's command line says), \"always\" or \
+    "\"{}\" is not a valid value of --opt-in: it can be \"auto\" (as Claude Code's command line says), \"always\" or \
      \"never\"",
     .0.chars().take(40).flat_map(char::escape_debug).collect::<String>()
 )]
@@ -119,8 +119,8 @@ pub fn judge(setting: OptIn, claude: &ClaudeCode, servers: &[&str], policy: &Pol
 }
 
 fn guess(claude: &ClaudeCode, servers: &[&str], policy: &Policy) -> Result<(), Reason> {
-    if let ChannelPolicy::Blocked(why) = policy.channels() {
-        return Err(Reason::Blocked(why.clone()));
+    if let ChannelPolicy::Blocked(blocked) = policy.channels() {
+        return Err(Reason::Blocked(blocked.clone()));
     }
     let arguments = match &claude.process {
         Ok(None) => return Ok(()),
