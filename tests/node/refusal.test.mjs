@@ -47,6 +47,14 @@ test('a page says that nobody listens and why, and sends what was written once s
   await refusal.getByText('channels feature is not currently available').waitFor();
   assert.equal(await page.locator('#status-text').innerText(), 'Nobody listens');
   assert.equal(await page.locator('.empty').isVisible(), false);
+  // What a person is to type is marked up, and nothing else that the reason has in it.
+  await log.say(version, 'Channel notifications skipped: server <b>fakechat</b> not in --channels list for this session');
+  const command = 'claude --dangerously-load-development-channels server:fakechat';
+  await refusal.locator('code').getByText(command, { exact: true }).waitFor();
+  const reason = page.locator('#refusal-reason');
+  assert.ok(!(await reason.innerText()).includes('`'), await reason.innerText());
+  assert.ok((await reason.innerText()).includes('<b>fakechat</b>'), await reason.innerText());
+  assert.equal(await reason.locator(':not(code)').count(), 0);
   if (process.env.SCREENSHOTS) {
     await mkdir(process.env.SCREENSHOTS, { recursive: true });
     await page.screenshot({ path: path.join(process.env.SCREENSHOTS, 'refusal.png') });
