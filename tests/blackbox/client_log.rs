@@ -185,7 +185,7 @@ fn nothing_is_taken_from_a_platform_after_the_client_has_refused() {
     let mut client =
         Client::start(&stage.home, &[DEVELOPMENT, "server:telegram"], &["telegram", "--log", "debug"]);
     client.say(SKIPPED);
-    client.server.log("nothing is taken in: Claude Code takes no messages from this server");
+    client.server.log("nothing is taken in: Claude Code refuses this server's messages");
     let session = until("the refusal is noted", || {
         let session = status(&stage.home, "telegram")["sessions"][0].clone();
         (session["state"] == "closed").then_some(session)
@@ -325,7 +325,7 @@ fn a_page_says_that_nobody_listens_and_why() {
         sessions.as_array()?.iter().all(|session| session["state"] == "open").then_some(())
     });
     let (text, is_error) = client.server.reply("web", "hello");
-    assert!(is_error && text.contains("another tidegate serves this channel"), "{text}");
+    assert!(is_error && text.contains("another session holds this channel"), "{text}");
 }
 
 #[test]
@@ -354,7 +354,7 @@ fn a_session_that_is_refused_later_takes_nothing_more_and_goes_on_where_it_was()
 fn the_client_s_word_overrules_its_command_line() {
     let home = Home::new();
     let mut client = Client::start(&home, &[], &["fakechat", "--port", "0"]);
-    assert!(client.instructions.contains("takes nothing in"), "{}", client.instructions);
+    assert!(client.instructions.contains("receives no messages from fakechat"), "{}", client.instructions);
     client.say(REGISTERED);
     client.server.page("fakechat").say("1", "hello");
     assert_eq!(client.server.content(), "hello");

@@ -42,7 +42,7 @@ struct Report {
     access: Option<serde_json::Value>,
     /// What another hand has written into the file and nobody has approved.
     withheld: Vec<String>,
-    /// Which sessions there are, and whether they take messages.
+    /// Which sessions there are, and whether they receive messages.
     sessions: Vec<Session>,
     pairings: Vec<Pairing>,
     /// When the last event was stored.
@@ -68,7 +68,7 @@ struct Session {
     why: Option<String>,
     /// Messages that were written to it.
     written: u64,
-    /// Of those, how many it has taken.
+    /// Of those, how many it has received.
     received: u64,
 }
 
@@ -180,17 +180,19 @@ fn fill(report: &mut Report, Kept { journal, admission }: &Kept) -> anyhow::Resu
 fn session(note: &SessionNote, serves: bool, paint: Paint) -> String {
     let attention = match &note.attention {
         NotedAttention::Open(_) if !serves => paint.yellow(
-            "waits: messages go to the session that serves the channel; they come here when that one ends",
+            "receives no messages while another session serves the channel, and follows when that one ends",
         ),
-        NotedAttention::Awaited => paint.yellow("Claude Code has not said yet whether it takes messages"),
+        NotedAttention::Awaited => {
+            paint.yellow("is starting, and Claude Code has not said yet whether it receives messages")
+        }
         NotedAttention::Open(basis) => {
-            format!("takes messages ({basis}); {} written, {} taken", note.written, note.received)
+            format!("receives messages ({basis}); {} written, {} received", note.written, note.received)
         }
         NotedAttention::Closed { reason, .. } => {
-            paint.red(&format!("takes no messages: {}", output::harmless(reason)))
+            paint.red(&format!("receives no messages: {}", output::harmless(reason)))
         }
     };
-    format!("pid {} in {}: {attention}", note.process, output::harmless(&note.directory))
+    format!("pid {} in {} {attention}", note.process, output::harmless(&note.directory))
 }
 
 fn show(survey: Survey, paint: Paint) -> String {
@@ -198,7 +200,7 @@ fn show(survey: Survey, paint: Paint) -> String {
     let row = |text: &mut String, label: &str, value: &str| row(text, paint, label, value);
     match &survey.owner {
         Some(owner) => row(&mut text, "served", &output::harmless(owner)),
-        None => row(&mut text, "served", &paint.dim("by nobody at the moment")),
+        None => row(&mut text, "served", &paint.dim("by no session at the moment")),
     }
     let shown = match &survey.kept {
         Ok(Some(kept)) => show_kept(&mut text, &survey, kept, paint),
