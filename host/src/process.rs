@@ -57,7 +57,7 @@ pub fn listens_on(_port: u16) -> Option<(u32, String)> {
     None
 }
 
-/// `socket:[INODE]` of a line of `/proc/net/tcp`, if that socket listens on this port: see proc_net_tcp of the kernel's
+/// `socket:[INODE]` of a line of `/proc/net/tcp`, if that socket listens on this port: see `proc_net_tcp` of the kernel's
 /// documentation.
 #[cfg(target_os = "linux")]
 fn listening(line: &str, port: u16) -> Option<String> {

@@ -186,9 +186,10 @@ fn every_line_of_the_doctor_that_is_not_good_says_what_to_do() {
     let home = Home::new();
     home.settings("[fakechatt]\nport = 1\n");
     home.access("fakechat", &json!({"dmPolicy": "disabled"}));
-    let _held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = _held.local_addr().unwrap().port().to_string();
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = socket.local_addr().unwrap().port().to_string();
     let output = home.command(["doctor", "--json"]).env("FAKECHAT_PORT", &port).output().unwrap();
+    drop(socket);
     let checks: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
     let of =
         |what: &str| checks.iter().find(|check| check["what"] == what).unwrap_or_else(|| panic!("{what}"));

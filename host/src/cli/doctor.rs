@@ -215,7 +215,7 @@ async fn one(
                 }
             }
             Err(error) => {
-                add("component", bad(error.to_string(), "Install tidegate again, or another version of it"))
+                add("component", bad(error.to_string(), "Install tidegate again, or another version of it"));
             }
         }
     }

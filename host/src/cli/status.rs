@@ -119,7 +119,7 @@ impl Status {
             serde_json::to_string_pretty(&surveys.map(report).collect::<Vec<_>>())? + "\n"
         } else {
             let paint = Paint::stdout();
-            surveys.map(|survey| show(survey, paint)).collect::<Vec<_>>().join("\n")
+            surveys.map(|survey| show(&survey, paint)).collect::<Vec<_>>().join("\n")
         };
         Ok(output::print(&text)?)
     }
@@ -195,7 +195,7 @@ fn session(note: &SessionNote, serves: bool, paint: Paint) -> String {
     format!("pid {} in {} {attention}", note.process, output::harmless(&note.directory))
 }
 
-fn show(survey: Survey, paint: Paint) -> String {
+fn show(survey: &Survey, paint: Paint) -> String {
     let mut text = format!("{}\n", paint.bold(&survey.name));
     let row = |text: &mut String, label: &str, value: &str| row(text, paint, label, value);
     match &survey.owner {
@@ -203,7 +203,7 @@ fn show(survey: Survey, paint: Paint) -> String {
         None => row(&mut text, "served", &paint.dim("by no session at the moment")),
     }
     let shown = match &survey.kept {
-        Ok(Some(kept)) => show_kept(&mut text, &survey, kept, paint),
+        Ok(Some(kept)) => show_kept(&mut text, survey, kept, paint),
         Ok(None) => {
             row(&mut text, "state", &paint.dim("it has not run yet"));
             Ok(())
