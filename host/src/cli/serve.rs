@@ -24,7 +24,7 @@ const SELDOM: Duration = Duration::from_mins(10);
 
 /// Serve channels to a Claude Code session, over MCP on stdin and stdout
 ///
-/// This is what stands in `.mcp.json`. A session takes messages only if it was started with the server's name.
+/// This is what stands in `.mcp.json`. A session receives messages only if it was started with the server's name.
 #[derive(Args)]
 #[command(after_help = "In .mcp.json:\n  \
     {\"mcpServers\": {\"fakechat\": {\"command\": \"tidegate\", \"args\": [\"serve\", \"fakechat\"]}}}\n\n\
@@ -36,7 +36,7 @@ pub(super) struct Serve {
     /// Under which name the client has this server configured, if it is not the channel's
     #[arg(long = "as", value_name = "NAME")]
     server: Option<String>,
-    /// Take messages: as Claude Code's command line and its organisation's policy say (auto), always, or never
+    /// Deliver messages: as Claude Code's log, its command line and its organisation's policy say (auto), always, or never
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     opt_in: OptIn,
 }
@@ -50,7 +50,7 @@ pub(super) struct Channels {
     /// Also load a channel from this component file, which nobody has approved. May be given several times
     #[arg(long = "dangerously-load-development-channels", id = "development", value_name = "FILE")]
     development: Vec<PathBuf>,
-    /// The loopback port of the channel's page; wins over <CHANNEL>_PORT and channels.toml. 0 takes a free one
+    /// The loopback port of the channel's page; wins over <CHANNEL>_PORT and channels.toml. 0 means any free one
     #[arg(long)]
     port: Option<u16>,
 }

@@ -164,7 +164,7 @@ impl ServerHandler for Server {
         let method = request.method;
         Err(if method == "tools/call" {
             let given = request.params.unwrap_or(Value::Null);
-            let text = format!("tools/call takes {{\"name\": string, \"arguments\": object}}, not {given}");
+            let text = format!("tools/call needs {{\"name\": string, \"arguments\": object}}, not {given}");
             ErrorData::invalid_params(text, None)
         } else {
             ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("there is no method {method:?}"), None)

@@ -189,7 +189,7 @@ fn a_change_of_ones_own_approves_nothing_of_another_hands() {
     assert_eq!(document(&home)["allowFrom"], json!(["ada", "eve", "bob"]));
     heard(&mut server, &mut page, &["bob", "ada"]);
     assert!(done(&home, &[]).contains("eve may write directly (written by something else"));
-    assert!(done(&home, &["reject"]).contains("Taken back: eve may write directly"));
+    assert!(done(&home, &["reject"]).contains("Rejected: eve may write directly"));
     assert_eq!(document(&home)["allowFrom"], json!(["ada", "bob"]));
     heard(&mut server, &mut page, &["bob", "ada"]);
     assert!(done(&home, &["reject"]).contains("Nothing waits"));
