@@ -523,10 +523,15 @@ impl Page {
 
     /// The next frame of this type.
     pub(crate) fn wait(&mut self, kind: &str) -> Value {
+        self.frame_of(&[kind])
+    }
+
+    /// The next frame of one of these types.
+    pub(crate) fn frame_of(&mut self, kinds: &[&str]) -> Value {
         loop {
             if let Message::Text(text) = self.next() {
                 let frame: Value = serde_json::from_str(&text).unwrap();
-                if frame["type"] == kind {
+                if kinds.iter().any(|kind| frame["type"] == *kind) {
                     return frame;
                 }
             }

@@ -89,11 +89,10 @@ async fn session(
         );
     }
     let mut stopped = std::pin::pin!(stopped);
-    let launched = tokio::select! {
+    let Launched { hub, attention, judging } = tokio::select! {
         () = &mut stopped => return Ok(()),
-        launched = launcher.launch(order) => launched?,
+        running = launcher.launch(order) => running?,
     };
-    let Launched { hub, attention, judging } = launched;
     let judging = tokio::spawn(judging);
     let _flush = FlushAtEnd(hub.clone());
     let (reader, writer) = stdio::take()?;
