@@ -98,6 +98,17 @@ fn with_a_taken_port_the_session_is_told_and_the_channel_comes_back() {
     let (text, is_error) = server.reply("web", "x");
     assert!(is_error && text.contains(&expected), "{text}");
     server.log(&expected);
+    let doctor = home.command(["doctor", "fakechat"]).env("FAKECHAT_PORT", &port).output().unwrap();
+    let doctor = String::from_utf8(doctor.stdout).unwrap();
+    for part in ["could receive messages, but cannot open the channel", &format!("port {port} is in use by ")]
+    {
+        assert!(doctor.contains(part), "{doctor}");
+    }
+    let status = home.run(["status", "fakechat"], "").stdout;
+    assert!(
+        status.contains("cannot open the channel: see the last error") && status.contains(&expected),
+        "{status}"
+    );
     drop(taken);
     server.page("fakechat").say("1", "back again");
     assert_eq!(server.content(), "back again");

@@ -172,7 +172,7 @@ async fn one(
         }
     };
     for note in &sessions {
-        add("session", receiving(&name, note, survey.serves(note.process)));
+        add("session", receiving(&survey, note));
     }
     if sessions.is_empty() && journal_works {
         add("session", session(&name, policy));
@@ -190,7 +190,7 @@ async fn one(
         None => add(
             "owner",
             notice(
-                "no session serves it at the moment, because those above receive no messages",
+                "no session serves it at the moment: see those above",
                 format!("Start a session that receives messages, or run `tidegate try {name}`"),
             ),
         ),
@@ -200,8 +200,9 @@ async fn one(
             Ok(blueprint) => {
                 let descriptor = blueprint.descriptor.clone();
                 // A session that receives no messages has the page open all the same, to say why.
+                let shown = sessions.iter().any(|note| !matches!(note.attention, NotedAttention::Open(_)));
                 if survey.owner.is_none()
-                    && sessions.is_empty()
+                    && !shown
                     && blueprint.source == Source::Web
                     && let Ok(port) = launcher.page_port(None, &descriptor)
                 {
@@ -376,14 +377,19 @@ fn access(name: &ChannelName, admission: &Admission) -> Finding {
 }
 
 /// Does a session that runs receive messages?
-fn receiving(name: &ChannelName, note: &SessionNote, serves: bool) -> Finding {
+fn receiving(survey: &Survey, note: &SessionNote) -> Finding {
+    let name = &survey.name;
     let session = format!("the session of process {} in {}", note.process, note.directory);
     match &note.attention {
         NotedAttention::Awaited => notice(
             format!("{session} is starting, and Claude Code has not said yet whether it receives messages"),
             format!("Run `tidegate doctor {name}` again in some seconds"),
         ),
-        NotedAttention::Open(_) if !serves => notice(
+        NotedAttention::Open(_) if survey.owner.is_none() => bad(
+            format!("{session} could receive messages, but cannot open the channel"),
+            "Remove what the lines \"port\" and \"last error\" name: the session then opens it by itself",
+        ),
+        NotedAttention::Open(_) if !survey.serves(note.process) => notice(
             format!("{session} receives no messages, because another session serves the channel"),
             "End that session if messages should come to this one",
         ),

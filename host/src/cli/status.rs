@@ -177,9 +177,12 @@ fn fill(report: &mut Report, Kept { journal, admission }: &Kept) -> anyhow::Resu
     Ok(())
 }
 
-fn session(note: &SessionNote, serves: bool, paint: Paint) -> String {
+fn session(survey: &Survey, note: &SessionNote, paint: Paint) -> String {
     let attention = match &note.attention {
-        NotedAttention::Open(_) if !serves => paint.yellow(
+        NotedAttention::Open(_) if survey.owner.is_none() => {
+            paint.yellow("could receive messages, but cannot open the channel: see the last error")
+        }
+        NotedAttention::Open(_) if !survey.serves(note.process) => paint.yellow(
             "receives no messages while another session serves the channel, and follows when that one ends",
         ),
         NotedAttention::Awaited => {
@@ -229,7 +232,7 @@ fn show_kept(
 ) -> anyhow::Result<()> {
     let row = |text: &mut String, label: &str, value: &str| row(text, paint, label, value);
     for note in journal.sessions()? {
-        row(text, "session", &session(&note, survey.serves(note.process), paint));
+        row(text, "session", &session(survey, &note, paint));
     }
     match access::status(admission, paint) {
         Ok(access) => text.push_str(&access),

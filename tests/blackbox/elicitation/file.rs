@@ -57,6 +57,28 @@ fn what_another_hand_lets_in_waits_for_the_sessions_user() {
 }
 
 #[test]
+fn an_approval_that_another_process_holds_up_is_asked_for_again() {
+    let home = Home::new();
+    let (mut server, mut page) = of_ada(&home);
+    home.access("bazaar", &json!({"dmPolicy": "allowlist", "allowFrom": ["ada", "eve"]}));
+    heard(&mut server, &mut page, &["ada"]);
+    let first = dialog(&mut server);
+    let lock = std::fs::File::open(home.path().join("bazaar/access.lock")).unwrap();
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let accept = json!({"action": "accept", "content": {"accept": true}});
+    server.answer_dialog(&first, &accept);
+    let second = dialog(&mut server);
+    let text = message(&second);
+    assert!(text.starts_with("Not yet: ") && text.contains("is locked by another process"), "{text}");
+    assert!(text.ends_with(message(&first)), "{text}");
+    drop(lock);
+    server.answer_dialog(&second, &accept);
+    server.log("the change of access.json was approved");
+    heard(&mut server, &mut page, &["eve", "ada"]);
+    quiet(&mut server, &mut page);
+}
+
+#[test]
 fn what_is_approved_is_what_was_shown() {
     let home = Home::new();
     let (mut server, mut page) = of_ada(&home);
