@@ -3,10 +3,12 @@
 
 use std::{
     ffi::OsString,
+    fmt::Debug,
     io::Write as _,
     os::unix::fs::symlink,
     path::Path,
     process::{Command, Stdio},
+    thread,
 };
 
 use serde_json::{Value, json};
@@ -90,10 +92,21 @@ fn owner(home: &Home) -> Value {
     reports[0]["owner"].clone()
 }
 
+/// Checks every case at the same time: most of each is the wait for a log that no client writes.
+fn each<Case: Debug + Sync>(cases: &[Case], check: impl Fn(&Case) + Sync) {
+    let check = &check;
+    thread::scope(|scope| {
+        let started: Vec<_> = cases.iter().map(|case| (case, scope.spawn(move || check(case)))).collect();
+        let finished = started.into_iter().map(|(case, thread)| (case, thread.join()));
+        let failed: Vec<_> = finished.filter(|(_, result)| result.is_err()).map(|(case, _)| case).collect();
+        assert!(failed.is_empty(), "these cases failed: {failed:#?}");
+    });
+}
+
 #[test]
 fn a_session_that_names_the_channel_gets_its_messages() {
-    for (client, server) in [
-        (&[DEVELOPMENT, "server:fakechat"][..], ""),
+    let cases: &[(&[&str], &str)] = &[
+        (&[DEVELOPMENT, "server:fakechat"], ""),
         (&["hello", DEVELOPMENT, "server:other", "server:fakechat"], ""),
         (&["--dangerously-load-development-channels=server:fakechat"], ""),
         (&[DEVELOPMENT, "plugin:fakechat@elsewhere"], ""),
@@ -106,18 +119,18 @@ fn a_session_that_names_the_channel_gets_its_messages() {
         (&[], "--opt-in always"),
         (&["--channels", "server:fakechat"], "--opt-in always"),
         (&["-p", "hello", DEVELOPMENT, "server:fakechat"], "--opt-in always"),
-    ] {
+    ];
+    each(cases, |(client, server)| {
         let home = Home::new();
         let (server, instructions) = begin(claude(&home, client, server));
-        println!("{client:?}");
         assert_served(server, &instructions);
-    }
+    });
 }
 
 #[test]
 fn a_session_that_does_not_gets_none_and_is_told_why() {
-    for (client, server, reason) in [
-        (&[][..], "", "this session was not started with --channels or"),
+    let cases: &[(&[&str], &str, &str)] = &[
+        (&[], "", "this session was not started with --channels or"),
         (&["-p", "--channels server:fakechat"], "", "Start it with `claude --dangerously-load-development"),
         (&[DEVELOPMENT, "server:other"], "", "naming server:fakechat"),
         (&[DEVELOPMENT, "server:fakechat2"], "", "naming server:fakechat"),
@@ -143,11 +156,12 @@ fn a_session_that_does_not_gets_none_and_is_told_why() {
         (&["--channels", "plugin:fakechat@elsewhere"], "", "plugin:fakechat@elsewhere is not on the list"),
         (&[DEVELOPMENT, "server:fakechat"], "--as mine", "naming server:mine"),
         (&[DEVELOPMENT, "server:fakechat"], "--opt-in never", "`--opt-in never` is set"),
-    ] {
+    ];
+    each(cases, |(client, server, reason)| {
         let home = Home::new();
         let (server, instructions) = begin(claude(&home, client, server));
         assert_left_alone(&home, server, &instructions, reason);
-    }
+    });
 }
 
 #[test]
@@ -291,6 +305,7 @@ fn with_etc(folder: &Path) -> Option<Vec<OsString>> {
 }
 
 /// Files of an organisation, by their names, and what a session gets.
+#[derive(Debug)]
 struct Organisation {
     files: &'static [(&'static str, &'static str)],
     client: &'static [&'static str],
@@ -409,7 +424,6 @@ impl Organisation {
         for (name, text) in self.files {
             std::fs::write(folder.join(name), text).unwrap();
         }
-        println!("{:?} {:?} {}", self.files, self.client, self.server);
         let home = Home::new();
         let (server, instructions) = begin(start(&home, self.client, self.server));
         match self.reason {
@@ -426,14 +440,14 @@ impl Organisation {
 
 #[test]
 fn an_organisation_decides_where_the_user_does_not() {
-    for organisation in ORGANISATIONS {
+    each(ORGANISATIONS, |organisation| {
         let folder = tempfile::tempdir().unwrap();
         organisation.check(folder.path(), |home, client, server| {
             let mut command = claude(home, client, server);
             command.env("CLAUDE_CODE_MANAGED_SETTINGS_PATH", folder.path().join(FIRST));
             command
         });
-    }
+    });
 }
 
 #[test]
