@@ -10,6 +10,7 @@
 )]
 
 mod access;
+mod attempt;
 mod cli;
 mod client;
 mod client_log;

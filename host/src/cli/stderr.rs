@@ -15,6 +15,7 @@ use rustix::{
     event::{PollFd, PollFlags, poll},
     io::Errno,
 };
+use tokio::sync::mpsc;
 
 /// Bytes that wait to be written. Lines beyond that are dropped, and counted.
 const WAITING: usize = 128 << 10;
@@ -27,17 +28,63 @@ const END: Duration = Duration::from_millis(200);
 
 static STDERR: LazyLock<Lines> = LazyLock::new(|| Lines::new(io::stderr()));
 
+/// Where the lines of the log go instead.
+static DIVERTED: Mutex<Option<mpsc::UnboundedSender<String>>> = Mutex::new(None);
+
 /// Takes the lines of the log: each call of `write` has whole lines.
 pub(super) struct Log;
 
 impl io::Write for Log {
     fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
-        STDERR.push(lines, Importance::Log);
+        let diverted = DIVERTED.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = || String::from_utf8_lossy(lines).into_owned();
+        if diverted.as_ref().is_none_or(|elsewhere| elsewhere.send(text()).is_err()) {
+            STDERR.push(lines, Importance::Log);
+        }
         Ok(lines.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// As long as this exists, the log's lines are kept here for another place. Those that nobody has taken go to standard
+/// error in the end.
+pub(super) struct Diversion(mpsc::UnboundedReceiver<String>);
+
+impl Diversion {
+    pub(super) fn begin() -> Self {
+        let (sender, lines) = mpsc::unbounded_channel();
+        *DIVERTED.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        Self(lines)
+    }
+
+    /// The next lines; None if the log goes to standard error again.
+    pub(super) async fn lines(&mut self) -> Option<String> {
+        self.0.recv().await
+    }
+
+    /// Drops what has come so far.
+    pub(super) fn discard(&mut self) {
+        while self.0.try_recv().is_ok() {}
+    }
+
+    /// Has the log go to standard error from now on, and what has come so far.
+    pub(super) fn release(&mut self) {
+        // Nothing comes in between.
+        let mut diverted = DIVERTED.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Ok(lines) = self.0.try_recv() {
+            STDERR.push(lines.as_bytes(), Importance::Log);
+        }
+        self.0.close();
+        *diverted = None;
+    }
+}
+
+impl Drop for Diversion {
+    fn drop(&mut self) {
+        self.release();
     }
 }
 

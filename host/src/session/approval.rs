@@ -5,22 +5,49 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use rmcp::{
     RoleServer, ServiceError,
     model::{
-        BooleanSchema, ElicitRequestParams, ElicitResult, ElicitationAction, ElicitationSchema,
-        PrimitiveSchemaDefinition, StringSchema,
+        BooleanSchema, ClientResult, ElicitRequest, ElicitRequestParams, ElicitResult, ElicitationAction,
+        ElicitationSchema, PrimitiveSchemaDefinition, ServerRequest, StringSchema,
     },
-    service::Peer,
+    service::{Peer, PeerRequestOptions},
 };
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::{
     admission::{Rules, Unapproved},
     clock,
+    event::SenderId,
     gate::pairing::Pending,
     hub::{Approval, Channel},
 };
 
 /// How long it is asked about a changed file, in milliseconds: others wait to be asked about as well.
 const WIDENING: u64 = 60 * 60 * 1000;
+
+/// How often it is checked whether an open question still needs an answer: another process may have settled it.
+const CHECK: Duration = Duration::from_millis(500);
+
+/// What a question is about.
+#[derive(Clone, Copy)]
+enum Matter<'a> {
+    Pairing(&'a SenderId),
+    Widening(&'a Rules),
+}
+
+impl Matter<'_> {
+    /// Whether it still needs an answer.
+    async fn is_open(self, channel: &Arc<Channel>) -> bool {
+        match self {
+            Self::Pairing(sender) => channel
+                .admission()
+                .pending(clock::now())
+                .is_ok_and(|waiting| waiting.iter().any(|other| other.sender == *sender && !other.denied)),
+            // A file that cannot be read now may be the same later.
+            Self::Widening(rules) => {
+                channel.admission().rules().await.map_or(true, |now| now.withheld == rules.withheld)
+            }
+        }
+    }
+}
 
 /// Asks about whatever comes, as long as the session lasts.
 pub(super) async fn ask(peer: Peer<RoleServer>, mut approvals: UnboundedReceiver<Approval>) {
@@ -57,24 +84,18 @@ async fn pairing(
         pending.name, pending.sender
     );
     let mut message = question.clone();
+    let matter = Matter::Pairing(&pending.sender);
     loop {
         let now = clock::now();
-        let waits = channel
-            .admission()
-            .pending(now)
-            .is_ok_and(|waiting| waiting.iter().any(|other| other.sender == pending.sender && !other.denied));
-        if !waits {
+        if !matter.is_open(channel).await {
             return Ok(());
         }
         let code = StringSchema::new().title("Code").description("Six letters and digits");
-        let answer = elicit(
-            peer,
-            message,
-            "code",
-            PrimitiveSchemaDefinition::String(code),
-            pending.expires_at.saturating_sub(now),
-        )
-        .await?;
+        let code = PrimitiveSchemaDefinition::String(code);
+        let rest = pending.expires_at.saturating_sub(now);
+        let Some(answer) = elicit(peer, message, "code", code, rest, (channel, matter)).await? else {
+            return Ok(());
+        };
         let complaint = match answer.action {
             ElicitationAction::Accept => {
                 let code = answer.content.as_ref().and_then(|content| content.get("code")?.as_str());
@@ -124,10 +145,13 @@ async fn widening(
     message: String,
 ) -> Result<(), ServiceError> {
     let mut text = message.clone();
+    let matter = Matter::Widening(rules);
     loop {
         let schema = BooleanSchema::new().title("I have made this change").with_default(false);
-        let answer =
-            elicit(peer, text, "accept", PrimitiveSchemaDefinition::Boolean(schema), WIDENING).await?;
+        let schema = PrimitiveSchemaDefinition::Boolean(schema);
+        let Some(answer) = elicit(peer, text, "accept", schema, WIDENING, (channel, matter)).await? else {
+            return Ok(());
+        };
         let accepted = answer.action == ElicitationAction::Accept
             && answer.content.as_ref().and_then(|content| content.get("accept")?.as_bool()) == Some(true);
         if !accepted {
@@ -146,16 +170,35 @@ async fn widening(
     }
 }
 
-/// One question with one field, for as long as it makes sense.
+/// One question with one field, for as long as it makes sense. None if it was settled by other means.
 async fn elicit(
     peer: &Peer<RoleServer>,
     message: String,
     field: &str,
     schema: PrimitiveSchemaDefinition,
     milliseconds: u64,
-) -> Result<ElicitResult, ServiceError> {
+    (channel, matter): (&Arc<Channel>, Matter<'_>),
+) -> Result<Option<ElicitResult>, ServiceError> {
     let requested_schema =
         ElicitationSchema::new([(field.to_owned(), schema)].into()).with_required(vec![field.to_owned()]);
     let params = ElicitRequestParams::FormElicitationParams { meta: None, message, requested_schema };
-    peer.create_elicitation_with_timeout(params, Some(Duration::from_millis(milliseconds))).await
+    let request = ServerRequest::ElicitRequest(ElicitRequest::new(params));
+    let mut asked = peer.send_cancellable_request(request, PeerRequestOptions::no_options()).await?;
+    let deadline = tokio::time::Instant::now() + Duration::from_millis(milliseconds);
+    loop {
+        tokio::select! {
+            answer = &mut asked.rx => return match answer {
+                Ok(Ok(ClientResult::ElicitResult(answer))) => Ok(Some(answer)),
+                Ok(Ok(_)) => Err(ServiceError::UnexpectedResponse),
+                Ok(Err(error)) => Err(error),
+                Err(_) => Err(ServiceError::TransportClosed),
+            },
+            () = tokio::time::sleep(CHECK.min(deadline.saturating_duration_since(tokio::time::Instant::now()))) => {
+                if tokio::time::Instant::now() >= deadline || !matter.is_open(channel).await {
+                    asked.cancel(Some("the question needs no answer any more".to_owned())).await?;
+                    return Ok(None);
+                }
+            }
+        }
+    }
 }

@@ -23,7 +23,7 @@ pub(super) const CHANNEL_CAPABILITY: &str = "claude/channel";
 
 /// The capability, under `experimental`, that asks for permission prompts. Declared only where somebody may get them:
 /// older clients take any value for yes.
-pub(super) const PERMISSION_CAPABILITY: &str = "claude/channel/permission";
+pub const PERMISSION_CAPABILITY: &str = "claude/channel/permission";
 
 /// The client asks whether a tool may run.
 pub const PERMISSION_REQUEST: &str = "notifications/claude/channel/permission_request";

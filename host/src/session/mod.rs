@@ -19,7 +19,9 @@ use rmcp::ServiceExt as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use self::{
-    contract::{CHANNEL_NOTIFICATION, PERMISSION_REQUEST, PERMISSION_VERDICT, PROTOCOL_VERSION},
+    contract::{
+        CHANNEL_NOTIFICATION, PERMISSION_CAPABILITY, PERMISSION_REQUEST, PERMISSION_VERDICT, PROTOCOL_VERSION,
+    },
     server::introduction,
     wire::Attention,
 };

@@ -3,13 +3,13 @@
 //! | module | what it is | may use |
 //! | --- | --- | --- |
 //! | `conformance/` | the steps of one client's run | everything |
-//! | `session/` | a client that runs, without a terminal or in one | `client`, `dialog`, `terminal` |
+//! | `session/` | a client that runs, without a terminal or in one | `client`, `dialog`, the crate `terminal` |
 //! | `client` | which clients are here, and getting others | `description` |
 //! | `server` | the program under test | `wait` |
 //! | `page`, `model/` | the two ends at which the run looks | `description`, `wait` |
 //! | `table` | what is printed | `step` |
 //! | `description`, `dialog`, `step` | plain data | each other |
-//! | `terminal`, `descendants`, `namespace`, `wait` | the system | nothing |
+//! | `descendants`, `namespace`, `wait` | the system | nothing |
 //!
 //! Network namespaces, and orphans that come to this process, are Linux's: elsewhere there is nothing here.
 
@@ -27,7 +27,6 @@ mod server;
 mod session;
 mod step;
 mod table;
-mod terminal;
 mod wait;
 
 use std::{

@@ -21,13 +21,15 @@ pub(super) struct Client(pub(super) mpsc::UnboundedSender<Arrival>);
 pub(super) enum Arrival {
     /// An event.
     Event(Value),
-    /// Somebody has answered a permission request.
+    /// A person on a channel has answered a permission request.
     Verdict(Value),
-    /// The person here is asked something.
+    /// The person here is asked something. Only one question is open at a time.
     Question(Question),
+    /// The question that was open needs no answer any more.
+    Settled,
 }
 
-/// The next line that is typed answers it.
+/// It stays open until it is answered or settled.
 pub(super) struct Question {
     pub(super) message: String,
     pub(super) field: String,
@@ -51,7 +53,7 @@ impl ClientHandler for Client {
     async fn create_elicitation(
         &self,
         request: ElicitRequestParams,
-        _context: RequestContext<RoleClient>,
+        context: RequestContext<RoleClient>,
     ) -> Result<ElicitResult, ErrorData> {
         let ElicitRequestParams::FormElicitationParams { message, requested_schema, .. } = request else {
             return Ok(ElicitResult::new(ElicitationAction::Cancel));
@@ -62,7 +64,13 @@ impl ClientHandler for Client {
         let choice = matches!(schema, PrimitiveSchemaDefinition::Boolean(_));
         let (answer, answered) = oneshot::channel();
         let _ = self.0.send(Arrival::Question(Question { message, field, choice, answer }));
-        Ok(answered.await.unwrap_or_else(|_| ElicitResult::new(ElicitationAction::Cancel)))
+        tokio::select! {
+            answer = answered => Ok(answer.unwrap_or_else(|_| ElicitResult::new(ElicitationAction::Cancel))),
+            () = context.ct.cancelled() => {
+                let _ = self.0.send(Arrival::Settled);
+                Ok(ElicitResult::new(ElicitationAction::Cancel))
+            }
+        }
     }
 
     async fn on_custom_notification(

@@ -1,32 +1,59 @@
-use std::io;
+//! Where lines come from and text goes: a terminal with a prompt, or a pipe.
+
+use std::{io, thread};
 
 use tokio::sync::mpsc;
 
-use super::super::output;
+use super::{
+    super::output,
+    screen::{Screen, Situation},
+};
 
-/// Lines in, text out. The terminal's own line editing is used: whatever appears while somebody types begins on a
-/// line of its own and takes nothing from what was typed.
-pub(super) struct Terminal {
-    lines: mpsc::UnboundedReceiver<String>,
+pub(super) enum Terminal {
+    /// A person types, and reads.
+    Screen(Box<Screen>),
+    /// Lines come from somewhere else, or the text goes elsewhere.
+    Pipe(mpsc::UnboundedReceiver<String>),
 }
 
 impl Terminal {
     pub(super) fn open() -> io::Result<Self> {
+        if output::is_interactive() && std::env::var_os("TERM").is_none_or(|terminal| terminal != "dumb") {
+            return Ok(Self::Screen(Box::new(Screen::open()?)));
+        }
         let (sender, lines) = mpsc::unbounded_channel();
-        std::thread::Builder::new().name("stdin".into()).spawn(move || read(&sender))?;
-        Ok(Self { lines })
+        thread::Builder::new().name("stdin".into()).spawn(move || read(&sender))?;
+        Ok(Self::Pipe(lines))
     }
 
     /// The next line; None at the end.
-    pub(super) async fn line(&mut self) -> Option<String> {
-        self.lines.recv().await
+    pub(super) async fn line(&mut self) -> io::Result<Option<String>> {
+        match self {
+            Self::Screen(screen) => screen.line().await,
+            Self::Pipe(lines) => Ok(lines.recv().await),
+        }
     }
-}
 
-/// Something that came by itself, in the middle of whatever is being typed.
-pub(super) fn interject(text: &str) -> io::Result<()> {
-    let fresh = if output::is_interactive() { "\n" } else { "" };
-    output::print(&format!("{fresh}{text}"))
+    /// Prints whole lines.
+    pub(super) fn print(&mut self, text: &str) -> io::Result<()> {
+        match self {
+            Self::Screen(screen) => screen.print(text),
+            Self::Pipe(_) => output::print(text),
+        }
+    }
+
+    /// Shows who gets the next line, and what waits.
+    pub(super) fn set(&mut self, situation: Situation) {
+        match self {
+            Self::Screen(screen) => screen.set(situation),
+            Self::Pipe(_) => {}
+        }
+    }
+
+    /// Whether a person can go on typing while a line is being carried out.
+    pub(super) fn is_screen(&self) -> bool {
+        matches!(self, Self::Screen(_))
+    }
 }
 
 fn read(lines: &mpsc::UnboundedSender<String>) {

@@ -4,12 +4,12 @@ use std::{collections::BTreeMap, fs, process::ExitStatus, time::Duration};
 
 use anyhow::{Context as _, bail};
 use regex::Regex;
+use terminal::Terminal;
 
 use super::Workplace;
 use crate::{
     description::{Form, Verdict, fill},
     dialog::{self, Dialog, Key},
-    terminal::Terminal,
     wait,
 };
 

@@ -7,23 +7,24 @@ use std::{
     process::{Child, Command, ExitStatus},
     sync::{Arc, Mutex, PoisonError},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use rustix::{
     process::{ioctl_tiocsctty, setsid},
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
     termios::{Winsize, tcsetwinsize},
 };
 
-use crate::wait;
-
 const ROWS: u16 = 60;
 const COLUMNS: u16 = 160;
 
+/// Between two looks at the screen.
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// The program is killed when this is dropped.
-pub(crate) struct Terminal {
+pub struct Terminal {
     child: Child,
     keyboard: File,
     screen: Arc<Mutex<vt100::Parser>>,
@@ -32,40 +33,55 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     /// Starts the program with the terminal as its input, its output, and the one that controls it.
-    pub(crate) fn start(mut command: Command) -> anyhow::Result<Self> {
+    pub fn start(command: Command) -> anyhow::Result<Self> {
+        Self::start_with(command, ROWS, COLUMNS)
+    }
+
+    /// The same in a terminal of this size.
+    pub fn start_with(mut command: Command, rows: u16, columns: u16) -> anyhow::Result<Self> {
+        lead_a_session(&mut command);
+        Self::spawn(command, rows, columns)
+    }
+
+    /// The same, but the terminal controls no program: it outlives the one that is started, and stays as long as one of
+    /// those that were started by it.
+    pub fn start_uncontrolled(command: Command, rows: u16, columns: u16) -> anyhow::Result<Self> {
+        Self::spawn(command, rows, columns)
+    }
+
+    fn spawn(mut command: Command, rows: u16, columns: u16) -> anyhow::Result<Self> {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
         grantpt(&master)?;
         unlockpt(&master)?;
         let path = ptsname(&master, Vec::new())?.into_string()?;
-        let size = Winsize { ws_row: ROWS, ws_col: COLUMNS, ws_xpixel: 0, ws_ypixel: 0 };
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         tcsetwinsize(&master, size)?;
         let slave = OpenOptions::new().read(true).write(true).open(&path)?;
         command.stdin(slave.try_clone()?).stdout(slave.try_clone()?).stderr(slave);
-        lead_a_session(&mut command);
         let child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
         // The command holds the terminal's other end open, and its output would never end.
         drop(command);
         let master = File::from(master);
         let keyboard = master.try_clone()?;
-        let screen = Arc::new(Mutex::new(parser()?));
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(rows.try_into()?, columns.try_into()?, 0)));
         let shown = Arc::clone(&screen);
         thread::spawn(move || show(master, &shown));
         Ok(Self { child, keyboard, screen, status: None })
     }
 
     /// What is on the screen, without empty lines.
-    pub(crate) fn screen(&self) -> String {
+    pub fn screen(&self) -> String {
         let contents = self.screen.lock().unwrap_or_else(PoisonError::into_inner).screen().contents();
         contents.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
     }
 
     /// Sends what a keyboard would.
-    pub(crate) fn send(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
-        self.keyboard.write_all(bytes).context("the client's terminal is gone")
+    pub fn send(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
+        self.keyboard.write_all(bytes).context("the program's terminal is gone")
     }
 
     /// How the program has ended, if it has.
-    pub(crate) fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+    pub fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
         if self.status.is_none() {
             self.status = self.child.try_wait()?;
         }
@@ -73,8 +89,36 @@ impl Terminal {
     }
 
     /// Waits for the program's end.
-    pub(crate) fn wait_for_end(&mut self, patience: Duration) -> anyhow::Result<ExitStatus> {
-        wait::until("the client's end", patience, || self.ended())
+    pub fn wait_for_end(&mut self, patience: Duration) -> anyhow::Result<ExitStatus> {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.ended()? {
+                return Ok(status);
+            }
+            if start.elapsed() > patience {
+                bail!(
+                    "the program has not ended within {} s; its screen:\n{}",
+                    patience.as_secs(),
+                    self.screen()
+                );
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+
+    /// Waits until the screen is as wanted, and gives it. The error has the screen as it is.
+    pub fn wait_for(&self, patience: Duration, wanted: impl Fn(&str) -> bool) -> anyhow::Result<String> {
+        let start = Instant::now();
+        loop {
+            let screen = self.screen();
+            if wanted(&screen) {
+                return Ok(screen);
+            }
+            if start.elapsed() > patience {
+                bail!("not within {} s on the screen:\n{screen}", patience.as_secs());
+            }
+            thread::sleep(PAUSE);
+        }
     }
 }
 
@@ -85,12 +129,6 @@ impl Drop for Terminal {
             let _ = self.child.wait();
         }
     }
-}
-
-fn parser() -> anyhow::Result<vt100::Parser> {
-    let rows = ROWS.try_into()?;
-    let columns = COLUMNS.try_into()?;
-    Ok(vt100::Parser::new(rows, columns, 0))
 }
 
 /// Draws what the program writes, to its end.
@@ -129,8 +167,7 @@ mod tests {
     fn a_program_finds_its_terminal_and_is_drawn() {
         let mut terminal =
             shell("stty size; echo one two; printf '\\033[1A\\033[4Cred\\n'; read x </dev/tty; exit 7");
-        wait::until("the text", PATIENCE, || Ok(terminal.screen().contains("one red").then_some(())))
-            .unwrap();
+        terminal.wait_for(PATIENCE, |screen| screen.contains("one red")).unwrap();
         assert_eq!(terminal.screen(), "60 160\none red");
         assert!(terminal.ended().unwrap().is_none());
         terminal.send(b"\r").unwrap();
@@ -140,10 +177,9 @@ mod tests {
     #[test]
     fn a_program_that_is_let_go_is_ended() {
         let terminal = shell("echo $$; exec sleep 1000");
-        let id =
-            wait::until("the id", PATIENCE, || Ok(terminal.screen().trim().parse::<u32>().ok())).unwrap();
+        let id = terminal.wait_for(PATIENCE, |screen| screen.trim().parse::<u32>().is_ok()).unwrap();
         drop(terminal);
-        let alive = std::path::Path::new("/proc").join(id.to_string()).exists();
+        let alive = std::path::Path::new("/proc").join(id.trim()).exists();
         assert!(!alive, "process {id} is left");
     }
 }
