@@ -1,81 +1,23 @@
 //! `tidegate try` in a terminal: a person types while messages come.
 
-use std::process::{Command, ExitStatus};
+use std::process::Command;
 
 use serde_json::json;
-use terminal::Terminal;
 
 use crate::{
-    harness::{Home, PATIENCE, Page, bazaar},
+    harness::{Home, Page, bazaar},
     pairing::{code, done, eventually, write},
+    person::Person,
 };
 
 const LEFT: &[u8] = b"\x1b[D";
 const UP: &[u8] = b"\x1b[A";
 
-/// `tidegate try` at a terminal of 24 rows and 80 columns.
-struct Try(Terminal);
-
-impl Try {
-    /// Below the shell that runs these tests.
-    fn start(home: &Home, arguments: &[&str]) -> Self {
-        Self(Terminal::start_with(home.command(["try"].iter().chain(arguments)), 24, 80).unwrap())
-    }
-
-    /// Below no other program: its user counts as a person wherever these tests run.
-    fn start_alone(home: &Home, arguments: &[&str]) -> Self {
-        let program = home.command(["try"].iter().chain(arguments));
-        let go = home.path().join("go");
-        let mut command = Command::new("/bin/sh");
-        let script = "exec 3<&0; { until [ -e \"$GO\" ]; do sleep 0.01; done; exec \"$@\" <&3 3<&-; } &";
-        command.args(["-c", script, "sh"]).arg(program.get_program()).args(program.get_args());
-        command.env_clear().envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        command.env("GO", &go).env("PATH", "/usr/bin:/bin");
-        let mut terminal = Terminal::start_uncontrolled(command, 24, 80).unwrap();
-        assert!(terminal.wait_for_end(PATIENCE).unwrap().success());
-        std::fs::write(go, "").unwrap();
-        Self(terminal)
-    }
-
-    fn see(&self, text: &str) -> String {
-        self.0
-            .wait_for(PATIENCE, |screen| screen.contains(text))
-            .unwrap_or_else(|error| panic!("{text:?}: {error}"))
-    }
-
-    /// Waits until this is on the screen, and the prompt with this line below it.
-    fn see_above(&self, text: &str, prompt: &str) -> String {
-        let wanted = |screen: &str| {
-            screen.split_once(text).is_some_and(|(_, below)| below.replace('\n', "").ends_with(prompt))
-        };
-        self.0.wait_for(PATIENCE, wanted).unwrap_or_else(|error| panic!("{text:?}: {error}"))
-    }
-
-    fn press(&mut self, keys: &[u8]) {
-        self.0.send(keys).unwrap();
-    }
-
-    fn enter(&mut self, line: &str) {
-        self.press(format!("{line}\r").as_bytes());
-    }
-
-    fn end(&mut self) -> ExitStatus {
-        self.0.wait_for_end(PATIENCE).unwrap()
-    }
-
-    /// The page of the only channel.
-    fn page(&self) -> Page {
-        let screen = self.see("/help for more");
-        let (_, rest) = screen.split_once("http://127.0.0.1:").unwrap();
-        let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
-        Page::open(port.parse().unwrap())
-    }
-}
-
-fn fakechat(home: &Home) -> (Try, Page) {
-    let terminal = Try::start(home, &["fakechat", "--port", "0"]);
-    let page = terminal.page();
-    (terminal, page)
+fn fakechat(home: &Home) -> (Person, Page) {
+    let person = Person::start(home, ["try", "fakechat", "--port", "0"]);
+    person.see("/help for more");
+    let page = person.page();
+    (person, page)
 }
 
 #[test]
@@ -150,7 +92,7 @@ fn the_terminal_is_given_back_as_it_was() {
     let mut command = Command::new("/bin/sh");
     command.args(["-c", "\"$@\"; stty -a", "sh"]).arg(program.get_program()).args(program.get_args());
     command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let mut person = Try(Terminal::start_with(command, 40, 80).unwrap());
+    let mut person = Person::before(command);
     person.see("/help for more");
     person.press(b"\x04");
     let screen = person.see("icanon");
@@ -159,10 +101,12 @@ fn the_terminal_is_given_back_as_it_was() {
 }
 
 /// The bazaar, with a person at a terminal.
-fn asked(home: &Home) -> (Try, Page) {
+fn asked(home: &Home) -> (Person, Page) {
     let file = bazaar(home, "good");
     let load = "--dangerously-load-development-channels";
-    let person = Try::start_alone(home, &[load, file.to_str().unwrap()]);
+    let program = home.command(["try", load, file.to_str().unwrap()]);
+    let person = Person::start_alone(home, &program);
+    person.see("/help for more");
     let page = person.page();
     (person, page)
 }
@@ -189,7 +133,7 @@ fn a_stranger_who_asks_takes_nothing_from_what_is_typed() {
         let file = std::fs::read_to_string(home.path().join("bazaar/access.json")).unwrap();
         file.contains("\"7\"")
     });
-    person.0.wait_for(PATIENCE, |screen| !screen.contains("A question is open")).unwrap();
+    person.miss("A question is open");
     person.enter("/deny");
     person.see("no question is open");
 }
@@ -203,7 +147,7 @@ fn a_question_that_was_settled_elsewhere_goes_away() {
     person.see("A question is open");
     done(&home, &["pair", &code]);
     person.see("settled elsewhere");
-    person.0.wait_for(PATIENCE, |screen| !screen.contains("A question is open")).unwrap();
+    person.miss("A question is open");
     write(&mut page, "7", "here I am");
     person.see("reply to 7>");
     person.enter("welcome");
@@ -221,4 +165,16 @@ fn what_the_log_says_stands_above_the_prompt() {
     write(&mut page, "ada", "hello?");
     let screen = person.see_above("access.json", "> half a line");
     assert_eq!(screen.matches("half a line").count(), 1, "{screen}");
+}
+
+#[test]
+fn it_ends_with_its_terminal() {
+    let home = Home::new();
+    let (person, _page) = asked(&home);
+    drop(person);
+    let owner = || {
+        let status = home.run(["status", "bazaar", "--json"], "").stdout;
+        serde_json::from_str::<serde_json::Value>(&status).unwrap()[0]["owner"].clone()
+    };
+    eventually("the end", || owner().is_null());
 }

@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::{
     Common,
+    answers::Answers,
     output::{self, Paint},
     survey::Survey,
 };
@@ -34,77 +35,135 @@ impl Configure {
         let launcher = common.launcher(common.log.quiet())?;
         super::runtime()?.block_on(async {
             let channel = launcher.open(&self.channel).await?;
-            self.ask(&channel, Survey::owner(&launcher.root().folder(channel.name())).is_some()).await
+            let served = Survey::owner(&launcher.root().folder(channel.name())).is_some();
+            if wanted(&channel).is_empty() {
+                let title = Paint::stdout().bold(&channel.descriptor().title);
+                return Ok(output::print(&format!("{title} needs no secrets: there is nothing to configure.\n"))?);
+            }
+            if let Stored::New(identity) = store(&channel, self.keyring, &mut Answers::default()).await? {
+                output::print(&done(&channel, identity.as_ref(), served))?;
+            }
+            Ok(())
         })
     }
+}
 
-    async fn ask(&self, channel: &Arc<Channel>, served: bool) -> anyhow::Result<()> {
-        let paint = Paint::stdout();
-        let descriptor = channel.descriptor();
-        let title = paint.bold(&descriptor.title);
-        // Several credentials may be the same secret in several places.
-        let mut wanted: Vec<&Credential> = descriptor.credentials.iter().collect();
-        let mut seen = std::collections::BTreeSet::new();
-        wanted.retain(|credential| seen.insert(&credential.env));
-        if wanted.is_empty() {
-            return Ok(output::print(&format!(
-                "{title} needs no secrets: there is nothing to configure.\n"
-            ))?);
+/// What has become of a channel's secrets.
+pub(super) enum Stored {
+    /// They are others now, of this account if the platform says so.
+    New(Option<Identity>),
+    /// The person keeps those that were there.
+    Kept(Option<Identity>),
+}
+
+impl Stored {
+    /// Whose they are.
+    pub(super) fn identity(self) -> Option<Identity> {
+        match self {
+            Self::New(identity) | Self::Kept(identity) => identity,
         }
-        for credential in &wanted {
-            output::print(&format!("{title} needs {}. {}\n", credential.env, credential.help))?;
-        }
-        let mut left = TRIES;
-        let (values, identity) = loop {
-            let values = read(&wanted)?;
-            let secrets = &channel.surroundings().secrets;
-            secrets.suppose(&values);
-            output::print(&paint.dim("Checking …\n"))?;
-            left -= 1;
-            match channel.inquire().await {
-                Ok(identity) => break (values, Some(identity)),
-                Err(Failure::Fault(Fault::Unsupported)) => break (values, None),
-                Err(Failure::Fault(Fault::Unauthorized(reason))) if left > 0 => {
-                    output::print(&format!("{} {reason}\n", paint.red("That is not it.")))?;
-                }
-                Err(failure) => {
-                    anyhow::bail!("nothing was stored, because it could not be checked: {failure}");
-                }
+    }
+}
+
+/// What a channel needs. Several credentials may be the same secret in several places.
+pub(super) fn wanted(channel: &Channel) -> Vec<&Credential> {
+    let mut wanted: Vec<&Credential> = channel.descriptor().credentials.iter().collect();
+    let mut seen = std::collections::BTreeSet::new();
+    wanted.retain(|credential| seen.insert(&credential.env));
+    wanted
+}
+
+/// Asks for a channel's secrets, checks them, and stores them. Says what it found and where they are.
+pub(super) async fn store(
+    channel: &Arc<Channel>,
+    in_keyring: bool,
+    answers: &mut Answers,
+) -> anyhow::Result<Stored> {
+    let paint = Paint::stdout();
+    let title = paint.bold(&channel.descriptor().title);
+    let wanted = wanted(channel);
+    let secrets = &channel.surroundings().secrets;
+    if wanted.iter().all(|credential| secrets.has(&credential.name))
+        && let Some(kept) = keep(channel, answers).await?
+    {
+        return Ok(kept);
+    }
+    for credential in &wanted {
+        output::print(&format!("{title} needs {}. {}\n", credential.env, credential.help))?;
+    }
+    let mut left = TRIES;
+    let (values, identity) = loop {
+        let values = read(&wanted)?;
+        secrets.suppose(&values);
+        output::print(&paint.dim("Checking …\n"))?;
+        left -= 1;
+        match channel.inquire().await {
+            Ok(identity) => break (values, Some(identity)),
+            Err(Failure::Fault(Fault::Unsupported)) => break (values, None),
+            Err(Failure::Fault(Fault::Unauthorized(reason))) if left > 0 => {
+                output::print(&format!("{} {reason}\n", paint.red("That is not it.")))?;
             }
-        };
-        channel.surroundings().secrets.store(&values, self.keyring)?;
-        output::print(&self.done(channel, identity.as_ref(), served, paint))?;
-        for credential in wanted.iter().filter(|credential| std::env::var_os(&credential.env).is_some()) {
-            output::complain(&format!(
-                "{0} is set in this environment too, and counts before what was stored: remove it there",
-                credential.env
-            ));
+            Err(failure) => anyhow::bail!("nothing was stored, because it could not be checked: {failure}"),
         }
-        Ok(())
+    };
+    secrets.store(&values, in_keyring)?;
+    let place = if in_keyring { "the system's keyring".to_owned() } else { secrets.file().display().to_string() };
+    let who = identity.as_ref().map_or_else(
+        || "Stored".to_owned(),
+        |identity| format!("{} It is {}. Stored", paint.green("✓"), paint.bold(&identity.name)),
+    );
+    output::print(&format!("{who} in {place}.\n"))?;
+    for credential in wanted.iter().filter(|credential| std::env::var_os(&credential.env).is_some()) {
+        output::complain(&format!(
+            "{0} is set in this environment too, and counts before what was stored: remove it there",
+            credential.env
+        ));
     }
+    Ok(Stored::New(identity))
+}
 
-    fn done(&self, channel: &Channel, identity: Option<&Identity>, served: bool, paint: Paint) -> String {
-        let name = channel.name();
-        let file = channel.surroundings().secrets.file().display();
-        let place = if self.keyring { "the system's keyring".to_owned() } else { file.to_string() };
-        let who = identity.map_or_else(
-            || "Stored".to_owned(),
-            |identity| format!("{} It is {}. Stored", paint.green("✓"), paint.bold(&identity.name)),
-        );
-        let next = if served {
-            "A session serves the channel already. If it was waiting for this, it goes on by itself; otherwise start it again."
-                .to_owned()
-        } else {
-            format!(
-                "Next: start a session with it (claude --dangerously-load-development-channels server:{name}), \
-                 or try it in this terminal: tidegate try {name}"
-            )
-        };
-        let write = identity.and_then(|identity| identity.link.as_ref()).map_or_else(String::new, |link| {
-            format!("Then write to {}: it answers with a code, and you confirm that in the session, or by\n  tidegate access {name} pair CODE\n", paint.cyan(link))
-        });
-        format!("{who} in {place}.\n{next}\n{write}")
+/// Says whose secrets are stored already, and keeps them unless the person wants others.
+async fn keep(channel: &Arc<Channel>, answers: &mut Answers) -> anyhow::Result<Option<Stored>> {
+    let paint = Paint::stdout();
+    let title = paint.bold(&channel.descriptor().title);
+    let names: Vec<&str> = wanted(channel).into_iter().map(|credential| credential.env.as_str()).collect();
+    let names = names.join(", ");
+    let (found, identity) = match channel.inquire().await {
+        Ok(identity) => (format!("is stored already: it is {}", paint.bold(&identity.name)), Some(identity)),
+        Err(Failure::Fault(Fault::Unsupported)) => ("is stored already".to_owned(), None),
+        Err(Failure::Fault(Fault::Unauthorized(reason))) => {
+            output::print(&format!("{names} is stored already, but does not work: {reason}\n"))?;
+            return Ok(None);
+        }
+        Err(failure) => (format!("is stored already, but could not be checked ({failure})"), None),
+    };
+    output::print(&format!("{title}: {names} {found}.\n"))?;
+    if answers.confirm("Replace it?").await? {
+        return Ok(None);
     }
+    output::print("It stays as it is.\n")?;
+    Ok(Some(Stored::Kept(identity)))
+}
+
+/// What to do once the secrets are there.
+fn done(channel: &Channel, identity: Option<&Identity>, served: bool) -> String {
+    let name = channel.name();
+    let next = if served {
+        "A session serves the channel already. If it was waiting for this, it goes on by itself; otherwise start it again."
+            .to_owned()
+    } else {
+        format!(
+            "Next: start a session with it (claude --dangerously-load-development-channels server:{name}), \
+             or try it in this terminal: tidegate try {name}"
+        )
+    };
+    let write = identity.and_then(|identity| identity.link.as_ref()).map_or_else(String::new, |link| {
+        format!(
+            "Then write to {}: it answers with a code, and you confirm that in the session, or by\n  tidegate access {name} pair CODE\n",
+            Paint::stdout().cyan(link)
+        )
+    });
+    format!("{next}\n{write}")
 }
 
 fn read(wanted: &[&Credential]) -> anyhow::Result<BTreeMap<String, String>> {

@@ -1,6 +1,7 @@
 //! What a person types: one file for each subcommand.
 
 mod access;
+mod answers;
 mod attempt;
 mod compile;
 mod completions;
@@ -15,6 +16,7 @@ mod patience;
 mod port;
 mod report;
 mod serve;
+mod setup;
 mod status;
 mod stderr;
 mod survey;
@@ -85,6 +87,7 @@ enum Command {
     Serve(serve::Serve),
     Try(attempt::Try),
     List(list::List),
+    Setup(setup::Setup),
     Configure(configure::Configure),
     Access(access::Access),
     Status(status::Status),
@@ -110,6 +113,7 @@ fn command() -> ExitCode {
         Command::Serve(serve) => serve.run(&common),
         Command::Try(attempt) => attempt.run(&common),
         Command::List(list) => list.run(&common),
+        Command::Setup(setup) => setup.run(&common),
         Command::Configure(configure) => configure.run(&common),
         Command::Access(access) => access.run(&common),
         Command::Status(status) => status.run(&common),

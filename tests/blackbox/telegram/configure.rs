@@ -93,6 +93,13 @@ impl Conversation {
         rustix::io::write(&*self.terminal, format!("{secret}\n").as_bytes()).unwrap();
     }
 
+    /// Says that what is stored may be replaced.
+    fn replace(&mut self) {
+        self.wait("it is \u{1b}[1m@fake_telegram_bot");
+        self.wait("Replace it? [y/N] ");
+        rustix::io::write(&*self.terminal, b"y\n").unwrap();
+    }
+
     /// Waits for the end: with which code, and all that was shown.
     fn end(&self) -> (i32, String) {
         let status = || fs::read_to_string(&self.status).unwrap_or_default();
@@ -186,6 +193,7 @@ fn what_is_no_token_is_not_kept() {
         let stage = Stage::new();
         let before = fs::read_to_string(env(&stage)).unwrap();
         let mut conversation = configure(&stage, &[], &[]);
+        conversation.replace();
         for line in typed {
             conversation.secret(line);
         }
@@ -194,6 +202,18 @@ fn what_is_no_token_is_not_kept() {
         assert!(shown.contains("nothing was stored"), "{typed:?}: {shown}");
         assert_eq!(fs::read_to_string(env(&stage)).unwrap(), before, "{typed:?}");
     }
+}
+
+#[test]
+fn a_token_that_is_there_is_shown_by_its_bot_and_stays_unless_asked() {
+    let stage = Stage::new();
+    let before = fs::read_to_string(env(&stage)).unwrap();
+    let mut conversation = configure(&stage, &[], &[]);
+    conversation.wait("Replace it? [y/N] ");
+    rustix::io::write(&*conversation.terminal, b"\n").unwrap();
+    let (code, shown) = conversation.end();
+    assert!(code == 0 && shown.contains("@fake_telegram_bot") && shown.contains("It stays as it is."), "{shown}");
+    assert_eq!(fs::read_to_string(env(&stage)).unwrap(), before);
 }
 
 #[test]
@@ -266,6 +286,7 @@ fn a_token_in_the_keyring_is_in_no_file_and_on_no_command_line() {
     let stage = Stage::new();
     let path = keyring(&stage);
     let mut conversation = configure(&stage, &["--keyring"], &[("PATH", &path)]);
+    conversation.replace();
     conversation.secret(TOKEN);
     let (code, shown) = conversation.end();
     assert!(code == 0 && shown.contains("the system's keyring"), "{shown}");
@@ -299,6 +320,7 @@ fn a_keyring_that_is_locked_is_told_and_tried_again() {
     fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
     let path = format!("{}:{PATH}", stage.home.path().display());
     let mut conversation = configure(&stage, &["--keyring"], &[("PATH", &path)]);
+    conversation.replace();
     conversation.secret(TOKEN);
     let (code, shown) = conversation.end();
     assert!(code == 1 && shown.contains("the collection is locked"), "{shown}");

@@ -5,13 +5,15 @@ use std::{
     io::{Read as _, Write as _},
     os::unix::process::CommandExt as _,
     process::{Child, Command, ExitStatus},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, bail};
 use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
     process::{ioctl_tiocsctty, setsid},
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
     termios::{Winsize, tcsetwinsize},
@@ -23,7 +25,7 @@ const COLUMNS: u16 = 160;
 /// Between two looks at the screen.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The program is killed when this is dropped.
+/// The program is killed when this is dropped, and the terminal goes away.
 pub struct Terminal {
     child: Child,
     keyboard: File,
@@ -64,7 +66,7 @@ impl Terminal {
         let master = File::from(master);
         let keyboard = master.try_clone()?;
         let screen = Arc::new(Mutex::new(vt100::Parser::new(rows.try_into()?, columns.try_into()?, 0)));
-        let shown = Arc::clone(&screen);
+        let shown = Arc::downgrade(&screen);
         thread::spawn(move || show(master, &shown));
         Ok(Self { child, keyboard, screen, status: None })
     }
@@ -131,11 +133,17 @@ impl Drop for Terminal {
     }
 }
 
-/// Draws what the program writes, to its end.
-fn show(mut output: File, screen: &Mutex<vt100::Parser>) {
+/// Draws what the program writes, to its end or that of the terminal.
+fn show(mut output: File, screen: &Weak<Mutex<vt100::Parser>>) {
     let mut bytes = [0; 4096];
-    // Linux answers with an error once no process has the other end open.
-    while let Ok(length @ 1..) = output.read(&mut bytes) {
+    let pause = Timespec { tv_sec: 0, tv_nsec: PAUSE.as_nanos().try_into().unwrap_or_default() };
+    while let Some(screen) = screen.upgrade() {
+        let mut looked = [PollFd::new(&output, PollFlags::IN)];
+        if matches!(poll(&mut looked, Some(&pause)), Ok(0) | Err(Errno::INTR)) {
+            continue;
+        }
+        // Linux answers with an error once no process has the other end open.
+        let Ok(length @ 1..) = output.read(&mut bytes) else { return };
         let written = bytes.get(..length).unwrap_or_default();
         screen.lock().unwrap_or_else(PoisonError::into_inner).process(written);
     }

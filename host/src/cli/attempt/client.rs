@@ -15,10 +15,10 @@ use tokio::sync::{mpsc, oneshot};
 use crate::session::{CHANNEL_NOTIFICATION, PERMISSION_VERDICT, PROTOCOL_VERSION};
 
 /// The client's side: it takes what a session would take.
-pub(super) struct Client(pub(super) mpsc::UnboundedSender<Arrival>);
+pub(in crate::cli) struct Client(pub(in crate::cli) mpsc::UnboundedSender<Arrival>);
 
 /// Something that came from the server.
-pub(super) enum Arrival {
+pub(in crate::cli) enum Arrival {
     /// An event.
     Event(Value),
     /// A person on a channel has answered a permission request.
@@ -30,12 +30,12 @@ pub(super) enum Arrival {
 }
 
 /// It stays open until it is answered or settled.
-pub(super) struct Question {
-    pub(super) message: String,
-    pub(super) field: String,
+pub(in crate::cli) struct Question {
+    pub(in crate::cli) message: String,
+    pub(in crate::cli) field: String,
     /// Yes or no is wanted, rather than a text.
-    pub(super) choice: bool,
-    pub(super) answer: oneshot::Sender<ElicitResult>,
+    pub(in crate::cli) choice: bool,
+    pub(in crate::cli) answer: oneshot::Sender<ElicitResult>,
 }
 
 impl ClientHandler for Client {

@@ -19,10 +19,13 @@ use rmcp::ServiceExt as _;
 use tokio::sync::mpsc;
 
 use self::{
-    client::{Arrival, Client},
     conversation::{Call, Conversation, Step},
-    obstacle::{Obstacle, obstacles},
+    obstacle::Obstacle,
     terminal::Terminal,
+};
+pub(super) use self::{
+    client::{Arrival, Client, Question},
+    obstacle::obstacles,
 };
 use super::{
     Common, output,

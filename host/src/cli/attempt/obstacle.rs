@@ -12,24 +12,24 @@ use crate::{
 };
 
 /// Why a channel receives nothing here.
-pub(super) struct Obstacle {
-    pub(super) channel: ChannelName,
+pub(in crate::cli) struct Obstacle {
+    pub(in crate::cli) channel: ChannelName,
     title: String,
     /// Sentences without a full stop at the end.
     reason: String,
     /// It can do nothing else either.
-    pub(super) total: bool,
+    pub(in crate::cli) total: bool,
 }
 
 impl Obstacle {
-    pub(super) fn describe(&self) -> String {
+    pub(in crate::cli) fn describe(&self) -> String {
         let what = if self.total { "cannot run" } else { "receives nothing here" };
         format!("{} {what}, because {}.", self.title, self.reason)
     }
 }
 
 /// What stands in the way of channels, in their order.
-pub(super) async fn obstacles(
+pub(in crate::cli) async fn obstacles(
     launcher: &Arc<Launcher>,
     port: Option<u16>,
     hub: &Hub,

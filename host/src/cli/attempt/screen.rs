@@ -10,7 +10,12 @@ use crossterm::{
     terminal::{self, Clear, ClearType},
 };
 use futures_util::StreamExt as _;
-use rustix::process::{Signal, getpid, kill_process};
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    io::Errno,
+    process::{Signal, getpid, kill_process},
+};
+use tokio::task::JoinHandle;
 
 use super::{
     super::output::{self, Paint},
@@ -32,6 +37,7 @@ pub(super) struct Situation {
 /// The terminal is in raw mode as long as this exists.
 pub(super) struct Screen {
     events: EventStream,
+    hangup: JoinHandle<()>,
     editor: Editor,
     situation: Situation,
     /// What is shown below what has been said.
@@ -44,6 +50,7 @@ impl Screen {
         enter()?;
         Ok(Self {
             events: EventStream::new(),
+            hangup: tokio::task::spawn_blocking(watch),
             editor: Editor::default(),
             situation: Situation::default(),
             painted: None,
@@ -55,7 +62,11 @@ impl Screen {
     pub(super) async fn line(&mut self) -> io::Result<Option<String>> {
         loop {
             self.repaint()?;
-            let Some(event) = self.events.next().await else { return Ok(None) };
+            let event = tokio::select! {
+                event = self.events.next() => event,
+                () = hung_up(&mut self.hangup) => None,
+            };
+            let Some(event) = event else { return Ok(None) };
             match self.editor.handle(&event?, &self.situation.vocabulary) {
                 Outcome::Edited | Outcome::Ignored => {}
                 Outcome::Line(line) => {
@@ -159,6 +170,27 @@ impl Drop for Screen {
     fn drop(&mut self) {
         let _ = self.erase();
         let _ = leave();
+    }
+}
+
+/// Notices that the terminal has gone. A program that it does not control gets no signal then, and crossterm goes on
+/// reading from it without a pause.
+async fn hung_up(watch: &mut JoinHandle<()>) {
+    if watch.await.is_err() {
+        // There could be no thread: then the signal has to do.
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Waits for the hangup alone, and not for what is typed.
+fn watch() {
+    let terminal = rustix::stdio::stdin();
+    loop {
+        let mut looked = [PollFd::new(&terminal, PollFlags::empty())];
+        match poll(&mut looked, None) {
+            Err(Errno::INTR) => {}
+            _ => return,
+        }
     }
 }
 

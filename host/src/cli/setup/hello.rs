@@ -1,0 +1,156 @@
+//! The first message, both ways: the channel runs in this process until it has come.
+
+use std::sync::Arc;
+
+use rmcp::{
+    RoleClient, ServiceExt as _,
+    model::{CallToolRequestParams, ContentBlock, ElicitResult, ElicitationAction},
+    service::Peer,
+};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use super::super::{
+    answers::Answers,
+    attempt::{Arrival, Client, Question, obstacles},
+    output::{self, Paint},
+    serve,
+};
+use crate::{
+    claude::OptIn,
+    guest::Identity,
+    hub::{Condition, Hub},
+    launch::{Launched, Launcher, Order},
+    session::{self, Dialogs},
+};
+
+/// What is held in memory between the two ends of the stream, in bytes.
+const STREAM: usize = 64 << 10;
+
+const ANSWER: &str = "tidegate works: your messages reach this computer, and this is an answer.";
+
+/// Runs the channel of this name, with its page on this port, until a message has come and was answered, or the person
+/// goes on without one.
+pub(super) async fn greet(
+    launcher: &Arc<Launcher>,
+    (name, port): (&str, Option<u16>),
+    identity: Option<&Identity>,
+    answers: &mut Answers,
+) -> anyhow::Result<()> {
+    let order = Order {
+        names: vec![name.to_owned()],
+        port,
+        opt_in: OptIn::Always,
+        at_terminal: true,
+        ..Order::default()
+    };
+    let Launched { hub, attention, judging: _ } = launcher.launch(&order).await?;
+    let _flush = serve::FlushAtEnd(hub.clone());
+    hub.prepared().await;
+    if let [obstacle, ..] = obstacles(launcher, port, &hub).await?.as_slice() {
+        let text = format!("{} This step is left out.\n", obstacle.describe());
+        return Ok(output::print(&text)?);
+    }
+    let (theirs, ours) = tokio::io::duplex(STREAM);
+    let (reader, writer) = tokio::io::split(theirs);
+    let server = tokio::spawn(session::serve(hub.clone(), Dialogs::Believed, attention, reader, writer));
+    let (events, arrived) = mpsc::unbounded_channel();
+    let client = Client(events).serve(tokio::io::split(ours)).await?;
+    let paint = Paint::stdout();
+    output::print(&invitation(&hub, identity, paint))?;
+    let result = Greeting { peer: client.peer().clone(), paint, question: None }.wait(arrived, answers).await;
+    drop(client);
+    server.abort();
+    result
+}
+
+fn invitation(hub: &Hub, identity: Option<&Identity>, paint: Paint) -> String {
+    let loaded = hub.loaded();
+    let page = loaded.channels().iter().find_map(|channel| match channel.condition() {
+        Condition::Up { address: Some(address) } => Some(channel.link().unwrap_or(address)),
+        _ => None,
+    });
+    let place = match (page, identity.and_then(|identity| identity.link.clone())) {
+        (Some(page), _) => format!("Open {} and write something", paint.cyan(&page)),
+        (None, Some(link)) => format!("Write something to {}", paint.cyan(&link)),
+        (None, None) => "Write something".to_owned(),
+    };
+    format!("{place}. It is waited for; Enter goes on without it.\n")
+}
+
+struct Greeting {
+    peer: Peer<RoleClient>,
+    paint: Paint,
+    /// Who may write: the next line answers it.
+    question: Option<Question>,
+}
+
+impl Greeting {
+    async fn wait(
+        mut self,
+        mut arrived: mpsc::UnboundedReceiver<Arrival>,
+        answers: &mut Answers,
+    ) -> anyhow::Result<()> {
+        loop {
+            tokio::select! {
+                biased;
+                Some(arrival) = arrived.recv() => match arrival {
+                    Arrival::Event(event) => return self.answer(&event).await,
+                    Arrival::Question(question) => self.ask(question)?,
+                    Arrival::Settled => {
+                        self.question = None;
+                        output::print("\nThat was settled elsewhere. A message is waited for.\n")?;
+                    }
+                    Arrival::Verdict(_) => {}
+                },
+                line = answers.line() => {
+                    let line = line?.unwrap_or_default();
+                    let Some(question) = self.question.take() else { return Ok(()) };
+                    let line = line.trim();
+                    let (result, text) = match line {
+                        "" => return Ok(()),
+                        "no" => (ElicitResult::new(ElicitationAction::Decline), "They are turned down."),
+                        code => (
+                            ElicitResult::new(ElicitationAction::Accept)
+                                .with_content(json!({question.field: code})),
+                            "Their next message is waited for; Enter goes on without it.",
+                        ),
+                    };
+                    // Nobody waits any more when the question has expired.
+                    let _ = question.answer.send(result);
+                    output::print(&format!("{text}\n"))?;
+                }
+            }
+        }
+    }
+
+    fn ask(&mut self, question: Question) -> std::io::Result<()> {
+        if question.choice {
+            // It is about a change of access.json: nobody has to decide that now.
+            let _ = question.answer.send(ElicitResult::new(ElicitationAction::Cancel));
+            return Ok(());
+        }
+        let message = self.paint.bold(&output::harmless(&question.message));
+        self.question = Some(question);
+        output::print(&format!("{message}\nTheir code (Enter to go on without, no to turn them down): "))
+    }
+
+    /// Says who wrote, and answers them.
+    async fn answer(&self, event: &Value) -> anyhow::Result<()> {
+        let of = |name: &str| event.get("meta").and_then(|meta| meta.get(name)?.as_str()).unwrap_or_default();
+        let content = event.get("content").and_then(Value::as_str).unwrap_or_default();
+        let done = self.paint.green("✓");
+        let came = output::harmless(&format!("{} wrote: {content}", of("user")));
+        output::print(&format!("{done} {came}\n"))?;
+        let arguments = json!({"chat_id": of("chat_id"), "text": ANSWER});
+        let request = CallToolRequestParams::new("reply")
+            .with_arguments(arguments.as_object().cloned().unwrap_or_default());
+        let result = self.peer.call_tool(request).await?;
+        if result.is_error == Some(true) {
+            let texts = result.content.iter().filter_map(ContentBlock::as_text);
+            let text = texts.map(|block| block.text.as_str()).collect::<Vec<_>>().join("\n");
+            anyhow::bail!("the message came, but could not be answered: {text}");
+        }
+        Ok(output::print(&format!("{done} It was answered.\n"))?)
+    }
+}

@@ -1,0 +1,127 @@
+//! `tidegate setup`: a channel from nothing to a message, step by step.
+//!
+//! Each step says what it finds and asks before it changes anything, so it can be interrupted and repeated.
+
+mod entry;
+mod hello;
+
+use std::sync::Arc;
+
+use clap::Args;
+
+use self::entry::Entry;
+use super::{
+    Common,
+    answers::Answers,
+    configure::{self, Stored},
+    output::{self, Paint},
+    serve,
+};
+use crate::{builtin, claude, guest::Identity, hub::Channel, launch::Launcher, settings::nearest};
+
+/// Set a channel up, step by step: its token, the first message, and Claude Code
+///
+/// For a person at a terminal. It can be interrupted and repeated: what is there already is shown and kept.
+#[derive(Args)]
+pub(super) struct Setup {
+    /// Which channel; asked for without
+    channel: Option<String>,
+    /// Keep secrets in the system's keyring rather than in a file
+    #[arg(long)]
+    keyring: bool,
+    /// The loopback port of the channel's page; 0 means any free one
+    #[arg(long)]
+    port: Option<u16>,
+}
+
+impl Setup {
+    pub(super) fn run(self, common: &Common) -> anyhow::Result<()> {
+        claude::at_terminal()?;
+        let launcher = common.launcher(common.log.quiet())?;
+        let runtime = super::runtime()?;
+        let result = runtime.block_on(async {
+            let stopped = serve::stop_signal()?;
+            tokio::select! {
+                () = stopped => Ok(()),
+                result = self.guide(&launcher, common) => result,
+            }
+        });
+        // A line that nobody will type is not waited for.
+        runtime.shutdown_background();
+        result
+    }
+
+    async fn guide(&self, launcher: &Arc<Launcher>, common: &Common) -> anyhow::Result<()> {
+        let paint = Paint::stdout();
+        let mut answers = Answers::default();
+        let name = match &self.channel {
+            Some(name) => name.clone(),
+            None => choose(launcher, &mut answers).await?,
+        };
+        let channel = launcher.open(&name).await?;
+        let mut step = Steps::new(paint);
+        let identity = if configure::wanted(&channel).is_empty() {
+            None
+        } else {
+            step.begin("The account")?;
+            configure::store(&channel, self.keyring, &mut answers).await.map(Stored::identity)?
+        };
+        step.begin("The first message")?;
+        hello::greet(launcher, (&name, self.port), identity.as_ref(), &mut answers).await?;
+        step.begin("Claude Code")?;
+        let entry = Entry::new(&name, common.home.as_deref());
+        entry.place(&mut answers, paint).await?;
+        output::print(&end(&channel, identity.as_ref(), paint))?;
+        Ok(())
+    }
+}
+
+/// Headings with a number.
+struct Steps {
+    count: usize,
+    paint: Paint,
+}
+
+impl Steps {
+    fn new(paint: Paint) -> Self {
+        Self { count: 0, paint }
+    }
+
+    fn begin(&mut self, title: &str) -> std::io::Result<()> {
+        self.count += 1;
+        output::print(&format!("\n{}\n", self.paint.bold(&format!("{}. {title}", self.count))))
+    }
+}
+
+async fn choose(launcher: &Arc<Launcher>, answers: &mut Answers) -> anyhow::Result<String> {
+    let paint = Paint::stdout();
+    for builtin in &builtin::ALL {
+        let channel = launcher.open(builtin.name).await?;
+        let summary = &channel.descriptor().summary;
+        output::print(&format!("{}  {summary}\n", paint.bold(builtin.name)))?;
+    }
+    loop {
+        let name = answers.ask("Which channel? ").await?;
+        if builtin::find(&name).is_some() {
+            return Ok(name);
+        }
+        let hint = nearest(&name, builtin::ALL.iter().map(|builtin| builtin.name));
+        output::print(&format!("There is no channel \"{}\"{hint}.\n", output::harmless(&name)))?;
+    }
+}
+
+/// What to do now.
+fn end(channel: &Channel, identity: Option<&Identity>, paint: Paint) -> String {
+    let name = channel.name();
+    let command = paint.bold(&format!("claude --dangerously-load-development-channels server:{name}"));
+    let place = identity.and_then(|identity| identity.link.clone());
+    let write = place.map_or_else(
+        || "on the page whose link tidegate prints".to_owned(),
+        |link| format!("to {}", paint.cyan(&link)),
+    );
+    format!(
+        "\n{} Start a session in your project, confirm its question about the channel, and write {write}:\n  {command}\n\
+         `tidegate doctor {name}` checks all of this at any time.\n",
+        paint.green("Ready.")
+    )
+}

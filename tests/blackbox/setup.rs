@@ -1,0 +1,64 @@
+//! `tidegate setup`, as a person goes through it.
+
+use std::{fs, path::PathBuf, process::Command};
+
+use serde_json::Value;
+
+use crate::{harness::Home, person::Person};
+
+/// In a project of its own, without Claude Code on the PATH.
+fn setup(home: &Home, arguments: &[&str]) -> (Person, PathBuf) {
+    let project = home.path().join("project");
+    fs::create_dir_all(&project).unwrap();
+    let mut program: Command = home.command(["setup"].iter().chain(arguments));
+    program.current_dir(&project);
+    (Person::start_alone(home, &program), project.join(".mcp.json"))
+}
+
+fn entry(file: &PathBuf) -> Value {
+    serde_json::from_str::<Value>(&fs::read_to_string(file).unwrap()).unwrap()["mcpServers"]["fakechat"].clone()
+}
+
+#[test]
+fn a_page_is_set_up_from_nothing_to_an_answer() {
+    let home = Home::new();
+    let (mut person, file) = setup(&home, &["--port", "0"]);
+    person.see("Which channel?");
+    person.enter("fakechta");
+    person.see("did you mean \"fakechat\"?");
+    person.enter("fakechat");
+    person.see("1. The first message");
+    let mut page = person.page();
+    page.say("1", "hello?");
+    person.see("wrote: hello?");
+    assert!(page.wait("msg")["text"].as_str().unwrap().contains("tidegate works"));
+    person.see("2. Claude Code");
+    person.see("Which?");
+    person.enter("7");
+    person.see("or nothing.");
+    person.enter("1");
+    person.see("Ready.");
+    let written = entry(&file);
+    assert_eq!(written["args"], serde_json::json!(["serve", "fakechat"]));
+
+    // Once more: everything is there.
+    let (mut person, _) = setup(&home, &["fakechat", "--port", "0"]);
+    person.see("Enter goes on without it");
+    person.enter("");
+    person.see("has the server's entry already");
+    person.see("Ready.");
+    assert_eq!(entry(&file), written);
+}
+
+#[test]
+fn an_entry_that_is_there_is_replaced_only_if_asked() {
+    let home = Home::new();
+    let (mut person, file) = setup(&home, &["fakechat", "--port", "0"]);
+    fs::write(&file, r#"{"mcpServers": {"fakechat": {"command": "mine"}}}"#).unwrap();
+    person.see("Enter goes on without it");
+    person.enter("");
+    person.see(r#"another entry of that name: {"command":"mine"}"#);
+    person.enter("");
+    person.see("Ready.");
+    assert_eq!(entry(&file)["command"], "mine");
+}
