@@ -395,6 +395,7 @@ fn a_look_at_the_bot_takes_none_of_its_messages() {
     stage.platform.says(&ada(), &ada().chat(), "for the session");
     doctor(&stage);
     let mut conversation = configure(&stage, &[], &[]);
+    conversation.replace();
     conversation.secret(TOKEN);
     assert_eq!(conversation.end().0, 0);
     assert_eq!(stage.platform.calls_of("getUpdates").len(), 0);
