@@ -336,7 +336,8 @@ fn what_cannot_exist_on_the_platform_is_refused_where_it_is_typed() {
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", output.stdout);
         assert!(output.stderr.contains(part), "{arguments:?}: {}", output.stderr);
         let after: Value =
-            serde_json::from_slice(&std::fs::read(home.path().join("telegram/access.json")).unwrap()).unwrap();
+            serde_json::from_slice(&std::fs::read(home.path().join("telegram/access.json")).unwrap())
+                .unwrap();
         assert_eq!(after, before, "{arguments:?}");
     }
     for arguments in [

@@ -60,7 +60,9 @@ fn settings_that_make_no_sense_are_named() {
     let output = home.run(["serve", "fakechat", "--port", "0"], "");
     assert!(output.status.success(), "{}", output.stderr);
     assert!(
-        output.stderr.contains("has a table [fakchat], and there is no such channel; did you mean \"fakechat\"?"),
+        output
+            .stderr
+            .contains("has a table [fakchat], and there is no such channel; did you mean \"fakechat\"?"),
         "{}",
         output.stderr
     );
