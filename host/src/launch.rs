@@ -243,6 +243,7 @@ impl Launcher {
         for channel in &running {
             let _ = timeout(LOOK, channel.admits()).await;
         }
+        self.name_unknown_tables(&running, &late);
         let since = std::time::Instant::now();
         let preparing = late.iter().map(|load| Preparing { label: load.label.clone(), since }).collect();
         let hub = Hub::new(Loaded::new(running, preparing, missing), Arc::clone(&relay));
@@ -269,6 +270,17 @@ impl Launcher {
             Load { label: path.display().to_string(), file: Some(path.clone()), task }
         });
         Ok(builtins.chain(files).collect())
+    }
+
+    /// Says which tables in the settings are for no channel: a name there may be misspelled.
+    fn name_unknown_tables(&self, running: &[Arc<Channel>], late: &[Load]) {
+        let builtins = builtin::ALL.iter().map(|builtin| builtin.name.to_owned());
+        let running = running.iter().map(|channel| channel.name().to_string());
+        let late = late.iter().map(Load::likely_name);
+        let known: Vec<String> = builtins.chain(running).chain(late).chain(self.root.used()).collect();
+        for line in self.settings.unknown(known.iter().map(String::as_str)) {
+            tracing::warn!("{line}");
+        }
     }
 
     /// Adds a channel that took longer to prepare.

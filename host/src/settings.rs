@@ -191,6 +191,18 @@ impl Settings {
         })
     }
 
+    /// A sentence for each table whose channel does not exist: it is none of these.
+    pub fn unknown<'a>(&self, known: impl IntoIterator<Item = &'a str> + Clone) -> Vec<String> {
+        let is_unknown = |table: &&str| known.clone().into_iter().all(|known| known != *table);
+        self.channels()
+            .filter(is_unknown)
+            .map(|table| {
+                let hint = nearest(table, known.clone());
+                format!("{} has a table [{table}], and there is no such channel{hint}", self.path.display())
+            })
+            .collect()
+    }
+
     /// The names of all tables but the one for all.
     pub fn channels(&self) -> impl Iterator<Item = &str> {
         self.tables.keys().map(String::as_str).filter(|name| *name != DEFAULT)
@@ -216,16 +228,20 @@ impl Settings {
             let hint = nearest(unknown, names);
             return Err(self.error(format!("the channel {name} has no setting \"{unknown}\"{hint}")));
         }
-        let value =
-            |setting: &Setting| match given.get(&setting.name) {
-                None => Ok(setting.default.clone()),
-                Some(Value::String(text)) => Ok(Some(text.clone())),
-                Some(value @ (Value::Integer(_) | Value::Boolean(_) | Value::Float(_))) => {
-                    Ok(Some(value.to_string()))
-                }
-                Some(_) => Err(self
-                    .error(format!("\"{}\" of [{name}.settings] must be a text or a number", setting.name))),
+        let value = |setting: &Setting| {
+            let label = || format!("\"{}\" of [{name}.settings]", setting.name);
+            let text = match given.get(&setting.name) {
+                None => return Ok(setting.default.clone()),
+                Some(Value::String(text)) => text.clone(),
+                Some(value @ (Value::Integer(_) | Value::Boolean(_) | Value::Float(_))) => value.to_string(),
+                Some(_) => return Err(self.error(format!("{} must be a text or a number", label()))),
             };
+            if !setting.takes(&text) {
+                let choices = setting.choices.join(", ");
+                return Err(self.error(format!("{} is \"{text}\", but must be one of {choices}", label())));
+            }
+            Ok(Some(text))
+        };
         declared
             .iter()
             .filter_map(|setting| {
@@ -345,7 +361,13 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<ChannelSettings, Error> {
-        let declared = [Setting { name: "greeting".into(), help: String::new(), default: Some("hi".into()) }];
+        let setting = |name: &str, default: &str, choices: &[&str]| Setting {
+            name: name.into(),
+            help: String::new(),
+            default: Some(default.into()),
+            choices: choices.iter().map(|choice| (*choice).into()).collect(),
+        };
+        let declared = [setting("greeting", "hi", &[]), setting("mood", "on", &["on", "off"])];
         Settings::parse(Path::new("channels.toml"), text)?
             .channel(&ChannelName::new("fakechat").unwrap(), &declared)
     }
@@ -383,8 +405,22 @@ mod tests {
     }
 
     #[test]
+    fn a_table_without_a_channel_is_named() {
+        let settings =
+            Settings::parse(Path::new("c.toml"), "[default]\n[fakchat]\n[telegram]\n[mine]").unwrap();
+        assert_eq!(
+            settings.unknown(["fakechat", "telegram", "mine"]),
+            ["c.toml has a table [fakchat], and there is no such channel; did you mean \"fakechat\"?"]
+        );
+    }
+
+    #[test]
     fn mistakes_are_named_with_their_cure() {
         for (text, expected) in [
+            (
+                "[fakechat.settings]\nmood = \"of\"",
+                "\"mood\" of [fakechat.settings] is \"of\", but must be one of on, off",
+            ),
             ("[fakechat]\nprot = 1", "[fakechat] has no field \"prot\"; did you mean \"port\"?"),
             ("[fakechat]\nxyz = 1", "has no field \"xyz\"; there is port, keep_days"),
             ("[fakechat.settings]\ngreting = 1", "no setting \"greting\"; did you mean \"greeting\"?"),

@@ -107,6 +107,13 @@ impl StateRoot {
         [self.path.clone(), self.folder(name)].into_iter().chain(roots).chain(elsewhere).collect()
     }
 
+    /// The names of the channels that have run here, built in or not.
+    pub fn used(&self) -> Vec<String> {
+        let folders = fs::read_dir(&self.path).into_iter().flatten().flatten();
+        let used = folders.filter(|entry| entry.path().join("journal.db").is_file());
+        used.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+    }
+
     /// A channel's folder, made where it is missing.
     pub fn channel(&self, name: &ChannelName) -> Result<PathBuf, Error> {
         let path = self.folder(name);

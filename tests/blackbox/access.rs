@@ -316,6 +316,44 @@ fn what_makes_no_sense_is_refused_with_what_was_meant() {
 }
 
 #[test]
+fn what_cannot_exist_on_the_platform_is_refused_where_it_is_typed() {
+    let home = Home::new();
+    let before = json!({"dmPolicy": "pairing", "allowFrom": ["42"]});
+    home.access("telegram", &before);
+    let person = "which looks like 123456789: `tidegate status telegram` shows the ids";
+    let group = "which looks like -1001234567890";
+    let cases: [(&[&str], &str); 7] = [
+        (&["allow", "@bob"], person),
+        (&["allow", "-7"], person),
+        (&["group", "add", "12x"], group),
+        (&["group", "add", "42"], group),
+        (&["group", "add", "-100", "--member", "eve"], person),
+        (&["set", "approvers", "42,eve"], person),
+        (&["set", "ackReaction", "zzz"], "Telegram has no reaction \"zzz\"; it has 👍 👎"),
+    ];
+    for (arguments, part) in cases {
+        let output = home.at_terminal(["access", "telegram"].iter().chain(arguments));
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", output.stdout);
+        assert!(output.stderr.contains(part), "{arguments:?}: {}", output.stderr);
+        let after: Value =
+            serde_json::from_slice(&std::fs::read(home.path().join("telegram/access.json")).unwrap())
+                .unwrap();
+        assert_eq!(after, before, "{arguments:?}");
+    }
+    for arguments in [
+        &["allow", "7"][..],
+        &["group", "add", "-100", "--member", "7"],
+        &["set", "approvers", "7"],
+        &["set", "ackReaction", "❤\u{fe0f}"],
+        // What is in the file already can always be taken out.
+        &["remove", "42"],
+    ] {
+        let output = home.at_terminal(["access", "telegram"].iter().chain(arguments));
+        assert!(output.status.success(), "{arguments:?}: {}", output.stderr);
+    }
+}
+
+#[test]
 fn a_file_of_the_official_plugins_is_taken_as_it_is() {
     let home = Home::new();
     home.access("bazaar", &official());

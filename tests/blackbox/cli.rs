@@ -46,6 +46,26 @@ fn settings_that_make_no_sense_are_named() {
     let output = home.command(["serve", "fakechat"]).env("FAKECHAT_PORT", "many").output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(text.contains("FAKECHAT_PORT is \"many\", which is no port"), "{text}");
+    // What only the channel knows: which values a setting takes.
+    home.settings("[telegram.settings]\nparse = \"MarkdownV2\"\n");
+    let text = complaint(&home, &["serve", "telegram"]);
+    assert!(
+        text.contains(
+            "\"parse\" of [telegram.settings] is \"MarkdownV2\", but must be one of markdown, plain"
+        ),
+        "{text}"
+    );
+    // What is for no channel is said, and stops nothing.
+    home.settings("[fakchat]\nport = 1\n");
+    let output = home.run(["serve", "fakechat", "--port", "0"], "");
+    assert!(output.status.success(), "{}", output.stderr);
+    assert!(
+        output
+            .stderr
+            .contains("has a table [fakchat], and there is no such channel; did you mean \"fakechat\"?"),
+        "{}",
+        output.stderr
+    );
 }
 
 #[test]

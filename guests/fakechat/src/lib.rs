@@ -37,6 +37,9 @@ impl Channel for Fakechat {
             hosts: Vec::new(),
             credentials: Vec::new(),
             settings: Vec::new(),
+            sender_ids: None,
+            group_ids: None,
+            reactions: Vec::new(),
             features: Features::REPLY
                 | Features::EDIT
                 | Features::TYPING

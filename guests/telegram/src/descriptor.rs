@@ -1,8 +1,8 @@
-use tidegate_guest::{Credential, Descriptor, Features, Place, TextUnit};
+use tidegate_guest::{Credential, Descriptor, Features, IdForm, Place, TextUnit};
 
 use crate::{
     api::{BOT, FILE},
-    send, settings,
+    emoji, send, settings,
 };
 
 /// Where requests go: everybody's server, or the one that the user has set.
@@ -40,6 +40,9 @@ pub(crate) fn describe() -> Descriptor {
         hosts: hosts(),
         credentials: vec![credential(BOT, "/bot"), credential(FILE, "/file/bot")],
         settings: settings::declare(),
+        sender_ids: Some(IdForm { pattern: "[0-9]{1,19}".into(), example: "123456789".into() }),
+        group_ids: Some(IdForm { pattern: "-[0-9]{1,19}".into(), example: "-1001234567890".into() }),
+        reactions: emoji::all().map(str::to_owned).collect(),
         features: Features::REPLY
             | Features::EDIT
             | Features::REACT

@@ -11,6 +11,11 @@ const REACTIONS: &str = "\
 /// Asks for an emoji's colourful form. Telegram spells its reactions without it, most others with it.
 const VARIATION: char = '\u{fe0f}';
 
+/// All of them, as Telegram spells them.
+pub(crate) fn all() -> impl Iterator<Item = &'static str> {
+    REACTIONS.split(' ')
+}
+
 /// The reaction as Telegram spells it; for an empty text, none.
 pub(crate) fn reaction(emoji: &str) -> Result<Option<&'static str>, Fault> {
     let emoji = emoji.trim();
@@ -19,8 +24,7 @@ pub(crate) fn reaction(emoji: &str) -> Result<Option<&'static str>, Fault> {
     }
     let plain = |emoji: &str| emoji.chars().filter(|character| *character != VARIATION).collect::<String>();
     let wanted = plain(emoji);
-    REACTIONS
-        .split(' ')
+    all()
         .find(|reaction| plain(reaction) == wanted)
         .map(Some)
         .ok_or_else(|| Fault::Rejected(format!("Telegram has no such reaction; it has {REACTIONS}")))

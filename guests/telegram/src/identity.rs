@@ -6,8 +6,7 @@ use tidegate_guest::{Fault, Identity, environment, log, state};
 
 use crate::{
     api::{self, Request},
-    emoji,
-    settings::{self, ACK_REACTION},
+    settings,
     update::Bot,
 };
 
@@ -53,23 +52,11 @@ pub(crate) fn identify() -> Result<Identity, Fault> {
     if known != me.known {
         remember(BOT, &serde_json::to_vec(&me.known).unwrap_or_default());
     }
-    if let Some(emoji) = environment::setting(ACK_REACTION)
-        && emoji::reaction(&emoji).is_err()
-    {
-        log::write(
-            log::Level::Warn,
-            &format!("the setting {ACK_REACTION} is no reaction that Telegram has: none is put on messages"),
-        );
-    }
     // Of a bot that is new here everybody waits to know who it is.
     if known == me.known {
         offer_menu(me.known.id);
     }
-    let unknown = settings::unknown(environment::setting);
-    for setting in &unknown {
-        log::write(log::Level::Warn, setting);
-    }
-    Ok(me.identity(unknown))
+    Ok(me.identity())
 }
 
 /// Who the bot is, as the last [`identify`] found out; until then nobody, and nothing addresses it.
@@ -149,11 +136,10 @@ fn me(result: &RawValue) -> Option<Me> {
 }
 
 impl Me {
-    /// `notes` is what else a person should know.
-    fn identity(self, notes: Vec<String>) -> Identity {
+    fn identity(self) -> Identity {
         let Self { known: Known { id, username }, name, reads_groups } = self;
-        let private = (reads_groups == Some(false)).then(|| PRIVACY.to_owned());
-        let notes: Vec<String> = private.into_iter().chain(notes).collect();
+        let notes: Vec<String> =
+            (reads_groups == Some(false)).then(|| PRIVACY.to_owned()).into_iter().collect();
         if username.is_empty() {
             return Identity { id: id.to_string(), name, link: None, notes };
         }
@@ -182,7 +168,7 @@ mod tests {
         let me = me.unwrap();
         assert_eq!(me.known, Known { id: 9_007_199_254_740_993, username: "tide_bot".into() });
         assert_eq!(me.reads_groups, Some(false));
-        let identity = me.identity(Vec::new());
+        let identity = me.identity();
         assert_eq!(identity.id, "9007199254740993");
         assert_eq!(identity.name, "@tide_bot");
         assert_eq!(identity.link.as_deref(), Some("https://t.me/tide_bot"));
@@ -191,9 +177,9 @@ mod tests {
 
     #[test]
     fn only_the_number_is_needed() {
-        let identity = read(r#"{"id":7,"username":null,"first_name":"Tide"}"#).unwrap().identity(Vec::new());
+        let identity = read(r#"{"id":7,"username":null,"first_name":"Tide"}"#).unwrap().identity();
         assert_eq!((identity.name.as_str(), identity.link), ("Tide", None));
-        assert_eq!(read(r#"{"id":7,"username":[],"first_name":{}}"#).unwrap().identity(Vec::new()).id, "7");
+        assert_eq!(read(r#"{"id":7,"username":[],"first_name":{}}"#).unwrap().identity().id, "7");
         for text in ["{}", "true", r#"{"id":"7"}"#] {
             assert_eq!(read(text), None, "{text}");
         }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     admission::Admission,
-    claude, clock,
+    builtin, claude, clock,
     event::{ChatId, SenderId},
     gate::{
         DmPolicy, Group, Members,
@@ -19,6 +19,8 @@ use crate::{
         document::{Change, Setting},
         pairing::Pending,
     },
+    guest::{Descriptor, IdForm},
+    launch,
     settings::nearest,
 };
 
@@ -55,11 +57,13 @@ enum Action {
     /// Let somebody write directly
     Allow {
         /// Their id on the platform
+        #[arg(allow_hyphen_values = true)]
         id: String,
     },
     /// Let somebody write no more, directly and in groups
     Remove {
         /// Their id on the platform
+        #[arg(allow_hyphen_values = true)]
         id: String,
     },
     /// What becomes of direct messages
@@ -126,10 +130,60 @@ impl Access {
         claude::at_terminal()?;
         let root = common.state_root()?;
         let name = Survey::named(&root, &self.channel)?;
+        let action = self.action.unwrap_or(Action::Status);
+        if let Some(builtin) = builtin::find(&name)
+            && action.adds_ids()
+        {
+            let engine = launch::engine()?;
+            let load = launch::load(&engine, builtin.name, builtin.bytes);
+            action.check(&super::runtime()?.block_on(load)?.descriptor)?;
+        }
         let folder = root.channel(&name)?;
         let kept = announced(&name, || survey::open(&name, &folder))?;
-        let text = act(&name, &kept, self.action.unwrap_or(Action::Status))?;
+        let text = act(&name, &kept, action)?;
         Ok(output::print(&text)?)
+    }
+}
+
+impl Action {
+    /// Whether it puts into the file what only the platform knows.
+    fn adds_ids(&self) -> bool {
+        matches!(self, Self::Allow { .. } | Self::Group(GroupAction::Add { .. }) | Self::Set { .. })
+    }
+
+    /// Refuses what cannot exist on the platform.
+    fn check(&self, descriptor: &Descriptor) -> anyhow::Result<()> {
+        let title = &descriptor.title;
+        let fits = |id: &str, form: Option<&IdForm>, what: &str| match form {
+            Some(form) if !form.fits(id) => anyhow::bail!(
+                "\"{}\" cannot be {what} on {title}, which looks like {}: `tidegate status {}` shows the ids of those who \
+                 have tried to write",
+                output::harmless(id),
+                form.example,
+                descriptor.name
+            ),
+            _ => Ok(()),
+        };
+        let sender = |id: &str| fits(id, descriptor.sender_ids.as_ref(), "a person's id");
+        match self {
+            Self::Allow { id } => sender(id),
+            Self::Group(GroupAction::Add { id, members, .. }) => {
+                fits(id, descriptor.group_ids.as_ref(), "a group's id")?;
+                members.iter().try_for_each(|id| sender(id))
+            }
+            Self::Set { key: Setting::AckReaction, value }
+                if !value.is_empty() && !descriptor.has_reaction(value) =>
+            {
+                let reactions = descriptor.reactions.join(" ");
+                anyhow::bail!("{title} has no reaction \"{}\"; it has {reactions}", output::harmless(value))
+            }
+            Self::Set { key: Setting::Approvers, value } => match interpret(Setting::Approvers, value) {
+                Ok(Some(Value::Array(ids))) => ids.iter().filter_map(Value::as_str).try_for_each(sender),
+                // What it is instead is refused when it is set.
+                _ => Ok(()),
+            },
+            _ => Ok(()),
+        }
     }
 }
 

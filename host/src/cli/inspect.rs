@@ -106,7 +106,11 @@ fn describe(blueprint: &Blueprint, paint: Paint) -> String {
     for setting in &descriptor.settings {
         let default =
             setting.default.as_deref().map_or("unset".to_owned(), |default| format!("\"{default}\""));
-        row("setting", &format!("{} (default {default}): {}", setting.name, setting.help));
+        let choices = match &*setting.choices {
+            [] => String::new(),
+            choices => format!(", one of {}", choices.join(", ")),
+        };
+        row("setting", &format!("{} (default {default}{choices}): {}", setting.name, setting.help));
     }
     let imports: Vec<String> = blueprint
         .imports

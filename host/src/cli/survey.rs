@@ -58,11 +58,8 @@ impl Survey {
 
     /// Every channel that is built in, that has settings, or that has run.
     pub(super) fn names(root: &StateRoot, settings: &Settings) -> Vec<ChannelName> {
-        let folders = std::fs::read_dir(root.path()).into_iter().flatten().flatten();
-        let used = folders.filter(|entry| entry.path().join("journal.db").is_file());
-        let used = used.filter_map(|entry| entry.file_name().into_string().ok());
         let mut names: Vec<String> = builtin::ALL.iter().map(|builtin| builtin.name.to_owned()).collect();
-        names.extend(settings.channels().map(str::to_owned).chain(used));
+        names.extend(settings.channels().map(str::to_owned).chain(root.used()));
         let mut seen = std::collections::BTreeSet::new();
         names.retain(|name| seen.insert(name.clone()));
         names.iter().filter_map(|name| ChannelName::new(name).ok()).collect()

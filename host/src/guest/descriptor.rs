@@ -1,3 +1,4 @@
+use regex::{Regex, RegexBuilder};
 use serde::Serialize;
 
 pub use crate::capability::http::Place;
@@ -15,6 +16,16 @@ const HELP: usize = 500;
 const INSTRUCTIONS: usize = 4096;
 /// The longest lists.
 const LIST: usize = 32;
+const CHOICES: usize = 128;
+/// The longest pattern of ids and the longest choice, in bytes.
+const PATTERN: usize = 200;
+const CHOICE: usize = 64;
+/// What a compiled pattern may use, in bytes, and how deep it may be nested.
+const COMPILED: usize = 64 << 10;
+const DEPTH: u32 = 16;
+
+/// Asks for an emoji's colourful form. One emoji is written with it and without.
+const VARIATION: char = '\u{fe0f}';
 
 /// What a channel says of itself, checked.
 #[derive(Clone, Debug, Serialize)]
@@ -35,6 +46,12 @@ pub struct Descriptor {
     pub credentials: Vec<Credential>,
     /// What the user may set.
     pub settings: Vec<Setting>,
+    /// What senders' ids look like; None for any.
+    pub sender_ids: Option<IdForm>,
+    /// What the ids look like by which groups are enabled; None for any.
+    pub group_ids: Option<IdForm>,
+    /// The only emoji that it can react with; empty for any.
+    pub reactions: Vec<String>,
     /// What the platform can do.
     pub features: Features,
     /// The longest text, in [`TextUnit`]s.
@@ -84,6 +101,40 @@ pub struct Setting {
     pub help: String,
     /// What holds without it.
     pub default: Option<String>,
+    /// The only values that it takes; empty for any.
+    pub choices: Vec<String>,
+}
+
+impl Setting {
+    /// Whether it takes this value.
+    pub fn takes(&self, value: &str) -> bool {
+        is_among(&self.choices, value)
+    }
+}
+
+/// Whether a value is one of these. Emoji are the same with and without their variation selector.
+fn is_among(choices: &[String], value: &str) -> bool {
+    let letters = |text: &str| text.chars().filter(|letter| *letter != VARIATION).collect::<String>();
+    let value = letters(value);
+    choices.is_empty() || choices.iter().any(|choice| letters(choice) == value)
+}
+
+/// What an id looks like on a platform.
+#[derive(Clone, Debug, Serialize)]
+pub struct IdForm {
+    #[serde(skip)]
+    whole: Regex,
+    /// As the channel says it: a regular expression.
+    pub pattern: String,
+    /// One that fits.
+    pub example: String,
+}
+
+impl IdForm {
+    /// Whether an id can be one.
+    pub fn fits(&self, id: &str) -> bool {
+        self.whole.is_match(id)
+    }
 }
 
 /// What a platform can do.
@@ -134,6 +185,9 @@ impl TryFrom<wire::Descriptor> for Descriptor {
             hosts: list("hosts", wire.hosts, |text| host("hosts", text))?,
             credentials: list("credentials", wire.credentials, credential)?,
             settings: list("settings", wire.settings, setting)?,
+            sender_ids: wire.sender_ids.map(|form| id_form("sender-ids", form)).transpose()?,
+            group_ids: wire.group_ids.map(|form| id_form("group-ids", form)).transpose()?,
+            reactions: choices("reactions", wire.reactions)?,
             features: Features {
                 reply: has(wire::Features::REPLY),
                 edit: has(wire::Features::EDIT),
@@ -188,11 +242,46 @@ fn host(field: &'static str, text: String) -> Result<HostPattern, InvalidDescrip
 
 fn setting(wire: wire::Setting) -> Result<Setting, InvalidDescriptor> {
     let line = |text| line("settings", text, HELP);
-    Ok(Setting {
+    let setting = Setting {
         name: line(wire.name)?,
         help: line(wire.help)?,
         default: wire.default.map(line).transpose()?,
-    })
+        choices: choices("settings", wire.choices)?,
+    };
+    match &setting.default {
+        Some(default) if !setting.takes(default) => {
+            Err(invalid("settings", format!("the default of {} is none of its choices", setting.name)))
+        }
+        _ => Ok(setting),
+    }
+}
+
+fn choices(field: &'static str, values: Vec<String>) -> Result<Vec<String>, InvalidDescriptor> {
+    if values.len() > CHOICES {
+        return Err(invalid(field, format!("{} entries; {CHOICES} are allowed", values.len())));
+    }
+    values.into_iter().map(|value| line(field, value, CHOICE)).collect()
+}
+
+fn id_form(field: &'static str, wire: wire::IdForm) -> Result<IdForm, InvalidDescriptor> {
+    let (pattern, example) = (line(field, wire.pattern, PATTERN)?, line(field, wire.example, CHOICE)?);
+    let compile = |pattern: &str| RegexBuilder::new(pattern).size_limit(COMPILED).nest_limit(DEPTH).build();
+    // By itself too: with a parenthesis too many it could leave the group.
+    let whole = compile(&pattern)
+        .and_then(|_| compile(&format!(r"\A(?:{pattern})\z")))
+        .map_err(|_| invalid(field, format!("{pattern:?} is no regular expression that the host takes")))?;
+    let form = IdForm { whole, pattern, example };
+    if !form.fits(&form.example) {
+        return Err(invalid(field, format!("the example {:?} does not match the pattern", form.example)));
+    }
+    Ok(form)
+}
+
+impl Descriptor {
+    /// Whether it can react with this emoji.
+    pub fn has_reaction(&self, emoji: &str) -> bool {
+        is_among(&self.reactions, emoji)
+    }
 }
 
 fn invalid(field: &'static str, problem: String) -> InvalidDescriptor {
@@ -234,5 +323,38 @@ mod tests {
         assert!(line("title", "\u{1b}[2J".into(), TITLE).is_err());
         assert!(line("title", "x".repeat(65), TITLE).is_err());
         assert!(line("title", "Fakechat".into(), TITLE).is_ok());
+    }
+
+    #[test]
+    fn an_id_fits_its_form_as_a_whole() {
+        let form = |pattern: &str, example: &str| {
+            id_form("group-ids", wire::IdForm { pattern: pattern.into(), example: example.into() })
+        };
+        let digits = form("-?[0-9]+|x", "-12").unwrap();
+        for (id, fits) in
+            [("7", true), ("-7", true), ("x", true), ("@bob", false), ("7x", false), ("7\n", false)]
+        {
+            assert_eq!(digits.fits(id), fits, "{id:?}");
+        }
+        for (pattern, example) in [("[0-9]+", "x"), ("(", "("), ("(a{999}){999}", "a"), ("a)|(b", "a")] {
+            assert!(form(pattern, example).is_err(), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_setting_takes_its_choices_and_its_default_is_one() {
+        let setting = |default: Option<&str>, choices: &[&str]| {
+            setting(wire::Setting {
+                name: "parse".into(),
+                help: String::new(),
+                default: default.map(str::to_owned),
+                choices: choices.iter().map(|choice| (*choice).to_owned()).collect(),
+            })
+        };
+        assert!(setting(Some("on"), &["off"]).is_err());
+        let any = setting(None, &[]).unwrap();
+        assert!(any.takes("whatever"));
+        let hearts = setting(None, &["❤", "👍"]).unwrap();
+        assert!(hearts.takes("❤\u{fe0f}") && hearts.takes("👍") && !hearts.takes("👎"));
     }
 }

@@ -55,6 +55,9 @@ impl Channel for Bazaar {
             hosts: Vec::new(),
             credentials: Vec::new(),
             settings: Vec::new(),
+            sender_ids: None,
+            group_ids: None,
+            reactions: Vec::new(),
             features: Features::REPLY
                 | Features::EDIT
                 | Features::REACT
