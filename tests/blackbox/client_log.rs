@@ -184,7 +184,7 @@ fn nothing_is_taken_from_a_platform_after_the_client_has_refused() {
     let mut client =
         Client::start(&stage.home, &[DEVELOPMENT, "server:telegram"], &["telegram", "--log", "debug"]);
     client.say(SKIPPED);
-    client.server.log("nothing is taken in: Claude Code refuses this server's messages");
+    client.server.log("receives no messages: Claude Code refuses this server's messages");
     let session = until("the refusal is noted", || {
         let session = status(&stage.home, "telegram")["sessions"][0].clone();
         (session["state"] == "closed").then_some(session)
