@@ -153,8 +153,8 @@ impl Ingress {
         if self.channel.set_condition(condition)
             && let Some(reason) = reason
         {
-            tracing::warn!("{name}: nothing is taken in: {reason}");
-            self.channel.notice(&format!("{name}: nothing is taken in: {reason}"));
+            tracing::warn!("{name} receives no messages: {reason}");
+            self.channel.notice(&format!("{name} receives no messages: {reason}"));
         }
         self.open_lobby();
     }
