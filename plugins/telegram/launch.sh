@@ -31,16 +31,16 @@ is_older() {
 # Sets `trouble` and `file` to what is wrong with the program $1. Succeeds if nothing is.
 is_fit() {
     file=$1 version='' said=''
-    trouble=not_executable
+    trouble=is_not_executable
     [ -x "$file" ] || return
     said=$("$file" --version </dev/null 2>&1)
     said=${said%%"$newline"*}
-    trouble=not_running
+    trouble=does_not_run
     case $said in
         'tidegate '[0-9]*) version=${said#tidegate } ;;
         *) return 1 ;;
     esac
-    trouble=too_old
+    trouble=is_too_old
     ! is_older "$version" "$minimum"
 }
 
@@ -49,8 +49,7 @@ is_fit() {
 find_program() {
     program='' first=''
     IFS=:
-    for folder in ${PATH:-} "${CARGO_HOME:-${HOME:-}/.cargo}/bin" "${HOME:-}/.local/bin" \
-        /usr/local/bin /opt/homebrew/bin "${CLAUDE_PLUGIN_DATA:-}"; do
+    for folder in ${PATH:-} "${CARGO_HOME:-${HOME:-}/.cargo}/bin" "${HOME:-}/.local/bin" "${CLAUDE_PLUGIN_DATA:-}"; do
         IFS=$ifs
         # Not from the folder that the session happens to work in.
         case $folder in
@@ -66,7 +65,7 @@ find_program() {
         [ -n "$first" ] || first=$trouble:$version:$file$newline$said
     done
     IFS=$ifs
-    trouble=not_installed
+    trouble=is_not_installed
     [ -n "$first" ] || return
     said=${first#*"$newline"} first=${first%%"$newline"*}
     trouble=${first%%:*} first=${first#*:}
@@ -105,30 +104,30 @@ explain() {
     install='1. In a clone of the tidegate repository, with Rust installed, run: cargo xtask build\n'
     install=$install'2. Put the program where this plugin looks for it: mkdir -p ~/.local/bin && cp -f target/release/tidegate ~/.local/bin/\n'
     case $trouble in
-        not_executable)
+        is_not_executable)
             title='tidegate is not executable'
             sentence="$file is not executable."
             install="1. Run: chmod +x '$file'\\n"
             ;;
-        not_running)
+        does_not_run)
             title='tidegate does not run'
             sentence="$file does not run as tidegate here. It says: ${said:-nothing}"
             ;;
-        too_old)
+        is_too_old)
             title='tidegate is too old'
             sentence="$file is tidegate $version, and this plugin needs $minimum or later."
             ;;
         *)
             title='tidegate is not installed'
-            sentence='tidegate is not installed: it is neither on the PATH of Claude Code nor in ~/.cargo/bin, ~/.local/bin, /usr/local/bin, /opt/homebrew/bin'
+            sentence='tidegate is not installed: it is neither on the PATH of Claude Code nor in ~/.cargo/bin or ~/.local/bin'
             escape "${CLAUDE_PLUGIN_DATA:-}"
-            sentence="$sentence${escaped:+ or $escaped}."
+            sentence="$sentence${escaped:+, nor in $escaped}."
             ;;
     esac
-    tool=tidegate_is_$trouble
+    tool=tidegate_$trouble
     steps="$sentence\\n\\nWhat the user has to do:\\n$install"
     case $trouble in
-        not_executable) steps=$steps'2. ' ;;
+        is_not_executable) steps=$steps'2. ' ;;
         *) steps=$steps'3. ' ;;
     esac
     steps=$steps"In Claude Code, open /mcp, choose $server, then Reconnect. This session can go on."
@@ -306,3 +305,4 @@ while IFS= read -r line || [ -n "$line" ]; do
         error -32700 'not a JSON object on one line'
     fi
 done
+exit 0

@@ -24,6 +24,7 @@ mod outbound;
 mod pairing;
 mod permission;
 mod persistence;
+mod plugin;
 mod poll;
 mod preparing;
 mod protocol;

@@ -172,7 +172,9 @@ async fn one(
             Some(owner) => good(format!("served ({owner})")),
             None => notice(
                 "served by nobody at the moment",
-                format!("start a session that has it in .mcp.json, or run `tidegate try {name}`"),
+                format!(
+                    "start a session that has it in .mcp.json or as a plugin, or run `tidegate try {name}`"
+                ),
             ),
         },
     );
@@ -238,7 +240,8 @@ fn session(name: &str, policy: &Policy) -> Finding {
         return notice(
             "this terminal belongs to no Claude Code session, so whether yours takes messages cannot be seen from here",
             format!(
-                "a session takes them if it was started with --dangerously-load-development-channels server:{name}"
+                "a session takes them if it was started with --dangerously-load-development-channels server:{name}, or \
+                 plugin:{name}@tidegate where it is installed as a plugin"
             ),
         );
     }

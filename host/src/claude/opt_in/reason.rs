@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{
     super::{ancestors::Unreadable, managed::shown},
-    command_line::{CHANNELS, DEVELOPMENT, entry_for},
+    command_line::{CHANNELS, DEVELOPMENT},
 };
 
 /// Why a session takes no messages, and what a person can do about it: one sentence each.
@@ -27,16 +27,29 @@ pub enum Reason {
         shown(.0)
     )]
     PolicyUnsaid(PathBuf),
-    /// No entry of any of these names.
+    /// None of these entries.
     #[error(
         "this session was not started with {CHANNELS} or {DEVELOPMENT} naming {}, so it takes no messages: start it \
          with `claude {DEVELOPMENT} {}`",
-        alternatives(servers),
-        first(servers)
+        entries.join(" or "),
+        entries.first().map_or("server:NAME", String::as_str)
     )]
     NotNamed {
-        /// What the client may call the server.
-        servers: Vec<String>,
+        /// Each would stand for the server.
+        entries: Vec<String>,
+    },
+    /// A plugin of the same name, but from another marketplace.
+    #[error(
+        "this session names {entry}, and this server belongs to {}, so it takes no messages: start it with \
+         `claude {DEVELOPMENT} {}`, or install the other plugin and disable this one",
+        installed.as_deref().unwrap_or("another plugin"),
+        installed.as_deref().unwrap_or("plugin:NAME@MARKETPLACE")
+    )]
+    OtherPlugin {
+        /// The one on the command line.
+        entry: String,
+        /// The one that stands for this server, if its marketplace is known.
+        installed: Option<String>,
     },
     /// `server:NAME`, but only under `--channels`.
     #[error(
@@ -92,12 +105,4 @@ pub enum Reason {
          server's args"
     )]
     Renamed,
-}
-
-fn alternatives(servers: &[String]) -> String {
-    servers.iter().map(|server| entry_for(server)).collect::<Vec<_>>().join(" or ")
-}
-
-fn first(servers: &[String]) -> String {
-    entry_for(servers.first().map_or("NAME", String::as_str))
 }
