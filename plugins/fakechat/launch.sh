@@ -238,7 +238,7 @@ initialize() {
         2024-11-05 | 2025-03-26 | 2025-06-18) ;;
         *) revision=2025-11-25 ;;
     esac
-    said="The channel $channel does not work in this session: no message arrives, and none can be sent. Tell your user so once, with what they have to do about it.\\n\\n$steps"
+    said="The channel $channel does not work at the moment: no message arrives, and none can be sent. Tell your user so once, with what they have to do about it.\\n\\n$steps"
     result "{\"protocolVersion\":\"$revision\",\"capabilities\":{\"tools\":{}},\"serverInfo\":{\"name\":\"tidegate\",\"title\":\"$title\",\"version\":\"$minimum\"},\"instructions\":\"$said\"}"
 }
 

@@ -201,10 +201,7 @@ fn what_keeps_the_program_from_starting_is_said_with_its_cure() {
             assert!(text.contains(cure), "{cure:?} is not in {text}");
             assert!(text.contains("open /mcp, choose plugin:fakechat:fakechat, then Reconnect"), "{text}");
         }
-        assert!(
-            instructions.contains("The channel fakechat does not work in this session"),
-            "{instructions}"
-        );
+        assert!(instructions.contains("The channel fakechat does not work at the moment"), "{instructions}");
         // The client's log shows it.
         server.log("a tool of this server says what to do");
         server.close_stdin();

@@ -121,9 +121,21 @@ const STEPS: [&str; 10] = [
     "end without orphans ",
 ];
 
+/// The small client takes no plugins.
+const PLUGIN_STEPS: [&str; 5] = [
+    "plugin: installed ",
+    "plugin: without tidegate ",
+    "plugin: /mcp, Reconnect ",
+    "plugin: push ",
+    "plugin: tools called ",
+];
+
 #[test]
 fn a_client_that_does_everything_right_passes_every_step() {
     let run = Run::new(None);
+    for step in PLUGIN_STEPS {
+        assert_eq!(run.cell(step), "not available here: it takes no plugins", "{step}");
+    }
     for step in STEPS {
         assert_eq!(run.cell(step), "PASS", "{step}");
     }
