@@ -72,7 +72,7 @@ pub struct ChannelName(String);
 /// A text that is no channel's name.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "\"{}\" cannot be a channel's name: it takes a lower-case letter, then letters, digits and hyphens, at most {} in all",
+    "\"{}\" cannot be a channel's name: it has to be a lower-case letter, then letters, digits and hyphens, at most {} in all",
     .0.chars().take(40).flat_map(char::escape_debug).collect::<String>(),
     ChannelName::LIMIT
 )]

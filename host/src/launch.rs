@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::join_all;
 use tokio::{
     sync::{mpsc, watch},
     task::{JoinError, JoinHandle},
@@ -30,13 +31,13 @@ use crate::{
     contract::Source,
     event::ChannelName,
     gate::document::Document,
-    guest::{Blueprint, LoadError},
+    guest::{Blueprint, Descriptor, LoadError},
     hub::{Channel, Grants, Hub, Loaded, Preparing, Relay},
     ingress::{self, Ingress},
     journal::{self, Journal},
     sandbox::Engine,
     session::{self, Attention},
-    settings::{self, Settings, nearest},
+    settings::{self, ChannelSettings, Settings, nearest},
     state_root::{self, StateRoot},
 };
 
@@ -237,9 +238,7 @@ impl Launcher {
         for error in errors {
             tracing::error!("{error}");
         }
-        for ingress in ingresses {
-            ingress.start();
-        }
+        join_all(ingresses.into_iter().map(Ingress::start)).await;
         // What keeps a channel shut joins the session's instructions; one that cannot say so yet tells it later.
         for channel in &running {
             let _ = timeout(LOOK, channel.admits()).await;
@@ -297,7 +296,7 @@ impl Launcher {
         match added {
             Ok((channel, ingress)) => {
                 tracing::info!("{} is ready", channel.name());
-                ingress.start();
+                ingress.start().await;
                 hub.add(&load.label, channel);
             }
             Err(error) => {
@@ -322,12 +321,7 @@ impl Launcher {
         let failed = |source| Error::Files { name: name.clone(), source };
         let credentials = descriptor.credentials.iter().map(|one| (one.name.as_str(), one.env.as_str()));
         let source = match blueprint.source {
-            Source::Web => ingress::Source::Web {
-                port: match port {
-                    Some(port) => port,
-                    None => port_variable(&name)?.or(settings.port).or(descriptor.port).unwrap_or(0),
-                },
-            },
+            Source::Web => ingress::Source::Web { port: page_port(port, &settings, descriptor)? },
             Source::Poll => ingress::Source::Poll,
             Source::Socket => return Err(Error::Source { name, kind: blueprint.source }),
         };
@@ -387,6 +381,11 @@ impl Launcher {
         let blueprint = load(&self.engine, builtin.name, builtin.bytes).await?;
         let (_, reception) = watch::channel(Reception::Awaited);
         Ok(self.furnish(blueprint, None, &Arc::default(), &reception)?.0)
+    }
+
+    /// The port of a channel's page. `given` is what the command line says.
+    pub fn page_port(&self, given: Option<u16>, descriptor: &Descriptor) -> Result<u16, Error> {
+        page_port(given, &self.settings.channel(&descriptor.name, &descriptor.settings)?, descriptor)
     }
 
     /// Where the state is.
@@ -532,6 +531,14 @@ fn named(names: &[String]) -> Result<Vec<Builtin>, Error> {
 fn unknown(name: &str) -> Error {
     let hint = nearest(name, builtin::ALL.iter().map(|builtin| builtin.name));
     Error::Unknown { name: name.to_owned(), hint }
+}
+
+/// The port of a channel's page. 0 means any free one.
+fn page_port(given: Option<u16>, settings: &ChannelSettings, descriptor: &Descriptor) -> Result<u16, Error> {
+    Ok(match given {
+        Some(port) => port,
+        None => port_variable(&descriptor.name)?.or(settings.port).or(descriptor.port).unwrap_or(0),
+    })
 }
 
 /// `FAKECHAT_PORT` and its like.

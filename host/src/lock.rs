@@ -21,7 +21,7 @@ pub struct Lock {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Another process has it.
-    #[error("another tidegate serves this channel ({owner}): end that session, or use the channel there")]
+    #[error("another session holds this channel ({owner}). End that session, or use the channel there")]
     Held {
         /// As it has introduced itself.
         owner: String,

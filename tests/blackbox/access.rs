@@ -48,7 +48,7 @@ fn furnished() -> Home {
 fn no_person(home: &Home, output: &Output, why: &str) {
     let Output { status, stdout, stderr } = output;
     assert!(status.code() == Some(1) && stdout.is_empty(), "{stdout}{stderr}");
-    assert!(stderr.starts_with("tidegate: this takes a person") && stderr.contains(why), "{stderr}");
+    assert!(stderr.starts_with("tidegate: this needs a person") && stderr.contains(why), "{stderr}");
     assert!(stderr.contains("run it yourself in a terminal of your own, outside of Claude Code"), "{stderr}");
     assert_eq!(document(home), rules());
     assert!(!home.path().join("bazaar/journal.db").exists(), "not even looked at");
@@ -320,7 +320,7 @@ fn a_file_of_the_official_plugins_is_taken_as_it_is() {
     let home = Home::new();
     home.access("bazaar", &official());
     let (mut server, mut page) = open(&home);
-    server.log("was found and is taken as it is: 2 may write directly, 3 groups are heard");
+    server.log("was found and counts as approved: 2 may write directly, 3 groups are heard");
     write(&mut page, "100", "directly");
     let group = |chat: &str, sender: &str, text: &str| json!({"chat": chat, "kind": "group", "sender": sender, "text": text});
     say(&mut page, &group("-1", "900", "not for the bot"));

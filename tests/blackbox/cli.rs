@@ -145,6 +145,78 @@ fn try_reads_lines_and_ends_at_their_end() {
 }
 
 #[test]
+fn try_says_who_has_the_port_or_the_channel() {
+    let home = Home::new();
+    // Before it there may be a line of the log.
+    let last = |home: &Home, port: &str| {
+        let output = home.run(["try", "fakechat", "--port", port], "");
+        assert!(output.status.code() == Some(1) && output.stdout.is_empty(), "{}", output.stdout);
+        output.stderr.lines().last().unwrap().to_owned()
+    };
+    let occupied = |home: &Home, port: u16, holder: &str| {
+        let text = last(home, &port.to_string());
+        let expected = format!("tidegate: Fakechat cannot run, because port {port} is in use by {holder}");
+        assert!(text.starts_with(&expected), "{text}");
+        let cure = format!("`tidegate try fakechat --port {}`", port + 1);
+        assert!(text.contains(&cure) && text.matches(": ").count() == 1, "{text}");
+    };
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = socket.local_addr().unwrap().port();
+    let own = format!("(pid {}). End that program", std::process::id());
+    if cfg!(target_os = "linux") {
+        let text = last(&home, &port.to_string());
+        assert!(text.contains(&own) && !text.contains("tidegate (pid"), "{text}");
+    }
+    occupied(&home, port, "");
+    drop(socket);
+
+    let mut server = home.serve(["fakechat"]);
+    let port = server.port("fakechat");
+    occupied(&Home::new(), port, "another tidegate");
+    let text = last(&home, "0");
+    let expected = format!(
+        "tidegate: Fakechat cannot run, because another session holds this channel (pid {}",
+        server.child.id()
+    );
+    assert!(text.starts_with(&expected) && text.contains("End that session"), "{text}");
+}
+
+#[test]
+fn every_line_of_the_doctor_that_is_not_good_says_what_to_do() {
+    let home = Home::new();
+    home.settings("[fakechatt]\nport = 1\n");
+    home.access("fakechat", &json!({"dmPolicy": "disabled"}));
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = socket.local_addr().unwrap().port().to_string();
+    let output = home.command(["doctor", "--json"]).env("FAKECHAT_PORT", &port).output().unwrap();
+    drop(socket);
+    let checks: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let of =
+        |what: &str| checks.iter().find(|check| check["what"] == what).unwrap_or_else(|| panic!("{what}"));
+    for (what, state, found, cure) in [
+        ("settings", "notice", "[fakechatt]", "Rename the table"),
+        ("owner", "notice", "no session serves it at the moment", "`tidegate try fakechat`"),
+        (
+            "port",
+            "bad",
+            &format!("port {port} is in use by "),
+            "another port with --port, FAKECHAT_PORT or channels.toml",
+        ),
+        ("access", "notice", "dmPolicy is disabled", "`tidegate access fakechat policy pairing`"),
+        ("credential", "bad", "TELEGRAM_BOT_TOKEN is not set", "Run `tidegate configure telegram`"),
+    ] {
+        let check = of(what);
+        assert_eq!(check["state"], state, "{check}");
+        assert!(check["found"].as_str().unwrap().contains(found), "{check}");
+        assert!(check["cure"].as_str().unwrap().contains(cure), "{check}");
+    }
+    for check in checks.iter().filter(|check| check["state"] != "good") {
+        let cure = check["cure"].as_str().unwrap_or_else(|| panic!("{check}"));
+        assert!(!cure.contains("said") && cure.split(' ').count() > 2, "{check}");
+    }
+}
+
+#[test]
 fn the_log_is_kept_in_the_state_root_at_the_level_that_was_asked_for() {
     let home = Home::new();
     let run = |level: &str| {

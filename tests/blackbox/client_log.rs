@@ -184,7 +184,7 @@ fn nothing_is_taken_from_a_platform_after_the_client_has_refused() {
     let mut client =
         Client::start(&stage.home, &[DEVELOPMENT, "server:telegram"], &["telegram", "--log", "debug"]);
     client.say(SKIPPED);
-    client.server.log("nothing is taken in: Claude Code takes no messages from this server");
+    client.server.log("nothing is taken in: Claude Code refuses this server's messages");
     let session = until("the refusal is noted", || {
         let session = status(&stage.home, "telegram")["sessions"][0].clone();
         (session["state"] == "closed").then_some(session)
@@ -198,6 +198,84 @@ fn nothing_is_taken_from_a_platform_after_the_client_has_refused() {
     // Another session takes the channel over.
     let mut other = stage.serve();
     assert_eq!(other.content(), "first");
+}
+
+/// Calls every tool, well and badly: the last block of each result, and how many calls succeeded.
+fn call_everything(server: &mut Server, prefix: &str) -> (Vec<String>, usize) {
+    let tools = server.request("tools/list", &json!({}))["result"]["tools"].clone();
+    let chat = format!("{prefix}42");
+    let (mut last, mut good) = (Vec::new(), 0);
+    for tool in tools.as_array().unwrap() {
+        let name = tool["name"].as_str().unwrap();
+        let well = match name {
+            "reply" => json!({"chat_id": chat, "text": "hello"}),
+            "react" => json!({"chat_id": chat, "message_id": "1", "emoji": "👍"}),
+            "edit_message" => json!({"chat_id": chat, "message_id": "1", "text": "better"}),
+            "download_attachment" => json!({"chat_id": chat, "message_id": "1"}),
+            other => panic!("{other}"),
+        };
+        for arguments in [well, json!({"strange": 1})] {
+            let (mut blocks, is_error) = server.call_whole(name, &arguments);
+            good += usize::from(!is_error);
+            last.push(blocks.pop().unwrap());
+        }
+    }
+    (last, good)
+}
+
+#[test]
+fn every_result_of_a_tool_says_that_no_messages_are_received() {
+    const NONE: &str = "This session receives no messages from";
+    let stage = Stage::new();
+    stage.platform.says(&ada(), &ada().chat(), "first");
+    let mut client = Client::start(&stage.home, &[DEVELOPMENT, "server:telegram"], &["telegram"]);
+    let (results, good) = call_everything(&mut client.server, "");
+    assert!(good > 0 && results.iter().all(|text| !text.contains(NONE)), "still awaited: {results:?}");
+    client.say(SKIPPED);
+    client.server.event();
+    let (results, good) = call_everything(&mut client.server, "");
+    assert!(good > 0 && results.len() == 8, "{results:?}");
+    for text in &results {
+        assert!(text.starts_with(&format!("{NONE} telegram; tell your user: ")), "{text}");
+        assert!(
+            text.contains("channels feature is not currently available") && text.contains("/login"),
+            "{text}"
+        );
+    }
+    // The one that has it says nothing of the kind, and the other is then told who has it.
+    let mut other = stage.serve();
+    assert_eq!(other.content(), "first");
+    let (results, _) = call_everything(&mut other, "");
+    assert!(results.iter().all(|text| !text.contains(NONE)), "{results:?}");
+    client.say(REGISTERED);
+    let owner = format!("(pid {}, ", other.child.id());
+    until("the session is told who has the channel", || {
+        let (results, good) = call_everything(&mut client.server, "");
+        let all = results.iter().all(|text| text.starts_with(NONE) && text.contains(&owner));
+        (good > 0 && all).then_some(())
+    });
+}
+
+#[test]
+fn only_the_channel_that_a_call_is_about_is_spoken_of() {
+    let (stage, port) = (Stage::new(), free_port());
+    stage.platform.says(&ada(), &ada().chat(), "first");
+    let _other = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let mut command = stage.home.command(["serve", "fakechat", "telegram", "--opt-in", "always"]);
+    command.env("FAKECHAT_PORT", port.to_string());
+    let mut server = Server::start(command);
+    server.initialize();
+    assert_eq!(server.content(), "first");
+    let (blocks, is_error) = server.call_whole("reply", &json!({"chat_id": "telegram:42", "text": "hello"}));
+    assert!(!is_error && blocks.len() == 1, "{blocks:?}");
+    let (blocks, is_error) = server.call_whole("reply", &json!({"chat_id": "fakechat:web", "text": "hello"}));
+    assert!(is_error && blocks[0].contains(&port.to_string()), "{blocks:?}");
+    assert_eq!(blocks[1], "This session receives no messages from fakechat; tell your user.");
+    let (blocks, _) = server.call_whole("reply", &json!({"strange": 1}));
+    assert!(
+        blocks[1].starts_with("This session receives no messages from fakechat; tell your user: port "),
+        "{blocks:?}"
+    );
 }
 
 #[test]
@@ -246,7 +324,7 @@ fn a_page_says_that_nobody_listens_and_why() {
         sessions.as_array()?.iter().all(|session| session["state"] == "open").then_some(())
     });
     let (text, is_error) = client.server.reply("web", "hello");
-    assert!(is_error && text.contains("another tidegate serves this channel"), "{text}");
+    assert!(is_error && text.contains("another session holds this channel"), "{text}");
 }
 
 #[test]
@@ -275,7 +353,7 @@ fn a_session_that_is_refused_later_takes_nothing_more_and_goes_on_where_it_was()
 fn the_client_s_word_overrules_its_command_line() {
     let home = Home::new();
     let mut client = Client::start(&home, &[], &["fakechat", "--port", "0"]);
-    assert!(client.instructions.contains("takes nothing in"), "{}", client.instructions);
+    assert!(client.instructions.contains("receives no messages from fakechat"), "{}", client.instructions);
     client.say(REGISTERED);
     client.server.page("fakechat").say("1", "hello");
     assert_eq!(client.server.content(), "hello");
@@ -403,7 +481,8 @@ fn the_page_is_there_as_long_as_any_session_waits() {
     let mut command = home.command(["serve", "fakechat", "--opt-in", "always", "--port", &port.to_string()]);
     command.current_dir(home.path());
     let mut open = Server::start(command);
-    open.initialize();
+    let instructions = open.initialize()["instructions"].to_string();
+    assert!(!instructions.contains("takes nothing in"), "{instructions}");
     until("the open session serves the page", || (state(port)?["listening"] == true).then_some(()));
     drop(open);
     until("the page says why again", says_why);

@@ -94,6 +94,33 @@ fn a_wrong_code_is_asked_for_again_and_the_right_one_is_taken_as_people_type_it(
 }
 
 #[test]
+fn while_another_process_writes_the_user_is_told_and_asked_again() {
+    let home = Home::new();
+    let (mut server, mut page) = asking(&home);
+    write(&mut page, "ada", "let me in");
+    let code = code(&mut page, "ada");
+    let first = dialog(&mut server);
+    let writing = rusqlite::Connection::open(home.path().join("bazaar/journal.db")).unwrap();
+    writing.busy_timeout(crate::harness::PATIENCE).unwrap();
+    writing.execute_batch("BEGIN IMMEDIATE").unwrap();
+    types(&mut server, &first, &code);
+    // The session goes on meanwhile.
+    server.request("ping", &json!({}));
+    let second = dialog(&mut server);
+    assert!(
+        message(&second).starts_with("Not yet: another process has been writing to the journal"),
+        "{second}"
+    );
+    server.answer_dialog(&second, &json!({"action": "decline"}));
+    let third = dialog(&mut server);
+    assert!(message(&third).starts_with("Not yet: another process"), "{third}");
+    writing.execute_batch("COMMIT").unwrap();
+    types(&mut server, &third, &code);
+    paired(&mut page, "ada");
+    quiet(&mut server, &mut page);
+}
+
+#[test]
 fn five_wrong_codes_in_dialogs_lock_the_terminal_too() {
     let home = Home::new();
     let (mut server, mut page) = asking(&home);
@@ -103,8 +130,8 @@ fn five_wrong_codes_in_dialogs_lock_the_terminal_too() {
         let dialog = dialog(&mut server);
         types(&mut server, &dialog, &other(&code));
     }
-    server.log("none is taken for 15 minutes");
-    assert!(crate::pairing::refused(&home, &["pair", &code]).contains("none is taken for 15 minutes"));
+    server.log("none is accepted for 15 minutes");
+    assert!(crate::pairing::refused(&home, &["pair", &code]).contains("none is accepted for 15 minutes"));
     quiet(&mut server, &mut page);
     assert!(!file(&home).exists());
 }

@@ -340,10 +340,17 @@ impl Server {
 
     /// Calls a tool: the text of the result, and whether it is an error.
     pub(crate) fn call(&mut self, name: &str, arguments: &Value) -> (String, bool) {
+        let (mut blocks, is_error) = self.call_whole(name, arguments);
+        (blocks.swap_remove(0), is_error)
+    }
+
+    /// Calls a tool: all blocks of the result, and whether it is an error.
+    pub(crate) fn call_whole(&mut self, name: &str, arguments: &Value) -> (Vec<String>, bool) {
         let answer = self.request("tools/call", &json!({"name": name, "arguments": arguments}));
         let result = &answer["result"];
-        let text = result["content"][0]["text"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned();
-        (text, result["isError"] == true)
+        let blocks = result["content"].as_array().unwrap_or_else(|| panic!("{answer}"));
+        let blocks = blocks.iter().map(|block| block["text"].as_str().unwrap().to_owned());
+        (blocks.collect(), result["isError"] == true)
     }
 
     pub(crate) fn reply(&mut self, chat: &str, text: &str) -> (String, bool) {
@@ -516,10 +523,15 @@ impl Page {
 
     /// The next frame of this type.
     pub(crate) fn wait(&mut self, kind: &str) -> Value {
+        self.frame_of(&[kind])
+    }
+
+    /// The next frame of one of these types.
+    pub(crate) fn frame_of(&mut self, kinds: &[&str]) -> Value {
         loop {
             if let Message::Text(text) = self.next() {
                 let frame: Value = serde_json::from_str(&text).unwrap();
-                if frame["type"] == kind {
+                if kinds.iter().any(|kind| frame["type"] == *kind) {
                     return frame;
                 }
             }

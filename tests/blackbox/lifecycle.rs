@@ -93,11 +93,22 @@ fn with_a_taken_port_the_session_is_told_and_the_channel_comes_back() {
     command.env("FAKECHAT_PORT", &port);
     let mut server = Server::start(command);
     let instructions = server.initialize()["instructions"].as_str().unwrap().to_owned();
-    let expected = format!("port {port} is taken by another program");
+    let expected = format!("port {port} is in use by another program");
     assert!(instructions.contains(&expected) && instructions.contains("FAKECHAT_PORT"), "{instructions}");
     let (text, is_error) = server.reply("web", "x");
     assert!(is_error && text.contains(&expected), "{text}");
     server.log(&expected);
+    let doctor = home.command(["doctor", "fakechat"]).env("FAKECHAT_PORT", &port).output().unwrap();
+    let doctor = String::from_utf8(doctor.stdout).unwrap();
+    for part in ["could receive messages, but cannot open the channel", &format!("port {port} is in use by ")]
+    {
+        assert!(doctor.contains(part), "{doctor}");
+    }
+    let status = home.run(["status", "fakechat"], "").stdout;
+    assert!(
+        status.contains("cannot open the channel: see the last error") && status.contains(&expected),
+        "{status}"
+    );
     drop(taken);
     server.page("fakechat").say("1", "back again");
     assert_eq!(server.content(), "back again");
@@ -112,7 +123,7 @@ fn a_second_process_leaves_the_channel_to_the_first_until_it_ends() {
     assert_eq!(first.content(), "to the first");
     let mut second = home.spawn(["fakechat"]);
     let instructions = second.initialize()["instructions"].as_str().unwrap().to_owned();
-    let owner = format!("another tidegate serves this channel (pid {}", first.child.id());
+    let owner = format!("another session holds this channel (pid {}", first.child.id());
     assert!(instructions.contains(&owner), "{instructions}");
     assert!(second.reply("web", "x").0.contains(&owner));
     second.no_event();

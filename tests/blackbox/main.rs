@@ -14,6 +14,7 @@ mod cli;
 mod client;
 mod client_log;
 mod contention;
+mod damage;
 mod elicitation;
 mod harness;
 mod hostile;

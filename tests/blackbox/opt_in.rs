@@ -3,10 +3,12 @@
 
 use std::{
     ffi::OsString,
+    fmt::Debug,
     io::Write as _,
     os::unix::fs::symlink,
     path::Path,
     process::{Command, Stdio},
+    thread,
 };
 
 use serde_json::{Value, json};
@@ -22,6 +24,11 @@ fn claude(home: &Home, client: &[&str], server: &str) -> Command {
 
 /// The same, started by way of another program.
 fn inside(home: &Home, outer: &[OsString], client: &[&str], server: &str) -> Command {
+    running(home, outer, client, &format!("\"$PROGRAM\" serve fakechat {server}"))
+}
+
+/// A process of the client's name that runs this.
+fn running(home: &Home, outer: &[OsString], client: &[&str], script: &str) -> Command {
     let link = home.path().join("claude");
     if !link.exists() {
         symlink("/bin/sh", &link).unwrap();
@@ -35,7 +42,7 @@ fn inside(home: &Home, outer: &[OsString], client: &[&str], server: &str) -> Com
         None => Command::new(&link),
     };
     // The shell stays, as the client does: it does not become the server.
-    command.args(["-c", &format!("\"$PROGRAM\" serve fakechat {server}; exit $?")]).args(client);
+    command.args(["-c", &format!("{script}; exit $?")]).args(client);
     environment(home, &mut command);
     command
 }
@@ -60,7 +67,7 @@ fn begin(command: Command) -> (Server, String) {
 
 /// Messages arrive.
 fn assert_served(mut server: Server, instructions: &str) {
-    assert!(!instructions.contains("takes nothing in"), "{instructions}");
+    assert!(!instructions.contains("receives no messages from"), "{instructions}");
     server.page("fakechat").say("1", "is anybody there?");
     assert_eq!(server.content(), "is anybody there?");
     assert!(!server.reply("web", "yes").1);
@@ -68,7 +75,7 @@ fn assert_served(mut server: Server, instructions: &str) {
 
 /// The session works, is told why nothing comes, and leaves the channel to others.
 fn assert_left_alone(home: &Home, mut server: Server, instructions: &str, reason: &str) {
-    assert!(instructions.contains("The channel fakechat takes nothing in"), "{instructions}");
+    assert!(instructions.contains("This session receives no messages from fakechat"), "{instructions}");
     assert!(instructions.contains(reason), "{reason:?} is not in {instructions}");
     let tools = server.request("tools/list", &json!({}))["result"]["tools"].clone();
     assert_eq!((&tools[0]["name"], &tools[1]["name"]), (&json!("reply"), &json!("edit_message")));
@@ -85,10 +92,21 @@ fn owner(home: &Home) -> Value {
     reports[0]["owner"].clone()
 }
 
+/// Checks every case at the same time: most of each is the wait for a log that no client writes.
+fn each<Case: Debug + Sync>(cases: &[Case], check: impl Fn(&Case) + Sync) {
+    let check = &check;
+    thread::scope(|scope| {
+        let started: Vec<_> = cases.iter().map(|case| (case, scope.spawn(move || check(case)))).collect();
+        let finished = started.into_iter().map(|(case, thread)| (case, thread.join()));
+        let failed: Vec<_> = finished.filter(|(_, result)| result.is_err()).map(|(case, _)| case).collect();
+        assert!(failed.is_empty(), "these cases failed: {failed:#?}");
+    });
+}
+
 #[test]
 fn a_session_that_names_the_channel_gets_its_messages() {
-    for (client, server) in [
-        (&[DEVELOPMENT, "server:fakechat"][..], ""),
+    let cases: &[(&[&str], &str)] = &[
+        (&[DEVELOPMENT, "server:fakechat"], ""),
         (&["hello", DEVELOPMENT, "server:other", "server:fakechat"], ""),
         (&["--dangerously-load-development-channels=server:fakechat"], ""),
         (&[DEVELOPMENT, "plugin:fakechat@elsewhere"], ""),
@@ -101,48 +119,49 @@ fn a_session_that_names_the_channel_gets_its_messages() {
         (&[], "--opt-in always"),
         (&["--channels", "server:fakechat"], "--opt-in always"),
         (&["-p", "hello", DEVELOPMENT, "server:fakechat"], "--opt-in always"),
-    ] {
+    ];
+    each(cases, |(client, server)| {
         let home = Home::new();
         let (server, instructions) = begin(claude(&home, client, server));
-        println!("{client:?}");
         assert_served(server, &instructions);
-    }
+    });
 }
 
 #[test]
 fn a_session_that_does_not_gets_none_and_is_told_why() {
-    for (client, server, reason) in [
-        (&[][..], "", "this session was not started with --channels or"),
-        (&["-p", "--channels server:fakechat"], "", "start it with `claude --dangerously-load-development"),
+    let cases: &[(&[&str], &str, &str)] = &[
+        (&[], "", "this session was not started with --channels or"),
+        (&["-p", "--channels server:fakechat"], "", "Start it with `claude --dangerously-load-development"),
         (&[DEVELOPMENT, "server:other"], "", "naming server:fakechat"),
         (&[DEVELOPMENT, "server:fakechat2"], "", "naming server:fakechat"),
         (&["--", DEVELOPMENT, "server:fakechat"], "", "naming server:fakechat"),
-        (&["--channels", "server:fakechat"], "", "under --channels, which takes only plugins"),
+        (&["--channels", "server:fakechat"], "", "under --channels, which accepts only plugins"),
         (
             &["--channels", "server:fakechat", DEVELOPMENT, "server:fakechat"],
             "",
-            "take server:fakechat out of --channels",
+            "Remove server:fakechat from --channels",
         ),
         (
             &[DEVELOPMENT, "plugin:fakechat@x", "--channels", "plugin:fakechat@x"],
             "",
-            "take plugin:fakechat@x out of --channels",
+            "Remove plugin:fakechat@x from --channels",
         ),
-        (&["-p", "hello", DEVELOPMENT, "server:fakechat"], "", "start an interactive session"),
-        (&[DEVELOPMENT, "server:fakechat", "-cp", "hello"], "", "start an interactive session"),
+        (&["-p", "hello", DEVELOPMENT, "server:fakechat"], "", "Start an interactive session"),
+        (&[DEVELOPMENT, "server:fakechat", "-cp", "hello"], "", "Start an interactive session"),
         (
             &["--output-format", "stream-json", DEVELOPMENT, "server:fakechat"],
             "",
-            "start an interactive session",
+            "Start an interactive session",
         ),
         (&["--channels", "plugin:fakechat@elsewhere"], "", "plugin:fakechat@elsewhere is not on the list"),
         (&[DEVELOPMENT, "server:fakechat"], "--as mine", "naming server:mine"),
         (&[DEVELOPMENT, "server:fakechat"], "--opt-in never", "`--opt-in never` is set"),
-    ] {
+    ];
+    each(cases, |(client, server, reason)| {
         let home = Home::new();
         let (server, instructions) = begin(claude(&home, client, server));
         assert_left_alone(&home, server, &instructions, reason);
-    }
+    });
 }
 
 #[test]
@@ -189,9 +208,38 @@ fn the_clients_environment_tells_an_sdk_session_from_an_interactive_one() {
         if interactive {
             assert_served(server, &instructions);
         } else {
-            assert_left_alone(&home, server, &instructions, "start an interactive session");
+            assert_left_alone(&home, server, &instructions, "Start an interactive session");
         }
     }
+}
+
+/// A client that keeps its variables from its servers.
+fn secretive(home: &Home, client: &[&str]) -> Command {
+    let unset = "unset CLAUDE_CODE_ENTRYPOINT CLAUDE_CODE_MANAGED_SETTINGS_PATH";
+    running(home, &[], client, &format!("{unset}; \"$PROGRAM\" serve fakechat"))
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_the_client_does_not_pass_on_is_looked_up_in_its_own_environment() {
+    let home = Home::new();
+    let mut command = secretive(&home, NAMED);
+    command.env("CLAUDE_CODE_ENTRYPOINT", "sdk-ts");
+    let (server, instructions) = begin(command);
+    assert_left_alone(&home, server, &instructions, "Start an interactive session");
+
+    let home = Home::new();
+    std::fs::write(home.path().join(FIRST), OFF).unwrap();
+    let mut command = secretive(&home, NAMED);
+    command.env("CLAUDE_CODE_MANAGED_SETTINGS_PATH", home.path().join(FIRST));
+    let (server, instructions) = begin(command);
+    assert_left_alone(&home, server, &instructions, "your organisation has disabled channels");
+
+    let home = Home::new();
+    let mut command = secretive(&home, NAMED);
+    command.env("CLAUDE_CODE_ENTRYPOINT", "cli").env("CLAUDE_CODE_MANAGED_SETTINGS_PATH", "");
+    let (server, instructions) = begin(command);
+    assert_served(server, &instructions);
 }
 
 #[test]
@@ -208,15 +256,21 @@ fn one_server_with_several_channels_is_named_by_any_of_them() {
         println!("{client}");
         match reason {
             None => {
-                assert!(!instructions.contains("takes nothing in"), "{instructions}");
+                assert!(!instructions.contains("receives no messages from"), "{instructions}");
                 server.port("bazaar");
                 server.page("fakechat").say("1", "is anybody there?");
                 assert_eq!(server.content(), "is anybody there?");
             }
             Some(reason) => {
                 assert!(instructions.contains(reason), "{instructions}");
-                assert!(instructions.contains("The channel bazaar takes nothing in"), "{instructions}");
-                assert!(instructions.contains("The channel fakechat takes nothing in"), "{instructions}");
+                assert!(
+                    instructions.contains("This session receives no messages from bazaar"),
+                    "{instructions}"
+                );
+                assert!(
+                    instructions.contains("This session receives no messages from fakechat"),
+                    "{instructions}"
+                );
                 server.no_event();
             }
         }
@@ -283,6 +337,7 @@ fn with_etc(folder: &Path) -> Option<Vec<OsString>> {
 }
 
 /// Files of an organisation, by their names, and what a session gets.
+#[derive(Debug)]
 struct Organisation {
     files: &'static [(&'static str, &'static str)],
     client: &'static [&'static str],
@@ -401,7 +456,6 @@ impl Organisation {
         for (name, text) in self.files {
             std::fs::write(folder.join(name), text).unwrap();
         }
-        println!("{:?} {:?} {}", self.files, self.client, self.server);
         let home = Home::new();
         let (server, instructions) = begin(start(&home, self.client, self.server));
         match self.reason {
@@ -418,14 +472,14 @@ impl Organisation {
 
 #[test]
 fn an_organisation_decides_where_the_user_does_not() {
-    for organisation in ORGANISATIONS {
+    each(ORGANISATIONS, |organisation| {
         let folder = tempfile::tempdir().unwrap();
         organisation.check(folder.path(), |home, client, server| {
             let mut command = claude(home, client, server);
             command.env("CLAUDE_CODE_MANAGED_SETTINGS_PATH", folder.path().join(FIRST));
             command
         });
-    }
+    });
 }
 
 #[test]
@@ -523,7 +577,7 @@ fn a_channel_has_one_owner_who_is_never_killed_for_it() {
 
     let mut second = home.spawn([DEVELOPMENT, file.to_str().unwrap()]);
     let instructions = second.initialize()["instructions"].as_str().unwrap().to_owned();
-    let owner = format!("another tidegate serves this channel (pid {}, since ", first.child.id());
+    let owner = format!("another session holds this channel (pid {}, since ", first.child.id());
     assert!(
         instructions.contains(&owner) && instructions.contains(", at http://127.0.0.1:"),
         "{instructions}"

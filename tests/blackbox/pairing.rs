@@ -189,7 +189,7 @@ fn wrong_codes_lock_the_door_even_for_the_right_one() {
     }
     for guess in [&wrong, &code, &code.to_lowercase()] {
         let complaint = refused(&home, &["pair", guess]);
-        assert!(complaint.contains("none is taken for 15 minutes"), "{guess}: {complaint}");
+        assert!(complaint.contains("none is accepted for 15 minutes"), "{guess}: {complaint}");
     }
     assert!(done(&home, &[]).contains("too many wrong codes"));
     assert!(!file(&home).exists());

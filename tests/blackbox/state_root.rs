@@ -118,7 +118,7 @@ fn a_trial_in_a_folder_of_its_own_takes_nothing_of_the_real_bot() {
     let root = person.path("named");
     let doctor = person.command(&["doctor", "telegram", "--home", root.to_str().unwrap()]).output().unwrap();
     let text = String::from_utf8(doctor.stdout).unwrap();
-    assert!(text.contains(&format!("{} is there, and is not used", person.plugin().display())), "{text}");
+    assert!(text.contains(&format!("{} is not used, because", person.plugin().display())), "{text}");
 }
 
 /// `CLAUDE_CODE_MCP_ALLOWLIST_ENV=1` keeps every other variable from servers.

@@ -168,7 +168,7 @@ fn a_file_of_the_session_can_be_fetched_and_does_nothing_in_a_browser() {
     assert!(is_error && text.contains("never sent"), "{text}");
     let many: Vec<_> = (0..11).map(|_| file.clone()).collect();
     let (text, is_error) = server.call("reply", &json!({"chat_id": "web", "text": "", "files": many}));
-    assert!(is_error && text.contains("11 files; fakechat takes 10"), "{text}");
+    assert!(is_error && text.contains("11 files are too many: fakechat accepts 10"), "{text}");
 }
 
 #[test]

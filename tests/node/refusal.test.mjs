@@ -27,7 +27,8 @@ class ClientLog {
   }
 }
 
-test('a page says that nobody listens and why, and sends what was written once somebody does', async (t) => {
+/** A page of a session that is starting, and the log in which the session's client says how it goes on. */
+async function scene(t) {
   const folder = await temporaryFolder(t, () => server.kill());
   const caches = path.join(folder, 'caches');
   const environment = { CLAUDE_CODE_SESSION_ID: 'session', XDG_CACHE_HOME: caches };
@@ -40,7 +41,11 @@ test('a page says that nobody listens and why, and sends what was written once s
   context.setDefaultTimeout(PATIENCE);
   const page = await context.newPage();
   await page.goto(server.address);
-  const refusal = page.locator('#refusal');
+  return { page, context, log, server, version, refusal: page.locator('#refusal') };
+}
+
+test('a page says that nobody listens and why, and sends what was written once somebody does', async (t) => {
+  const { page, context, log, server, version, refusal } = await scene(t);
   await refusal.getByText('The session is starting').waitFor();
 
   await log.say(version, 'Channel notifications skipped: channels feature is not currently available');
@@ -66,6 +71,22 @@ test('a page says that nobody listens and why, and sends what was written once s
   await refusal.waitFor({ state: 'hidden' });
   await page.locator('#status-text').getByText('Connected').waitFor();
   assert.equal((await server.heard()).content, 'is anybody there?');
+  await context.close();
+  await server.stop();
+});
+
+test('what a person is to type is marked up, and nothing else that a reason has in it', async (t) => {
+  const { page, context, log, server, version, refusal } = await scene(t);
+  await log.say(version, 'Channel notifications skipped: server <b>fakechat</b> not in --channels list for this session');
+  const command = 'claude --dangerously-load-development-channels server:fakechat';
+  await refusal.locator('code').getByText(command, { exact: true }).waitFor();
+  const reason = page.locator('#refusal-reason');
+  const text = await reason.innerText();
+  assert.ok(!text.includes('`') && text.includes('server <b>fakechat</b> not in'), text);
+  assert.equal(await reason.locator(':not(code)').count(), 0);
+  if (process.env.SCREENSHOTS) {
+    await page.screenshot({ path: path.join(process.env.SCREENSHOTS, 'refusal-code.png') });
+  }
   await context.close();
   await server.stop();
 });

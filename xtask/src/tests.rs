@@ -1,11 +1,20 @@
 //! Every test that there is.
 
+use std::{env, thread};
+
 use crate::{guests, node, process};
+
+/// How many tests run at once for each core: most of their time they wait, for a deadline or another process.
+const PER_CORE: usize = 3;
 
 pub(crate) fn run(filter: Option<&str>, install: bool) -> anyhow::Result<()> {
     guests::build(guests::Set::All, install)?;
     let mut cargo = process::cargo();
     cargo.args(["test", "--workspace", "--quiet"]);
+    if env::var_os("RUST_TEST_THREADS").is_none() {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        cargo.env("RUST_TEST_THREADS", (cores * PER_CORE).to_string());
+    }
     if let Some(filter) = filter {
         cargo.arg(filter);
     }

@@ -1,6 +1,6 @@
 // Whether a session takes what is written here, and why not: the host says it at /.well-known/tidegate.
 
-import { $ } from '/dom.js';
+import { $, make } from '/dom.js';
 
 const KEPT = 'What you write stays in this tab, and is sent when a session receives messages.';
 
@@ -28,5 +28,13 @@ function show(title, text, calm) {
   $('refusal').classList.toggle('calm', calm);
   // A live region speaks whenever its text is set: only when it really changes.
   if ($('refusal-title').textContent !== title) $('refusal-title').textContent = title;
-  if ($('refusal-reason').textContent !== text) $('refusal-reason').textContent = text;
+  const reason = $('refusal-reason');
+  if (reason.dataset.text === text) return;
+  reason.dataset.text = text;
+  reason.replaceChildren(...spans(text));
+}
+
+/** What stands between backticks is code; a backtick without another stays what it is. */
+function spans(text) {
+  return text.split(/`([^`]+)`/).map((part, index) => (index % 2 ? make('code', '', part) : part));
 }

@@ -141,7 +141,7 @@ impl WebSource for Fakechat {
                 Ok(plain(asset::text(415, "Send multipart/form-data with the fields id, text and file.\n")))
             }
             ("GET" | "HEAD", path, _) => Ok(plain(asset::find(path))),
-            _ => Ok(plain(asset::text(405, "This page takes GET, and POST on /upload.\n"))),
+            _ => Ok(plain(asset::text(405, "This page accepts GET, and POST on /upload.\n"))),
         }
     }
 

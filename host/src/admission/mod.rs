@@ -70,7 +70,9 @@ pub struct Rules {
 
 /// The channel is shut: nobody can speak, because nobody knows who may.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{0}. Until that is mended nothing is taken in or sent, and the file stays as it is")]
+#[error(
+    "{0}. Until that is corrected the channel receives and sends nothing, and tidegate leaves the file as it is"
+)]
 pub struct Shut(String);
 
 /// Something could not be decided.
@@ -101,7 +103,7 @@ pub enum Error {
 
 impl Error {
     /// Is it only that another process is writing?
-    fn is_busy(&self) -> bool {
+    pub fn is_busy(&self) -> bool {
         matches!(self, Self::File(Broken::Locked(_)) | Self::Journal(journal::Error::Busy { .. }))
     }
 }
@@ -116,7 +118,7 @@ pub enum Unapproved {
         left: u32,
     },
     /// Too many wrong ones.
-    #[error("too many wrong codes: none is taken for {} minutes", .0.as_secs().div_ceil(60))]
+    #[error("too many wrong codes: none is accepted for {} minutes", .0.as_secs().div_ceil(60))]
     Locked(Duration),
     /// Something went wrong.
     #[error(transparent)]
@@ -235,7 +237,7 @@ impl Admission {
         let withheld = document.access.beyond(&access);
         if baseline.is_none() && self.file.mode().is_some() {
             tracing::info!(
-                "{} was found and is taken as it is: {} may write directly, {} groups are heard",
+                "{} was found and counts as approved: {} may write directly, {} groups are heard",
                 self.path().display(),
                 access.allow_from.len(),
                 access.groups.len()
@@ -279,11 +281,7 @@ impl Admission {
 
     /// Approves what another hand has widened, as it was shown to the person who does. The answer is what that was.
     pub fn accept_blocking(&self, shown: &Access) -> Result<Vec<Widening>, Error> {
-        self.accept_within(shown, file::WAIT)
-    }
-
-    fn accept_within(&self, shown: &Access, wait: Duration) -> Result<Vec<Widening>, Error> {
-        let guard = self.file.lock(wait)?;
+        let guard = self.file.lock(file::WAIT)?;
         let (rules, document) = self.read_locked()?;
         if rules.wanted != *shown {
             return Err(Error::ChangedMeanwhile);

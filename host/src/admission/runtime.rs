@@ -42,9 +42,12 @@ impl Admission {
         self.patiently(move |admission| admission.change_all([change.clone()], Duration::ZERO)).await
     }
 
-    /// Approves what another program has widened: see [`Admission::accept_blocking`].
+    /// Approves what another program has widened: see [`Admission::accept_blocking`]. A person waits for it, so it gives up
+    /// as early as that does.
     pub async fn accept(self: &Arc<Self>, shown: Access) -> Result<Vec<Widening>, Error> {
-        self.patiently(move |admission| admission.accept_within(&shown, Duration::ZERO)).await
+        let admission = Arc::clone(self);
+        let accepted = spawn_blocking(move || admission.accept_blocking(&shown)).await;
+        accepted.unwrap_or(Err(Error::Ending))
     }
 
     /// Lets in the stranger who was told this code: see [`Admission::pair_blocking`].

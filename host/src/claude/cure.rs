@@ -51,7 +51,7 @@ const ROWS: [Row; 10] = [
     },
     Row {
         parts: &["approved", "allowlist"],
-        cure: "Take {entry} out of --channels and start an interactive session with \
+        cure: "Remove {entry} from --channels and start an interactive session with \
                `claude --dangerously-load-development-channels {entry}`.",
     },
     Row {
@@ -104,12 +104,12 @@ mod tests {
             (
                 "plugin telegram@a is not on the approved channels allowlist (use \
                  --dangerously-load-development-channels for local dev)",
-                "Take server:telegram out of --channels",
+                "Remove server:telegram from --channels",
             ),
             (
                 "server telegram is not on the approved channels allowlist (use \
                  --dangerously-load-development-channels for local dev)",
-                "Take server:telegram out of --channels",
+                "Remove server:telegram from --channels",
             ),
             ("server telegram not in --channels list for this session", DEVELOPMENT),
             (

@@ -29,6 +29,7 @@ use std::{
 use rustix::fs::{Mode, OFlags};
 
 use self::document::{Document, ENABLED, Invalid, Plugin};
+use super::ancestors::client_variable;
 
 /// Where an administrator puts the first file. Only the system may write there.
 #[cfg(target_os = "macos")]
@@ -64,44 +65,64 @@ pub enum ChannelPolicy {
     /// This file exists, and no file has the key. Claude Code then blocks the members of an organisation, and not
     /// people without one. Which of them the user is, only Claude Code knows.
     Unsaid(PathBuf),
-    /// No, or a file cannot be read or understood, which must not count as a file that does not exist: why no
-    /// message arrives and what to do about it, one sentence for a person.
-    Blocked(String),
+    /// No, or a file cannot be read or understood, which must not count as a file that does not exist.
+    Blocked(Blocked),
+}
+
+/// Why the organisation's policy lets no message arrive, in sentences for a person, without full stops at their ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blocked {
+    /// What was found.
+    pub found: String,
+    /// What to do about it.
+    pub cure: &'static str,
 }
 
 /// Why no message may arrive.
 #[derive(Debug, thiserror::Error)]
 enum Problem {
     #[error(
-        "your organisation has disabled channels for Claude Code ({} has \"{ENABLED}\": false), so no messages arrive: \
-         ask an administrator to set it to true",
+        "your organisation has disabled channels for Claude Code ({} has \"{ENABLED}\": false), so no messages arrive",
         shown(.0)
     )]
     Disabled(PathBuf),
     #[error(
         "your organisation's policy for Claude Code cannot be read ({}: {problem}), so channels count as disabled and \
-         no messages arrive: ask an administrator to make it a file that you may read",
+         no messages arrive",
         shown(path)
     )]
     Unreadable { path: PathBuf, problem: io::Error },
     #[error(
         "your organisation's policy for Claude Code is not valid ({}: {problem}), so channels count as disabled and no \
-         messages arrive: ask an administrator to correct the file",
+         messages arrive",
         shown(path)
     )]
     Invalid { path: PathBuf, problem: Invalid },
 }
 
+impl Problem {
+    fn cure(&self) -> &'static str {
+        match self {
+            Self::Disabled(_) => "Ask an administrator of your organisation to set it to true",
+            Self::Unreadable { .. } => {
+                "Ask an administrator of your organisation to make it a file that you may read"
+            }
+            Self::Invalid { .. } => "Ask an administrator of your organisation to correct the file",
+        }
+    }
+}
+
 impl Policy {
-    /// Reads the files of this system, or of the variable.
+    /// Reads the files of this system, or of the variable. The client's own environment counts before this process's: a
+    /// client may pass only some variables to its servers.
     pub fn read() -> Self {
-        Self::read_from(&first_file(env::var_os(VARIABLE)))
+        Self::read_from(&first_file(client_variable(VARIABLE).or_else(|| env::var_os(VARIABLE))))
     }
 
     /// Reads this file, and the folder of further ones beside it.
     fn read_from(first: &Path) -> Self {
         check(first).unwrap_or_else(|problem| Self {
-            channels: ChannelPolicy::Blocked(problem.to_string()),
+            channels: ChannelPolicy::Blocked(Blocked { found: problem.to_string(), cure: problem.cure() }),
             plugins: Some(Vec::new()),
         })
     }

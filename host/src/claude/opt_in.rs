@@ -26,8 +26,8 @@ use super::{
     managed::{ChannelPolicy, Policy},
 };
 
-/// Set by Claude Code for the servers that it starts: `cli` in interactive sessions, another value in print mode and
-/// for the SDK.
+/// Set by Claude Code for the servers that it starts, and by the SDK for Claude Code: `cli` in interactive sessions, another
+/// value in print mode and for the SDK.
 const ENTRYPOINT: &str = "CLAUDE_CODE_ENTRYPOINT";
 const INTERACTIVE: &str = "cli";
 
@@ -48,7 +48,7 @@ pub enum OptIn {
 /// A text that is not a setting.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "\"{}\" is not a valid value of --opt-in: it takes \"auto\" (as Claude Code's command line says), \"always\" or \
+    "\"{}\" is not a valid value of --opt-in: it can be \"auto\" (as Claude Code's command line says), \"always\" or \
      \"never\"",
     .0.chars().take(40).flat_map(char::escape_debug).collect::<String>()
 )]
@@ -82,7 +82,8 @@ impl fmt::Display for OptIn {
 pub struct ClaudeCode {
     /// The nearest Claude Code process above this one. `Ok(None)` where another program has started this server.
     pub process: Result<Option<Process>, Unreadable>,
-    /// `CLAUDE_CODE_ENTRYPOINT` of this process. None where the client passes only some variables.
+    /// `CLAUDE_CODE_ENTRYPOINT` of this process; where the client passes only some variables, that of the client's own
+    /// environment. None where neither is seen.
     pub entrypoint: Option<String>,
     /// The plugin that has configured this server. None where a person or a project has.
     pub plugin: Option<Plugin>,
@@ -91,8 +92,11 @@ pub struct ClaudeCode {
 impl ClaudeCode {
     /// Looks at the processes above this one, and at its own environment.
     pub fn find() -> Self {
-        let entrypoint = std::env::var_os(ENTRYPOINT).map(|value| value.to_string_lossy().into_owned());
-        Self { process: claude_code(), entrypoint, plugin: Plugin::find() }
+        let process = claude_code();
+        let client = process.as_ref().ok().and_then(Option::as_ref);
+        let entrypoint = std::env::var_os(ENTRYPOINT).or_else(|| client?.variable(ENTRYPOINT));
+        let entrypoint = entrypoint.map(|value| value.to_string_lossy().into_owned());
+        Self { process, entrypoint, plugin: Plugin::find() }
     }
 
     /// What a person has to write on the client's command line for the server that it calls by this name. Where the
@@ -130,8 +134,8 @@ pub fn judge(setting: OptIn, claude: &ClaudeCode, servers: &[&str], policy: &Pol
 }
 
 fn guess(claude: &ClaudeCode, servers: &[&str], policy: &Policy) -> Result<(), Reason> {
-    if let ChannelPolicy::Blocked(why) = policy.channels() {
-        return Err(Reason::Blocked(why.clone()));
+    if let ChannelPolicy::Blocked(blocked) = policy.channels() {
+        return Err(Reason::Blocked(blocked.clone()));
     }
     let arguments = match &claude.process {
         Ok(None) => return Ok(()),

@@ -17,25 +17,25 @@ const CHILD_SESSION: &str = "CLAUDE_CODE_CHILD_SESSION";
 pub enum Refused {
     /// The environment says that a Claude Code session has started this.
     #[error(
-        "this takes a person, and {CHILD_SESSION} says that it was started by a Claude Code session: run it yourself \
+        "this needs a person, and {CHILD_SESSION} says that it was started by a Claude Code session: run it yourself \
          in a terminal of your own, outside of Claude Code"
     )]
     ChildSession,
     /// The process with this number is Claude Code.
     #[error(
-        "this takes a person, and it was started from within Claude Code (process {0}): run it yourself in a terminal \
+        "this needs a person, and it was started from within Claude Code (process {0}): run it yourself in a terminal \
          of your own, outside of Claude Code"
     )]
     InsideClaudeCode(i32),
     /// It is not known which programs have started this.
     #[error(
-        "this takes a person, and whether Claude Code has started it cannot be seen ({0}): run it yourself in a \
+        "this needs a person, and whether Claude Code has started it cannot be seen ({0}): run it yourself in a \
          terminal of your own, outside of Claude Code, as a user who may see the processes above it"
     )]
     Unreadable(Unreadable),
     /// The standard input is not a terminal.
     #[error(
-        "this takes a person, and its input is not a terminal: run it yourself in a terminal of your own, outside of \
+        "this needs a person, and its input is not a terminal: run it yourself in a terminal of your own, outside of \
          Claude Code, with nothing piped into it"
     )]
     NoTerminal,

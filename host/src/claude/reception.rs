@@ -58,7 +58,7 @@ impl fmt::Display for Basis {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Log => "Claude Code has registered the channel",
-            Self::CommandLine => "by its command line: Claude Code's log says nothing",
+            Self::CommandLine => "by its command line, because Claude Code's log says nothing",
             Self::OtherClient => "its client is not Claude Code",
             Self::Setting => "--opt-in always",
             Self::Terminal => "tidegate try",
@@ -113,7 +113,9 @@ impl Judge {
         match (&self.setting, &self.expectation) {
             (OptIn::Always, Ok(Basis::Terminal)) => Reception::Open(Basis::Terminal),
             (OptIn::Always, _) => Reception::Open(Basis::Setting),
-            (OptIn::Never, Ok(_)) => Reception::closed("`--opt-in never` is set"),
+            (OptIn::Never, Ok(_)) => Reception::closed(
+                "`--opt-in never` is set for this server. Remove it from the server's args if the session should receive messages",
+            ),
             (_, Err(reason)) => Reception::closed(reason),
             (OptIn::Auto, Ok(_)) if self.by_claude_code => Reception::Awaited,
             (OptIn::Auto, Ok(basis)) => Reception::Open(*basis),
@@ -137,7 +139,7 @@ impl Judge {
             Word::Registered { .. } => Some(Reception::Open(Basis::Log)),
             Word::Skipped { reason: said } => {
                 let said: String = said.chars().take(500).collect();
-                let mut reason = format!("Claude Code takes no messages from this server: \"{said}\"");
+                let mut reason = format!("Claude Code refuses this server's messages (\"{said}\")");
                 let cure = cure(&said, &self.entry);
                 reason.push_str(". ");
                 reason.push_str(cure.as_deref().unwrap_or(UNKNOWN).trim_end_matches('.'));
@@ -250,7 +252,9 @@ mod tests {
         let expected = Ok(Basis::CommandLine);
         let open = Reception::Open;
         let closed = Reception::closed("not named");
-        let never = Reception::closed("`--opt-in never` is set");
+        let never = Reception::closed(
+            "`--opt-in never` is set for this server. Remove it from the server's args if the session should receive messages",
+        );
         for (setting, expectation, by_claude_code, begin, silence, word) in [
             (Auto, expected, true, Reception::Awaited, open(Basis::CommandLine), Some(open(Basis::Log))),
             (Auto, Err("not named"), true, closed.clone(), closed, Some(open(Basis::Log))),
@@ -283,7 +287,7 @@ mod tests {
         };
         let unknown = reason("the moon is full");
         assert!(unknown.starts_with(
-            "Claude Code takes no messages from this server: \"the moon is full\". tidegate does not"
+            "Claude Code refuses this server's messages (\"the moon is full\"). tidegate does not"
         ));
         let known = reason("channels feature is not currently available");
         assert!(known.len() > 120 && !known.ends_with('.'), "{known}");

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::{
     Common,
     output::{self, Paint},
+    patience::announced,
     survey::{self, Kept, Survey},
 };
 use crate::{
@@ -70,7 +71,7 @@ enum Action {
     /// Which groups are heard
     #[command(subcommand)]
     Group(GroupAction),
-    /// Set a key of access.json; an empty value takes it out
+    /// Set a key of access.json; an empty value removes it
     Set {
         /// ackReaction, replyToMode, textChunkLimit, chunkMode, mentionPatterns, approvers
         #[arg(value_parser = setting)]
@@ -80,7 +81,7 @@ enum Action {
     },
     /// Approve what something else has written into access.json
     Accept,
-    /// Take back what something else has written into access.json
+    /// Remove again what something else has written into access.json
     Reject,
 }
 
@@ -125,23 +126,26 @@ impl Access {
         claude::at_terminal()?;
         let root = common.state_root()?;
         let name = Survey::named(&root, &self.channel)?;
-        let kept = survey::open(&name, &root.channel(&name)?)?;
-        let text = act(&kept, self.action.unwrap_or(Action::Status))?;
+        let folder = root.channel(&name)?;
+        let kept = announced(&name, || survey::open(&name, &folder))?;
+        let text = act(&name, &kept, self.action.unwrap_or(Action::Status))?;
         Ok(output::print(&text)?)
     }
 }
 
-fn act(kept: &Kept, action: Action) -> anyhow::Result<String> {
+fn act(name: &str, kept: &Kept, action: Action) -> anyhow::Result<String> {
     let admission = &kept.admission;
     let now = clock::now();
-    let change = |change| admission.change_blocking(change);
+    let change = |change| announced(name, || admission.change_blocking(change));
+    let rules = || announced(name, || admission.rules_blocking());
     Ok(match action {
-        Action::Status => return status(admission, Paint::stdout()),
+        Action::Status => return announced(name, || status(admission, Paint::stdout())),
         Action::Pair { code } => {
-            let Pending { name, sender, .. } = admission.pair_blocking(&code, now)?;
+            let paired = announced(name, || admission.pair_blocking(&code, now))?;
+            let Pending { name, sender, .. } = paired;
             format!("{name} ({sender}) may write from now on.\n")
         }
-        Action::Deny { code } => match admission.deny_blocking(&code, now)? {
+        Action::Deny { code } => match announced(name, || admission.deny_blocking(&code, now))? {
             Some(Pending { name, sender, .. }) => {
                 format!("{name} ({sender}) is turned down, and gets no other code within the hour.\n")
             }
@@ -152,7 +156,7 @@ fn act(kept: &Kept, action: Action) -> anyhow::Result<String> {
             format!("{id} may write from now on.\n")
         }
         Action::Remove { id } => {
-            let rules = admission.rules_blocking()?;
+            let rules = rules()?;
             let sender = SenderId::new(identifier(&id)?);
             let known = rules.access.allow_from.contains(&sender)
                 || rules.access.groups.values().any(
@@ -179,7 +183,7 @@ fn act(kept: &Kept, action: Action) -> anyhow::Result<String> {
         Action::Group(GroupAction::Rm { id }) => {
             let chat = ChatId::new(id);
             anyhow::ensure!(
-                admission.rules_blocking()?.access.groups.contains_key(&chat),
+                rules()?.access.groups.contains_key(&chat),
                 "the group {chat} is not heard anyway"
             );
             change(Change::RemoveGroup(chat.clone()))?;
@@ -192,13 +196,13 @@ fn act(kept: &Kept, action: Action) -> anyhow::Result<String> {
             format!("{key} is set.\n")
         }
         Action::Accept => {
-            let rules = admission.rules_blocking()?;
+            let rules = rules()?;
             if !rules.withheld.is_empty() && !agrees(&rules.withheld)? {
                 return Ok("Nothing was approved.\n".to_owned());
             }
-            settled(&admission.accept_blocking(&rules.wanted)?, "From now on")
+            settled(&announced(name, || admission.accept_blocking(&rules.wanted))?, "From now on")
         }
-        Action::Reject => settled(&admission.reject_blocking()?, "Taken back"),
+        Action::Reject => settled(&announced(name, || admission.reject_blocking())?, "Rejected"),
     })
 }
 
@@ -283,7 +287,7 @@ pub(super) fn status(admission: &Admission, paint: Paint) -> anyhow::Result<Stri
     if let Some(rest) = admission.locked(now)? {
         row(
             "locked",
-            &format!("too many wrong codes: none is taken for {} min", rest.as_secs().div_ceil(60)),
+            &format!("too many wrong codes: none is accepted for {} min", rest.as_secs().div_ceil(60)),
         );
     }
     Ok(text)

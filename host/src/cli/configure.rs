@@ -76,7 +76,7 @@ impl Configure {
         output::print(&self.done(channel, identity.as_ref(), served, paint))?;
         for credential in wanted.iter().filter(|credential| std::env::var_os(&credential.env).is_some()) {
             output::complain(&format!(
-                "{0} is set in this environment too, and stands above what was stored: take it out there",
+                "{0} is set in this environment too, and counts before what was stored: remove it there",
                 credential.env
             ));
         }
@@ -92,7 +92,7 @@ impl Configure {
             |identity| format!("{} It is {}. Stored", paint.green("✓"), paint.bold(&identity.name)),
         );
         let next = if served {
-            "A session serves it already, and takes it up if it was waiting for it; else start that session anew."
+            "A session serves the channel already. If it was waiting for this, it goes on by itself; otherwise start it again."
                 .to_owned()
         } else {
             format!(

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fmt::Write as _,
     fs,
-    io::{BufRead as _, BufReader},
+    io::{self, BufRead as _, BufReader},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -16,18 +16,21 @@ use serde::Serialize;
 use super::{
     Common,
     output::{self, Paint},
+    port,
     survey::{Kept, Survey},
 };
 use crate::{
+    admission::Admission,
     builtin,
     claude::{self, ChannelPolicy, ClaudeCode, OptIn, Policy, Reason, Verdict},
-    clock, contract,
+    clock,
+    contract::{self, Source},
     event::ChannelName,
     gate::DmPolicy,
     guest::Descriptor,
     hub::Channel,
     ingress::web::Listener,
-    journal::{NotedAttention, SessionNote},
+    journal::{self, NotedAttention, SessionNote},
     launch::{self, Launcher},
     settings::{Settings, nearest},
 };
@@ -123,22 +126,22 @@ async fn examine(launcher: &Launcher, channel: Option<&str>) -> anyhow::Result<C
         good(format!("tidegate {}, channel contract {}", env!("CARGO_PKG_VERSION"), contract::VERSION)),
     );
     checks.add(None, "state root", folder(root.path()));
-    checks.add(None, "settings", tables(&settings, &names, &root.settings()));
+    checks.add(None, "settings", tables(&settings, &root.settings()));
     let policy = Policy::read();
     checks.add(
         None,
         "policy",
         match policy.channels() {
             ChannelPolicy::Enabled => good("no organisation's settings stand in the way on this machine"),
-            ChannelPolicy::Unsaid(file) => notice(
-                Reason::PolicyUnsaid(file.clone()).to_string(),
-                "ask an administrator of your organisation",
-            ),
-            ChannelPolicy::Blocked(blocked) => bad(blocked, "ask an administrator of your organisation"),
+            ChannelPolicy::Unsaid(file) => {
+                let reason = Reason::PolicyUnsaid(file.clone());
+                notice(reason.found(), reason.cure())
+            }
+            ChannelPolicy::Blocked(blocked) => bad(&blocked.found, blocked.cure),
         },
     );
     for name in names {
-        one(&mut checks, launcher, &settings, &policy, name).await?;
+        one(&mut checks, launcher, &policy, name).await?;
     }
     Ok(checks)
 }
@@ -146,60 +149,75 @@ async fn examine(launcher: &Launcher, channel: Option<&str>) -> anyhow::Result<C
 async fn one(
     checks: &mut Checks,
     launcher: &Launcher,
-    settings: &Settings,
     policy: &Policy,
     name: ChannelName,
 ) -> anyhow::Result<()> {
-    let survey = Survey::of(launcher.root(), name.clone())?;
+    let survey = Survey::of(launcher.root(), name.clone());
     let mut add = |what, finding| checks.add(Some(&name), what, finding);
-    let sessions = match &survey.kept {
-        Some(kept) => kept.journal.sessions()?,
-        None => Vec::new(),
+    // What one part of a journal says cannot be relied on where another is damaged.
+    let kept = survey.kept.as_ref().map_err(broken).and_then(|kept| {
+        let Some(kept) = kept else { return Ok(None) };
+        let read = || anyhow::Ok((kept.journal.sessions()?, remains(launcher.root().path(), &name, kept)?));
+        read().map(Some).map_err(|error| match error.downcast_ref() {
+            Some(error) => broken(error),
+            None => bad(error.to_string(), format!("Check that you may read {}", survey.folder.display())),
+        })
+    });
+    let (sessions, remains, journal_works) = match kept {
+        Ok(Some((sessions, remains))) => (sessions, remains, true),
+        Ok(None) => (Vec::new(), Vec::new(), true),
+        Err(finding) => {
+            add("journal", finding);
+            (Vec::new(), Vec::new(), false)
+        }
     };
     for note in &sessions {
-        add("session", taking(note, survey.serves(note.process)));
+        add("session", receiving(&survey, note));
     }
-    if sessions.is_empty() {
+    if sessions.is_empty() && journal_works {
         add("session", session(&name, policy));
     }
-    add(
-        "owner",
-        match &survey.owner {
-            None if !sessions.is_empty() => notice(
-                "served by nobody at the moment",
-                "the sessions above take no messages: do what is said there",
+    match &survey.owner {
+        Some(owner) => add("owner", good(format!("served by {owner}"))),
+        None if !journal_works => {}
+        None if sessions.is_empty() => add(
+            "owner",
+            notice(
+                "no session serves it at the moment",
+                format!("Start a session that has it in .mcp.json or as a plugin, or run `tidegate try {name}`"),
             ),
-            Some(owner) => good(format!("served ({owner})")),
-            None => notice(
-                "served by nobody at the moment",
-                format!(
-                    "start a session that has it in .mcp.json or as a plugin, or run `tidegate try {name}`"
-                ),
+        ),
+        None => add(
+            "owner",
+            notice(
+                "no session serves it at the moment: see those above",
+                format!("Start a session that receives messages, or run `tidegate try {name}`"),
             ),
-        },
-    );
+        ),
+    }
     if let Some(builtin) = builtin::find(&name) {
         match launch::load(launcher.engine(), builtin.name, builtin.bytes).await {
             Ok(blueprint) => {
                 let descriptor = blueprint.descriptor.clone();
-                let own = settings.channel(&name, &descriptor.settings);
-                let port = own.map(|own| own.port.or(descriptor.port));
-                // A session that takes no messages has the page open all the same, to say why.
-                let waiting = survey
-                    .kept
-                    .as_ref()
-                    .is_some_and(|kept| kept.journal.sessions().is_ok_and(|sessions| !sessions.is_empty()));
+                // A session that receives no messages has the page open all the same, to say why.
+                let shown = sessions.iter().any(|note| !matches!(note.attention, NotedAttention::Open(_)));
                 if survey.owner.is_none()
-                    && !waiting
-                    && let Ok(Some(port)) = port
+                    && !shown
+                    && blueprint.source == Source::Web
+                    && let Ok(port) = launcher.page_port(None, &descriptor)
                 {
                     add("port", free(&name, port));
                 }
-                for finding in credentials(launcher, &descriptor).await? {
-                    add("credential", finding);
+                // They are tried by a channel that runs.
+                if journal_works {
+                    for finding in credentials(launcher, &descriptor).await? {
+                        add("credential", finding);
+                    }
                 }
             }
-            Err(error) => add("component", bad(error.to_string(), "get another build of tidegate")),
+            Err(error) => {
+                add("component", bad(error.to_string(), "Install tidegate again, or another version of it"));
+            }
         }
     }
     let env = survey.folder.join(".env");
@@ -214,67 +232,61 @@ async fn one(
             "folder",
             notice(
                 format!(
-                    "{} is there, and is not used: this would be {}",
+                    "{} is not used, because the channel's folder is {}",
                     unused.display(),
                     survey.folder.display()
                 ),
-                format!("to use it: --home {}", unused.parent().unwrap_or(&unused).display()),
+                format!("To use it, add `--home {}`", unused.parent().unwrap_or(&unused).display()),
             ),
         );
     }
-    if let Some(kept) = &survey.kept {
-        for (what, finding) in remains(&name, kept)? {
-            add(what, finding);
-        }
+    for (what, finding) in remains {
+        add(what, finding);
     }
-    for line in debug_log(&name) {
-        add("client", Finding { state: State::Notice, found: line, cure: None });
+    if let Some((path, lines)) = debug_log(&name) {
+        for line in lines {
+            add("client", notice(line, format!("Claude Code's debug log has more: {}", path.display())));
+        }
     }
     Ok(())
 }
 
-/// Would the session around this terminal take messages?
+/// A journal that cannot be used.
+fn broken(error: &journal::Error) -> Finding {
+    let text = error.to_string();
+    match error {
+        journal::Error::Damaged(damage) => bad(damage.found(), damage.cure()),
+        journal::Error::Format { .. } => bad(text, "Update tidegate"),
+        journal::Error::Busy { .. } => bad(text, "End the other process, and run `tidegate doctor` again"),
+        journal::Error::Sqlite { path, .. } | journal::Error::Sync { path, .. } => {
+            bad(text, format!("Check that {} belongs to you and that its disk is not full", path.display()))
+        }
+    }
+}
+
+/// Would the session around this terminal receive messages?
 fn session(name: &str, policy: &Policy) -> Finding {
     let claude = ClaudeCode::find();
     if let Ok(None) = &claude.process {
         return notice(
-            "this terminal belongs to no Claude Code session, so whether yours takes messages cannot be seen from here",
+            "no session has this channel at the moment, and this terminal belongs to none",
             format!(
-                "a session takes them if it was started with --dangerously-load-development-channels server:{name}, or \
-                 plugin:{name}@tidegate where it is installed as a plugin"
+                "Start one with `claude --dangerously-load-development-channels server:{name}`, or plugin:{name}@tidegate \
+                 where it is installed as a plugin"
             ),
         );
     }
     match claude::judge(OptIn::Auto, &claude, &[name], policy) {
-        Verdict::In => good("the session around this terminal takes messages"),
-        Verdict::Out(reason) => bad(reason.to_string(), "do as this line says"),
+        Verdict::In => good("the session around this terminal receives messages"),
+        Verdict::Out(reason) => bad(reason.found(), reason.cure()),
     }
 }
 
 /// What the channel has left behind.
-fn remains(name: &ChannelName, kept: &Kept) -> anyhow::Result<Vec<(&'static str, Finding)>> {
+fn remains(root: &Path, name: &ChannelName, kept: &Kept) -> anyhow::Result<Vec<(&'static str, Finding)>> {
     let Kept { journal, admission } = kept;
     let mut found = Vec::new();
-    found.push((
-        "access",
-        match admission.rules_blocking() {
-            Err(shut) => bad(shut.to_string(), "mend the file: what is wrong with it is said above"),
-            Ok(rules) if rules.access.dm_policy == DmPolicy::Disabled => notice(
-                "dmPolicy is disabled: nobody is heard",
-                format!("tidegate access {name} policy pairing"),
-            ),
-            Ok(rules) if rules.access.allow_from.is_empty() && rules.access.groups.is_empty() => notice(
-                format!("nobody may write yet (dmPolicy is {})", rules.access.dm_policy),
-                format!("write to the bot and confirm the code, or: tidegate access {name} allow ID"),
-            ),
-            Ok(rules) => good(format!(
-                "{} may write directly, {} groups are heard, dmPolicy is {}",
-                rules.access.allow_from.len(),
-                rules.access.groups.len(),
-                rules.access.dm_policy
-            )),
-        },
-    ));
+    found.push(("access", access(name, admission)));
     if admission.mode().is_some() {
         found.push(("access.json", private(admission.path())));
     }
@@ -283,16 +295,21 @@ fn remains(name: &ChannelName, kept: &Kept) -> anyhow::Result<Vec<(&'static str,
             found.push((
                 "withheld",
                 bad(
-                    format!("access.json was changed by something else: {widening}"),
-                    format!("tidegate access {name} accept, or reject"),
+                    format!("something other than tidegate has changed access.json ({widening})"),
+                    format!(
+                        "If you made this change, run `tidegate access {name} accept`, otherwise `tidegate access \
+                         {name} reject`"
+                    ),
                 ),
             ));
         }
     }
     let waiting = admission.pending(clock::now())?.iter().filter(|pending| !pending.denied).count();
     if waiting > 0 {
-        let text = format!("{waiting} ask to write");
-        found.push(("pairing", notice(text, format!("tidegate access {name}"))));
+        let text = output::counted(waiting, "person asks to write", "people ask to write");
+        let cure =
+            format!("`tidegate access {name}` shows who, and `tidegate access {name} pair CODE` lets one in");
+        found.push(("pairing", notice(text, cure)));
     }
     found.push((
         "last event",
@@ -300,54 +317,112 @@ fn remains(name: &ChannelName, kept: &Kept) -> anyhow::Result<Vec<(&'static str,
             (Some(at), count) => good(format!("{} ({count} kept)", clock::iso(at))),
             (None, _) => notice(
                 "none is kept",
-                format!("write something; what is turned away shows in tidegate status {name}"),
+                format!("Write something: `tidegate status {name}` shows what is turned away"),
             ),
         },
     ));
     let aside = journal.updates_set_aside()?.len();
     if aside > 0 {
+        let updates = output::counted(aside, "update", "updates");
         found.push((
             "set aside",
             notice(
-                format!("{aside} updates of the platform's could not be understood"),
-                format!("tidegate report {name} shows them: report them to whoever makes the channel"),
+                format!("the channel could not understand {updates} of the platform"),
+                format!("Send what `tidegate report {name}` shows to the author of the channel"),
             ),
         ));
     }
     if let Some((at, trouble)) = journal.trouble()? {
-        let text = format!("{}: {trouble}", clock::iso(at));
-        found.push(("last error", notice(text, "if it still holds, it is said above what to do")));
+        let (what, cure) = split(&trouble, None);
+        let cure = match cure {
+            Some(cure) => format!("If messages still do not arrive: {cure}"),
+            None => {
+                format!("If messages still do not arrive, look into tidegate.*.log in {}", root.display())
+            }
+        };
+        found.push(("last error", notice(format!("{}  {what}", clock::iso(at)), cure)));
     }
     let refusals = admission.refusals(u32::MAX)?;
     let dropped: u64 = refusals.iter().map(|refusal| refusal.count).sum();
     if dropped > 0 {
-        let text = format!("{dropped} events went nowhere");
-        found
-            .push(("dropped", notice(text, format!("tidegate status {name} says from whom, where and why"))));
+        let text = format!("{} dropped", output::counted(dropped, "event was", "events were"));
+        let cure = format!("`tidegate status {name}` says from whom, where and why");
+        found.push(("dropped", notice(text, cure)));
     }
     Ok(found)
 }
 
-/// Does a session that runs take messages?
-fn taking(note: &SessionNote, serves: bool) -> Finding {
+/// Who may write?
+fn access(name: &ChannelName, admission: &Admission) -> Finding {
+    match admission.rules_blocking() {
+        Err(shut) => bad(
+            shut.to_string(),
+            format!(
+                "Correct {}; `tidegate access {name}` then shows who may write",
+                admission.path().display()
+            ),
+        ),
+        Ok(rules) if rules.access.dm_policy == DmPolicy::Disabled => notice(
+            "nobody is heard, because dmPolicy is disabled",
+            format!("`tidegate access {name} policy pairing`"),
+        ),
+        Ok(rules) if rules.access.allow_from.is_empty() && rules.access.groups.is_empty() => notice(
+            format!("nobody may write yet (dmPolicy is {})", rules.access.dm_policy),
+            format!("Write to the bot and confirm the code, or run `tidegate access {name} allow ID`"),
+        ),
+        Ok(rules) => good(format!(
+            "{} may write directly, {} heard, dmPolicy is {}",
+            rules.access.allow_from.len(),
+            output::counted(rules.access.groups.len(), "group is", "groups are"),
+            rules.access.dm_policy
+        )),
+    }
+}
+
+/// Does a session that runs receive messages?
+fn receiving(survey: &Survey, note: &SessionNote) -> Finding {
+    let name = &survey.name;
     let session = format!("the session of process {} in {}", note.process, note.directory);
     match &note.attention {
-        NotedAttention::Awaited => {
-            notice(format!("{session} is starting"), "ask again in some seconds: Claude Code says it then")
-        }
-        NotedAttention::Open(_) if !serves => notice(
-            format!("{session} waits: messages go to the session that serves the channel"),
-            "end that session if messages should come to this one",
+        NotedAttention::Awaited => notice(
+            format!("{session} is starting, and Claude Code has not said yet whether it receives messages"),
+            format!("Run `tidegate doctor {name}` again in some seconds"),
         ),
-        NotedAttention::Open(basis) => good(format!("{session} takes messages ({basis})")),
-        NotedAttention::Closed { reason, .. } => bad(format!("{session} takes no messages"), reason.clone()),
+        NotedAttention::Open(_) if survey.owner.is_none() => bad(
+            format!("{session} could receive messages, but cannot open the channel"),
+            "Remove what the lines \"port\" and \"last error\" name: the session then opens it by itself",
+        ),
+        NotedAttention::Open(_) if !survey.serves(note.process) => notice(
+            format!("{session} receives no messages, because another session serves the channel"),
+            "End that session if messages should come to this one",
+        ),
+        NotedAttention::Open(basis) => good(format!("{session} receives messages ({basis})")),
+        NotedAttention::Closed { word, reason } => {
+            let (what, cure) = split(reason, word.as_deref());
+            let cure = cure.unwrap_or("Start the session again; its /status in Claude Code may say more");
+            bad(format!("{session} receives no messages: {what}"), cure)
+        }
+    }
+}
+
+/// What was found, and what to do: reasons are two sentences or more. `word` is what the client said, which the first
+/// sentence may quote: it can have full stops in it.
+fn split<'a>(reason: &'a str, word: Option<&str>) -> (&'a str, Option<&'a str>) {
+    let quoted = word.and_then(|word| Some(reason.find(word)? + word.len())).unwrap_or(0);
+    let end = reason.get(quoted..).and_then(|rest| rest.find(". ")).map(|end| quoted + end);
+    match end.and_then(|end| reason.split_at_checked(end)) {
+        Some((what, cure)) => (what, Some(cure.trim_start_matches(". "))),
+        None => (reason, None),
     }
 }
 
 fn free(name: &ChannelName, port: u16) -> Finding {
-    match Listener::bind(port, name) {
-        Ok(_) => good(format!("{port} is free for its page")),
-        Err(problem) => bad(problem, "as said"),
+    match Listener::check(port, name) {
+        Ok(()) => good(format!("{port} is free for its page")),
+        Err(unusable) if unusable.in_use => {
+            bad(format!("port {port} is in use by {}", port::holder(port)), unusable.cure)
+        }
+        Err(unusable) => bad(unusable.found, unusable.cure),
     }
 }
 
@@ -359,7 +434,7 @@ async fn credentials(launcher: &Launcher, descriptor: &Descriptor) -> anyhow::Re
     let channel = launcher.open(&descriptor.name).await?;
     let secrets = &channel.surroundings().secrets;
     if let Err(error) = secrets.refresh() {
-        found.push(bad(error.to_string(), format!("tidegate configure {}", descriptor.name)));
+        found.push(bad(error.to_string(), format!("Run `tidegate configure {}`", descriptor.name)));
         return Ok(found);
     }
     // Several credentials may be the same secret in several places.
@@ -367,8 +442,8 @@ async fn credentials(launcher: &Launcher, descriptor: &Descriptor) -> anyhow::Re
     let missing: BTreeMap<&str, &str> =
         missing.map(|credential| (credential.env.as_str(), credential.help.as_str())).collect();
     for (variable, help) in missing {
-        let cure = format!("tidegate configure {} ({help})", descriptor.name);
-        found.push(bad(format!("{variable} is not there"), cure));
+        let cure = format!("Run `tidegate configure {}`. {help}", descriptor.name);
+        found.push(bad(format!("{variable} is not set"), cure));
     }
     if found.is_empty() {
         found.extend(accepted(&channel).await);
@@ -380,11 +455,18 @@ async fn accepted(channel: &Channel) -> Vec<Finding> {
     match channel.inquire().await {
         Ok(identity) => {
             let known = good(format!("accepted: this is {} ({})", identity.name, identity.id));
-            let note = |found| Finding { state: State::Notice, found, cure: None };
+            let note = |text: String| match split(&text, None) {
+                (found, Some(cure)) => notice(found, cure),
+                // Something to know, and nothing to do.
+                (found, None) => good(found),
+            };
             std::iter::once(known).chain(identity.notes.into_iter().map(note)).collect()
         }
         Err(failure) => {
-            let cure = "see that the credential is right and the platform can be reached";
+            let cure = format!(
+                "Check that the platform can be reached from here; `tidegate configure {}` sets the credential anew",
+                channel.name()
+            );
             vec![bad(failure.to_string(), cure)]
         }
     }
@@ -405,9 +487,9 @@ fn private(path: &Path) -> Finding {
                 path.display(),
                 metadata.permissions().mode() & 0o777
             ),
-            format!("chmod 600 {}", path.display()),
+            format!("`chmod 600 {}`", path.display()),
         ),
-        Err(error) => bad(format!("{} cannot be looked at: {error}", path.display()), "make it yours"),
+        Err(error) => unreadable(path, &error),
     }
 }
 
@@ -417,14 +499,21 @@ fn folder(path: &Path) -> Finding {
         Ok(metadata) if metadata.permissions().mode() & 0o022 == 0 => good(path.display().to_string()),
         Ok(_) => bad(
             format!("{} can be changed by others", path.display()),
-            format!("chmod 700 {}", path.display()),
+            format!("`chmod 700 {}`", path.display()),
         ),
-        Err(error) => bad(format!("{} cannot be looked at: {error}", path.display()), "make it yours"),
+        Err(error) => unreadable(path, &error),
     }
 }
 
+fn unreadable(path: &Path, error: &io::Error) -> Finding {
+    bad(
+        format!("{} cannot be read ({error})", path.display()),
+        format!("`ls -ld {}` shows whose it is: it has to belong to you", path.display()),
+    )
+}
+
 /// Tables that no channel will ever read.
-fn tables(settings: &Settings, names: &[ChannelName], path: &Path) -> Finding {
+fn tables(settings: &Settings, path: &Path) -> Finding {
     let builtins = || builtin::ALL.iter().map(|builtin| builtin.name);
     let strange = settings.channels().find(|table| {
         let close = nearest(table, builtins()).contains("did you mean");
@@ -437,30 +526,28 @@ fn tables(settings: &Settings, names: &[ChannelName], path: &Path) -> Finding {
                 path.display(),
                 nearest(table, builtins())
             ),
-            "correct the name, if it was meant",
+            "Rename the table, or remove it",
         ),
-        None if path.exists() => good(format!("{} makes sense for {} channels", path.display(), names.len())),
-        None => good(format!("{} is not there: the defaults hold", path.display())),
+        None if path.exists() => good(format!("{} is valid", path.display())),
+        None => good(format!("the defaults, because there is no {}", path.display())),
     }
 }
 
-/// What the client has noted about this channel in its debug log: the last few lines.
-fn debug_log(name: &str) -> Vec<String> {
+/// What the client has noted about this channel in its debug log: the file, and the last few lines.
+fn debug_log(name: &str) -> Option<(PathBuf, Vec<String>)> {
     const LINES: usize = 3;
     let folder = std::env::var_os("CLAUDE_CONFIG_DIR")
         .map(PathBuf::from)
         .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".claude")));
     let session = std::env::var("CLAUDE_CODE_SESSION_ID").ok().filter(|id| !id.contains('/'));
-    let (Some(folder), Some(session)) = (folder, session) else { return Vec::new() };
-    let Ok(file) = fs::File::open(folder.join("debug").join(format!("{session}.txt"))) else {
-        return Vec::new();
-    };
-    let lines = BufReader::new(file).lines().map_while(Result::ok);
+    let path = folder?.join("debug").join(format!("{}.txt", session?));
+    let lines = BufReader::new(fs::File::open(&path).ok()?).lines().map_while(Result::ok);
     let mut found: Vec<String> = lines
         .filter(|line| line.contains(name) && line.to_ascii_lowercase().contains("channel"))
         .map(|line| line.chars().take(300).collect())
         .collect();
-    found.split_off(found.len().saturating_sub(LINES))
+    let last = found.split_off(found.len().saturating_sub(LINES));
+    Some((path, last))
 }
 
 fn show(checks: &[Check], paint: Paint) -> String {
@@ -484,4 +571,25 @@ fn show(checks: &[Check], paint: Paint) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split;
+
+    #[test]
+    fn a_reason_is_a_finding_and_a_cure() {
+        for (reason, word, expected) in [
+            ("it is so. Do this. Do that", None, ("it is so", Some("Do this. Do that"))),
+            ("it is so", None, ("it is so", None)),
+            (
+                "refused (\"no. Not now.\"). Do this",
+                Some("no. Not now."),
+                ("refused (\"no. Not now.\")", Some("Do this")),
+            ),
+            ("another text. Do this", Some("no"), ("another text", Some("Do this"))),
+        ] {
+            assert_eq!(split(reason, word), expected, "{reason}");
+        }
+    }
 }

@@ -5,7 +5,10 @@ use std::{
 
 use clap::Args;
 
-use super::{Common, output};
+use super::{
+    Common,
+    output::{self, counted},
+};
 use crate::{
     capability::files::Files,
     claude, clock,
@@ -51,14 +54,6 @@ impl Forget {
             anyhow::bail!("there is nothing of a channel \"{name}\" in {}", folder.display());
         }
         let everything = self.chat.is_none() && self.sender.is_none() && self.older_than.is_none();
-        let what = if everything {
-            "everything that was received, remembered and sent"
-        } else {
-            "the messages that meet the conditions"
-        };
-        if !self.yes && !agrees(&format!("This erases {what} from {}.", folder.display()))? {
-            anyhow::bail!("nothing was erased");
-        }
         let before = self
             .older_than
             .map(|age| clock::now().saturating_sub(u64::try_from(age.as_millis()).unwrap_or(u64::MAX)));
@@ -68,10 +63,26 @@ impl Forget {
             before,
         };
         let journal = Journal::open(&path)?;
-        let forgotten = journal.forget_blocking(&conditions)?;
         let files = Files::open(&folder, &[], &[])?;
+        if !self.yes {
+            let messages = counted(journal.count(&conditions)?, "message", "messages");
+            let rest = if everything {
+                let files = counted(files.count_blocking()?, "file", "files");
+                format!("{files}, and what the channel has remembered")
+            } else {
+                "and the files with the whole of long ones".to_owned()
+            };
+            if !agrees(&format!(
+                "This erases from {}, the folder of {name}: {messages}, {rest}.",
+                folder.display()
+            ))? {
+                anyhow::bail!("nothing was erased");
+            }
+        }
+        let forgotten = journal.forget_blocking(&conditions)?;
         let files =
             if everything { files.clear_blocking()? } else { hub::erase_all_but(&files, &journal.ids()?)? };
+        let messages = counted(forgotten.events, "message", "messages");
         let text = if self.json {
             serde_json::json!({
                 "folder": folder.display().to_string(),
@@ -83,17 +94,17 @@ impl Forget {
                 + "\n"
         } else if everything {
             format!(
-                "{}: {} messages, {} remembered values and {files} files are erased\n",
+                "Erased from {}, the folder of {name}: {messages}, {} and {}.\n",
                 folder.display(),
-                forgotten.events,
-                forgotten.values
+                counted(files, "file", "files"),
+                counted(forgotten.values, "remembered value", "remembered values")
             )
         } else {
             format!(
-                "{}: {} messages are erased, and {files} files with the whole of long ones; other files stay until \
-                 everything is forgotten\n",
+                "Erased from {}, the folder of {name}: {messages}, and {} with the whole of long ones. Other files stay \
+                 until everything is forgotten.\n",
                 folder.display(),
-                forgotten.events
+                counted(files, "file", "files")
             )
         };
         Ok(output::print(&text)?)
@@ -104,9 +115,9 @@ impl Forget {
 fn agrees(what: &str) -> anyhow::Result<bool> {
     anyhow::ensure!(
         stdin().is_terminal(),
-        "{what} Nobody can be asked about that, because the input is not a terminal: --yes does it without"
+        "{what} Nobody can be asked about that, because the input is not a terminal: with --yes nobody is asked"
     );
-    output::complain(&format!("{what} Type yes to go on:"));
+    output::complain(&format!("{what}\nType yes to erase it, or press Enter to leave everything as it is:"));
     let mut answer = String::new();
     stdin().read_line(&mut answer)?;
     Ok(answer.trim().eq_ignore_ascii_case("yes"))

@@ -11,6 +11,8 @@ mod inspect;
 mod list;
 mod logging;
 mod output;
+mod patience;
+mod port;
 mod report;
 mod serve;
 mod status;

@@ -23,6 +23,12 @@ pub(super) fn complain(line: &str) {
     stderr::say(&harmless(line));
 }
 
+/// `1 message`, `2 messages`.
+pub(super) fn counted(count: impl TryInto<u64>, one: &str, many: &str) -> String {
+    let count = count.try_into().unwrap_or(u64::MAX);
+    if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
+}
+
 /// Colours for a terminal that wants them.
 #[derive(Clone, Copy)]
 pub(super) struct Paint(bool);

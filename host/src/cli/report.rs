@@ -45,8 +45,8 @@ impl From<SetAside> for Shown {
 impl Report {
     pub(super) fn run(self, common: &Common) -> anyhow::Result<()> {
         let root = common.state_root()?;
-        let survey = Survey::of(&root, Survey::named(&root, &self.channel)?)?;
-        let updates = survey.kept.map(|kept| kept.journal.updates_set_aside()).transpose()?;
+        let survey = Survey::of(&root, Survey::named(&root, &self.channel)?);
+        let updates = survey.kept?.map(|kept| kept.journal.updates_set_aside()).transpose()?;
         let shown: Vec<Shown> = updates.into_iter().flatten().map(Shown::from).collect();
         let text = if self.json {
             serde_json::to_string_pretty(&shown)? + "\n"

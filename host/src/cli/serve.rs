@@ -16,12 +16,15 @@ use crate::{
 /// After so long a start is over, and what only it needed can go.
 const STARTED: Duration = Duration::from_millis(500);
 
+/// How long receipts are waited for at the end. Claude Code's next signal comes 100 ms after the first.
+const LAST: Duration = Duration::from_millis(80);
+
 /// What a busy time has mapped again can go as well; what is used then is slower for once.
 const SELDOM: Duration = Duration::from_mins(10);
 
 /// Serve channels to a Claude Code session, over MCP on stdin and stdout
 ///
-/// This is what stands in `.mcp.json`. A session takes messages only if it was started with the server's name.
+/// This is what stands in `.mcp.json`. A session receives messages only if it was started with the server's name.
 #[derive(Args)]
 #[command(after_help = "In .mcp.json:\n  \
     {\"mcpServers\": {\"fakechat\": {\"command\": \"tidegate\", \"args\": [\"serve\", \"fakechat\"]}}}\n\n\
@@ -33,7 +36,7 @@ pub(super) struct Serve {
     /// Under which name the client has this server configured, if it is not the channel's
     #[arg(long = "as", value_name = "NAME")]
     server: Option<String>,
-    /// Take messages: as Claude Code's command line and its organisation's policy say (auto), always, or never
+    /// Deliver messages: as Claude Code's log, its command line and its organisation's policy say (auto), always, or never
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     opt_in: OptIn,
 }
@@ -47,7 +50,7 @@ pub(super) struct Channels {
     /// Also load a channel from this component file, which nobody has approved. May be given several times
     #[arg(long = "dangerously-load-development-channels", id = "development", value_name = "FILE")]
     development: Vec<PathBuf>,
-    /// The loopback port of the channel's page; wins over <CHANNEL>_PORT and channels.toml. 0 takes a free one
+    /// The loopback port of the channel's page; wins over <CHANNEL>_PORT and channels.toml. 0 means any free one
     #[arg(long)]
     port: Option<u16>,
 }
@@ -72,19 +75,24 @@ impl Serve {
 async fn serve(order: Order, common: &Common) -> anyhow::Result<()> {
     let stopped = stop_signal()?;
     let launcher = common.launcher(common.log)?;
-    tokio::select! {
-        () = stopped => Ok(()),
-        result = session(&launcher, &order) => result,
-    }
+    session(&launcher, &order, stopped).await
 }
 
-async fn session(launcher: &Arc<Launcher>, order: &Order) -> anyhow::Result<()> {
+async fn session(
+    launcher: &Arc<Launcher>,
+    order: &Order,
+    stopped: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
     if std::io::IsTerminal::is_terminal(&std::io::stdin()) {
         output::complain(
             "This speaks MCP to a program. For a session in this terminal: tidegate try CHANNEL",
         );
     }
-    let Launched { hub, attention, judging } = launcher.launch(order).await?;
+    let mut stopped = std::pin::pin!(stopped);
+    let Launched { hub, attention, judging } = tokio::select! {
+        () = &mut stopped => return Ok(()),
+        running = launcher.launch(order) => running?,
+    };
     let judging = tokio::spawn(judging);
     let _flush = FlushAtEnd(hub.clone());
     let (reader, writer) = stdio::take()?;
@@ -99,8 +107,11 @@ async fn session(launcher: &Arc<Launcher>, order: &Order) -> anyhow::Result<()> 
         }
     });
     tokio::select! {
-        () = session::serve(hub, dialogs, attention, reader, writer) => {}
-        () = parent::gone() => {}
+        () = session::serve(hub.clone(), dialogs, attention, reader, writer) => {}
+        () = async { tokio::select! { () = parent::gone() => {}, () = stopped => {} } } => {
+            // The client writes its last receipts about now.
+            let _ = tokio::time::timeout(LAST, hub.settled()).await;
+        }
     }
     judging.abort();
     upkeep.abort();

@@ -34,13 +34,15 @@ struct Report {
     folder: String,
     /// Who serves it, in words; null where nobody does.
     owner: Option<String>,
+    /// Why the rest of this cannot be told, if so: its journal cannot be read.
+    unreadable: Option<String>,
     /// Why it is shut, if it is.
     shut: Option<String>,
     /// Who may write, as `access.json` has it.
     access: Option<serde_json::Value>,
     /// What another hand has written into the file and nobody has approved.
     withheld: Vec<String>,
-    /// Which sessions there are, and whether they take messages.
+    /// Which sessions there are, and whether they receive messages.
     sessions: Vec<Session>,
     pairings: Vec<Pairing>,
     /// When the last event was stored.
@@ -66,7 +68,7 @@ struct Session {
     why: Option<String>,
     /// Messages that were written to it.
     written: u64,
-    /// Of those, how many it has taken.
+    /// Of those, how many it has received.
     received: u64,
 }
 
@@ -112,26 +114,23 @@ impl Status {
             Some(name) => vec![Survey::named(&root, name)?],
             None => Survey::names(&root, &settings),
         };
-        let surveys =
-            names.into_iter().map(|name| Survey::of(&root, name)).collect::<anyhow::Result<Vec<_>>>()?;
+        let surveys = names.into_iter().map(|name| Survey::of(&root, name));
         let text = if self.json {
-            let reports = surveys.iter().map(report).collect::<anyhow::Result<Vec<_>>>()?;
-            serde_json::to_string_pretty(&reports)? + "\n"
+            serde_json::to_string_pretty(&surveys.map(report).collect::<Vec<_>>())? + "\n"
         } else {
             let paint = Paint::stdout();
-            let shown =
-                surveys.iter().map(|survey| show(survey, paint)).collect::<anyhow::Result<Vec<_>>>()?;
-            shown.join("\n")
+            surveys.map(|survey| show(&survey, paint)).collect::<Vec<_>>().join("\n")
         };
         Ok(output::print(&text)?)
     }
 }
 
-fn report(survey: &Survey) -> anyhow::Result<Report> {
+fn report(survey: Survey) -> Report {
     let mut report = Report {
         channel: survey.name.to_string(),
         folder: survey.folder.display().to_string(),
-        owner: survey.owner.clone(),
+        owner: survey.owner,
+        unreadable: None,
         shut: None,
         access: None,
         withheld: Vec::new(),
@@ -143,7 +142,17 @@ fn report(survey: &Survey) -> anyhow::Result<Report> {
         set_aside: 0,
         refusals: Vec::new(),
     };
-    let Some(Kept { journal, admission }) = &survey.kept else { return Ok(report) };
+    let filled = match survey.kept {
+        Ok(Some(kept)) => fill(&mut report, &kept),
+        Ok(None) => Ok(()),
+        Err(error) => Err(error.into()),
+    };
+    report.unreadable = filled.err().map(|error| error.to_string());
+    report
+}
+
+/// Adds what the channel keeps.
+fn fill(report: &mut Report, Kept { journal, admission }: &Kept) -> anyhow::Result<()> {
     match admission.rules_blocking() {
         Ok(rules) => {
             report.access = Some(serde_json::from_str(&Document::of_access(&rules.access).render())?);
@@ -165,59 +174,84 @@ fn report(survey: &Survey) -> anyhow::Result<Report> {
     report.last_error = journal.trouble()?.map(|(at, text)| Trouble { at: clock::iso(at), text });
     report.set_aside = journal.updates_set_aside()?.len();
     report.refusals = admission.refusals(REFUSALS)?;
-    Ok(report)
+    Ok(())
 }
 
-fn session(note: &SessionNote, serves: bool, paint: Paint) -> String {
+fn session(survey: &Survey, note: &SessionNote, paint: Paint) -> String {
     let attention = match &note.attention {
-        NotedAttention::Open(_) if !serves => paint.yellow(
-            "waits: messages go to the session that serves the channel; they come here when that one ends",
+        NotedAttention::Open(_) if survey.owner.is_none() => {
+            paint.yellow("could receive messages, but cannot open the channel: see the last error")
+        }
+        NotedAttention::Open(_) if !survey.serves(note.process) => paint.yellow(
+            "receives no messages while another session serves the channel, and follows when that one ends",
         ),
-        NotedAttention::Awaited => paint.yellow("Claude Code has not said yet whether it takes messages"),
+        NotedAttention::Awaited => {
+            paint.yellow("is starting, and Claude Code has not said yet whether it receives messages")
+        }
         NotedAttention::Open(basis) => {
-            format!("takes messages ({basis}); {} written, {} taken", note.written, note.received)
+            format!("receives messages ({basis}); {} written, {} received", note.written, note.received)
         }
         NotedAttention::Closed { reason, .. } => {
-            paint.red(&format!("takes no messages: {}", output::harmless(reason)))
+            paint.red(&format!("receives no messages: {}", output::harmless(reason)))
         }
     };
-    format!("pid {} in {}: {attention}", note.process, output::harmless(&note.directory))
+    format!("pid {} in {} {attention}", note.process, output::harmless(&note.directory))
 }
 
-fn show(survey: &Survey, paint: Paint) -> anyhow::Result<String> {
+fn show(survey: &Survey, paint: Paint) -> String {
     let mut text = format!("{}\n", paint.bold(&survey.name));
-    let row = |text: &mut String, label: &str, value: &str| {
-        let _ = writeln!(text, "{}  {value}", paint.cyan(&format!("{label:<10}")));
-    };
+    let row = |text: &mut String, label: &str, value: &str| row(text, paint, label, value);
     match &survey.owner {
         Some(owner) => row(&mut text, "served", &output::harmless(owner)),
-        None => row(&mut text, "served", &paint.dim("by nobody at the moment")),
+        None => row(&mut text, "served", &paint.dim("by no session at the moment")),
     }
-    let Some(Kept { journal, admission }) = &survey.kept else {
-        row(&mut text, "state", &paint.dim("it has not run yet"));
-        return Ok(text);
+    let shown = match &survey.kept {
+        Ok(Some(kept)) => show_kept(&mut text, survey, kept, paint),
+        Ok(None) => {
+            row(&mut text, "state", &paint.dim("it has not run yet"));
+            Ok(())
+        }
+        Err(error) => Err(anyhow::anyhow!("{error}")),
     };
+    if let Err(error) = shown {
+        row(&mut text, "journal", &paint.red(&output::harmless(&error.to_string())));
+    }
+    text
+}
+
+fn row(text: &mut String, paint: Paint, label: &str, value: &str) {
+    let _ = writeln!(text, "{}  {value}", paint.cyan(&format!("{label:<10}")));
+}
+
+/// Adds what the channel keeps.
+fn show_kept(
+    text: &mut String,
+    survey: &Survey,
+    Kept { journal, admission }: &Kept,
+    paint: Paint,
+) -> anyhow::Result<()> {
+    let row = |text: &mut String, label: &str, value: &str| row(text, paint, label, value);
     for note in journal.sessions()? {
-        row(&mut text, "session", &session(&note, survey.serves(note.process), paint));
+        row(text, "session", &session(survey, &note, paint));
     }
     match access::status(admission, paint) {
         Ok(access) => text.push_str(&access),
-        Err(shut) => row(&mut text, "shut", &paint.red(&output::harmless(&shut.to_string()))),
+        Err(shut) => row(text, "shut", &paint.red(&output::harmless(&shut.to_string()))),
     }
     match journal.last_event()? {
-        (Some(at), count) => row(&mut text, "last event", &format!("{} ({count} kept)", clock::iso(at))),
-        (None, _) => row(&mut text, "last event", "none is kept"),
+        (Some(at), count) => row(text, "last event", &format!("{} ({count} kept)", clock::iso(at))),
+        (None, _) => row(text, "last event", "none is kept"),
     }
     if let Some((at, trouble)) = journal.trouble()? {
-        row(&mut text, "last error", &format!("{}: {}", clock::iso(at), output::harmless(&trouble)));
+        row(text, "last error", &format!("{}: {}", clock::iso(at), output::harmless(&trouble)));
     }
     let aside = journal.updates_set_aside()?.len();
     if aside > 0 {
-        row(&mut text, "set aside", &format!("{aside} (tidegate report {} shows them)", survey.name));
+        row(text, "set aside", &format!("{aside} (tidegate report {} shows them)", survey.name));
     }
     let refusals = admission.refusals(REFUSALS)?;
     if !refusals.is_empty() {
-        row(&mut text, "dropped", "newest first");
+        row(text, "dropped", "newest first");
     }
     for refusal in refusals {
         let title = if refusal.title.is_empty() { String::new() } else { format!(" \"{}\"", refusal.title) };
@@ -232,5 +266,5 @@ fn show(survey: &Survey, paint: Paint) -> anyhow::Result<String> {
             clock::iso(refusal.last)
         );
     }
-    Ok(text)
+    Ok(())
 }

@@ -9,7 +9,7 @@ use crate::{
     admission::Admission,
     builtin,
     event::ChannelName,
-    journal::Journal,
+    journal::{self, Journal},
     launch,
     lock::{self, Lock},
     settings::{Settings, nearest},
@@ -22,8 +22,8 @@ pub(super) struct Survey {
     pub(super) folder: PathBuf,
     /// Who serves it at the moment.
     pub(super) owner: Option<String>,
-    /// None where it has never run.
-    pub(super) kept: Option<Kept>,
+    /// None where it has never run. An error where its journal cannot be used.
+    pub(super) kept: Result<Option<Kept>, journal::Error>,
 }
 
 /// What a channel that has run has left.
@@ -34,13 +34,13 @@ pub(super) struct Kept {
 
 impl Survey {
     /// Looks at a channel. One that has an access file and has never run gets its baseline by it.
-    pub(super) fn of(root: &StateRoot, name: ChannelName) -> anyhow::Result<Self> {
+    pub(super) fn of(root: &StateRoot, name: ChannelName) -> Self {
         let folder = root.folder(&name);
         let owner = Self::owner(&folder);
         let path = folder.join("journal.db");
         let seen = path.is_file() || folder.join("access.json").exists();
-        let kept = if seen { Some(open(&name, &folder)?) } else { None };
-        Ok(Self { name, folder, owner, kept })
+        let kept = seen.then(|| open(&name, &folder)).transpose();
+        Self { name, folder, owner, kept }
     }
 
     /// Whether it is this process that serves the channel.
@@ -80,7 +80,7 @@ impl Survey {
 }
 
 /// Opens what a channel keeps; makes it where it is missing.
-pub(super) fn open(name: &ChannelName, folder: &Path) -> anyhow::Result<Kept> {
+pub(super) fn open(name: &ChannelName, folder: &Path) -> Result<Kept, journal::Error> {
     let journal = Journal::open(&folder.join("journal.db"))?;
     let admission = launch::admission(folder, &journal, builtin::find(name), None);
     Ok(Kept { journal, admission })

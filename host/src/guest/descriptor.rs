@@ -149,7 +149,7 @@ impl TryFrom<wire::Descriptor> for Descriptor {
             max_text: if wire.max_text == 0 && has(wire::Features::REPLY) {
                 return Err(invalid(
                     "max-text",
-                    "a channel that replies takes texts longer than 0".to_owned(),
+                    "a channel that replies accepts texts longer than 0".to_owned(),
                 ));
             } else {
                 wire.max_text

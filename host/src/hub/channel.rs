@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// What is said while nothing is known.
-const AWAITED: &str = "Claude Code has not said yet whether this session takes messages: that takes about a second after its start";
+const AWAITED: &str = "Claude Code has not said yet whether this session receives messages, which it does about a second after its start";
 
 /// One channel: its guest, its journal, and how far its deliveries are.
 pub struct Channel {
@@ -70,7 +70,7 @@ pub struct Grants {
 /// Does the channel work?
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// It has not begun: the client has not said yet whether the session takes messages.
+    /// It has not begun: the client has not said yet whether the session receives messages.
     Starting,
     /// It works; for a web channel, where its page is.
     Up {
@@ -82,13 +82,13 @@ pub enum Condition {
         /// Why, and what to do.
         reason: String,
     },
-    /// Another process has the channel, or nobody here takes messages: it takes nothing in, because of this; what the
-    /// session sends still goes out.
+    /// Another process holds the channel, or the session here receives no messages, because of this; what it sends still
+    /// goes out.
     Standby {
         /// Why, and what to do.
         reason: String,
     },
-    /// It does not, because of this.
+    /// It does not work, because of this.
     Down {
         /// What is wrong and what to do about it.
         reason: String,
@@ -199,20 +199,26 @@ impl Channel {
         news
     }
 
-    /// Why this process takes no messages in, if so.
+    /// Why this session receives no messages from the channel, if so.
     pub fn deaf(&self) -> Option<String> {
-        let condition = self.condition();
-        match condition.reason() {
-            _ if condition.serves() => None,
-            Some(reason) => Some(reason.to_owned()),
-            None => Some(AWAITED.to_owned()),
+        match self.condition() {
+            Condition::Starting => Some(AWAITED.to_owned()),
+            _ => self.refused(),
+        }
+    }
+
+    /// The same, and none while the client has not said yet whether the session receives messages: that passes by itself.
+    pub fn refused(&self) -> Option<String> {
+        match self.condition() {
+            Condition::Standby { reason } | Condition::Down { reason } => Some(reason),
+            Condition::Starting | Condition::Up { .. } | Condition::Interrupted { .. } => None,
         }
     }
 
     /// Takes nothing in any more: what the session has not received comes again, here or in another process.
     pub fn pause(&self, condition: Condition) {
         self.set_condition(condition);
-        self.outstanding.clear();
+        self.give_back();
         self.surroundings().page.cut_off_all();
         self.settle();
     }
@@ -265,6 +271,8 @@ impl Channel {
 
     /// Takes over the journal from the process that wrote it last.
     pub fn resume(self: &Arc<Self>) -> Result<(), Error> {
+        // What a delivery has found out meanwhile does not hold any more.
+        self.outstanding.clear();
         self.journal().resume()?;
         self.admission.abandon_unfinished(clock::now())?;
         self.take_up_held()?;
@@ -337,7 +345,7 @@ impl Channel {
             match surroundings.journal.retain_blocking(keep, clock::now()) {
                 Ok(0) => {}
                 Ok(dropped) => tracing::warn!(
-                    "{name}: {dropped} events were given up undelivered: no session has taken them, and the journal is full",
+                    "{name}: {dropped} events were given up undelivered, because no session has received them and the journal is full",
                 ),
                 Err(error) => tracing::error!("{name}: old events stay: {error}"),
             }

@@ -62,6 +62,9 @@ impl Channel {
         }
         let Some(inbox) = self.inbox() else { return };
         let mut progress = self.progress.lock().await;
+        if !self.condition().serves() {
+            return;
+        }
         let handed = progress.begin(self);
         match (stored.first(), stored.last()) {
             (Some(first), Some(last)) if first.seq == handed.next() => {
@@ -103,7 +106,8 @@ impl Channel {
     }
 
     async fn catch_up(self: &Arc<Self>, inbox: &Arc<dyn Inbox>, progress: &mut Progress) {
-        loop {
+        // Another process may have taken the channel over while this one waited for its session.
+        while self.condition().serves() {
             let handed = progress.begin(self);
             let page = match self.journal().after(handed, PAGE) {
                 Ok(page) => page,
@@ -117,6 +121,9 @@ impl Channel {
             if let Err(error) = self.journal().store(|transaction| transaction.offer(last)).await {
                 self.drain_later();
                 return tracing::error!("{}: {error}", self.name());
+            }
+            if progress.epoch != self.outstanding.epoch() {
+                continue;
             }
             let suspect = self.journal().suspect();
             let deliveries = page
@@ -143,6 +150,11 @@ impl Channel {
         last: Seq,
     ) -> bool {
         self.keep_whole(&mut deliveries).await;
+        self.outstanding.room().await;
+        if progress.epoch != self.outstanding.epoch() {
+            // They come again from the journal, with what was before them.
+            return true;
+        }
         let Accepted { end, each } = inbox.accept(self.name(), &deliveries);
         if self.descriptor().features.typing {
             for delivery in &deliveries {
@@ -169,9 +181,7 @@ impl Channel {
 
     /// Deliveries that were written together, up to there.
     fn batch(&self, epoch: Epoch, ticket: Ticket, last: Seq, deliveries: &[Delivery]) -> Batch {
-        // What comes again was confirmed then, or has waited long.
-        let new = deliveries.iter().filter(|delivery| !delivery.redelivered);
-        let confirmable = self.confirmable(new.map(|delivery| &delivery.event.what));
+        let confirmable = self.confirmable(deliveries.iter().map(|delivery| &delivery.event.what));
         Batch { epoch, ticket, last, count: deliveries.len() as u64, confirmable }
     }
 }

@@ -45,7 +45,7 @@ pub enum IntakeError {
     #[error(transparent)]
     Shut(#[from] Shut),
     /// The session does not take messages any more, and another process may have the channel.
-    #[error("nothing is taken in any more: no session of this process takes messages")]
+    #[error("the session of this process receives no messages any more")]
     Closed,
 }
 

@@ -135,6 +135,13 @@ impl Hub {
         self.loaded.subscribe()
     }
 
+    /// Waits until the session has received all that it was given.
+    pub async fn settled(&self) {
+        for channel in self.loaded().channels() {
+            channel.outstanding.settled().await;
+        }
+    }
+
     /// Waits until no channel is being prepared any more.
     pub async fn prepared(&self) {
         // The other way out is a hub that is gone.

@@ -60,7 +60,7 @@ pub enum Failure {
     Empty,
     /// An edited text is longer than the platform takes.
     #[error(
-        "the text is {length} long, {channel} takes {limit} in one message: shorten it, or send the rest with reply"
+        "the text is {length} long, and {channel} accepts {limit} in one message: shorten it, or send the rest with reply"
     )]
     Long {
         /// Which.
@@ -85,7 +85,7 @@ pub enum Failure {
     #[error(transparent)]
     Shut(#[from] Shut),
     /// More files than the platform takes.
-    #[error("{count} files; {channel} takes {limit} in one message")]
+    #[error("{count} files are too many: {channel} accepts {limit} in one message")]
     Many {
         /// Which.
         channel: ChannelName,

@@ -8,13 +8,21 @@ use std::{
     },
 };
 
+use tokio::sync::Notify;
+
 use super::{Channel, Inbox, Ticket, channel::lock, confirmation::Confirmable};
 use crate::journal::Seq;
+
+/// How many batches may wait until no more is handed over: some MiB. A client that confirms messages once a second gets more
+/// than it can read in that time.
+const MOST: usize = 1 << 18;
 
 /// What was written to the session and not received yet.
 #[derive(Debug, Default)]
 pub(super) struct Outstanding {
     waiting: Mutex<Queue>,
+    /// Less waits.
+    room: Notify,
     /// Messages that were written to this session.
     written: AtomicU64,
     /// Of those, how many it has received.
@@ -63,6 +71,31 @@ impl Outstanding {
         queue.epoch.0 += 1;
         let lost = queue.batches.drain(..).map(|batch| batch.count).sum();
         self.written.fetch_sub(lost, Ordering::Relaxed);
+        self.room.notify_waiters();
+    }
+
+    /// Waits while the session has not received too much of what it was given.
+    pub(super) async fn room(&self) {
+        loop {
+            let mut room = std::pin::pin!(self.room.notified());
+            room.as_mut().enable();
+            if lock(&self.waiting).batches.len() < MOST {
+                return;
+            }
+            room.await;
+        }
+    }
+
+    /// Waits until the session has received all that it was given.
+    pub(super) async fn settled(&self) {
+        loop {
+            let mut room = std::pin::pin!(self.room.notified());
+            room.as_mut().enable();
+            if lock(&self.waiting).batches.is_empty() {
+                return;
+            }
+            room.await;
+        }
     }
 
     fn first(&self) -> Option<Ticket> {
@@ -105,6 +138,7 @@ impl Channel {
             while let Some(batch) = self.outstanding.next_received(inbox) {
                 self.received(batch);
             }
+            self.outstanding.room.notify_waiters();
             let first = {
                 let mut queue = lock(&self.outstanding.waiting);
                 let first = queue.batches.front().map(|batch| batch.ticket);
@@ -114,11 +148,16 @@ impl Channel {
             let Some(first) = first else { return };
             // Meanwhile the channel may have been paused, which clears the queue.
             if !inbox.received(first).await && self.outstanding.first() == Some(first) {
-                self.outstanding.clear();
-                self.journal().suspect_offered();
+                self.give_back();
                 self.drain_soon();
             }
         }
+    }
+
+    /// What was not received is written again, marked.
+    pub(super) fn give_back(&self) {
+        self.outstanding.clear();
+        self.journal().suspect_offered();
     }
 
     fn received(self: &Arc<Self>, batch: Batch) {

@@ -25,6 +25,9 @@ const RETRY: Duration = Duration::from_secs(3);
 /// How often a page that only says why nothing is taken in looks whether another process needs its port.
 const LOOK: Duration = Duration::from_millis(250);
 
+/// How long such a session holds the lock at most while it opens its page.
+const BRIEF: Duration = Duration::from_millis(25);
+
 /// How long a page of such a session may hold the port when this one begins, and how often to try meanwhile.
 const YIELD: Duration = Duration::from_secs(2);
 const TRY: Duration = Duration::from_millis(100);
@@ -66,10 +69,10 @@ impl Ingress {
 
     /// Begins if the session takes messages, and goes on trying in the background if that fails. Either way the
     /// channel's condition says where things are.
-    pub fn start(mut self) {
+    pub async fn start(mut self) {
         self.channel.note(&self.reception.borrow());
         let lock = if self.reception.borrow_and_update().is_open() {
-            self.begin(true)
+            self.begin_patiently().await
         } else {
             self.stand_by();
             None
@@ -185,6 +188,20 @@ impl Ingress {
                 self.page = None;
             }
         }
+    }
+
+    /// Takes the channel over. The page of a session that waits may have the port, or such a session looks at the lock:
+    /// both are over in a moment.
+    async fn begin_patiently(&mut self) -> Option<Lock> {
+        let start = Instant::now();
+        while start.elapsed() < LOOK * 2 {
+            match self.attempt() {
+                Ok(lock) => return Some(lock),
+                Err(Condition::Standby { .. }) if start.elapsed() > BRIEF => break,
+                Err(_) => sleep(BRIEF).await,
+            }
+        }
+        self.begin(true)
     }
 
     /// Takes the channel over. A failure is told, unless it may pass in a moment.

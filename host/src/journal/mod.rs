@@ -11,6 +11,7 @@
 
 mod admission;
 mod cursor;
+mod damage;
 mod held;
 mod retention;
 mod schema;
@@ -33,6 +34,7 @@ use tokio::sync::Notify;
 
 pub use admission::{Contact, Refusal, StoredFile};
 pub use cursor::SetAside;
+pub use damage::Damage;
 pub use retention::{Forget, Forgotten, Keep};
 pub use session::{NotedAttention, SessionNote};
 pub use state::{STATE_KEY_LIMIT, STATE_LIMIT, STATE_VALUE_LIMIT};
@@ -76,6 +78,9 @@ pub enum Error {
         /// What SQLite says.
         source: rusqlite::Error,
     },
+    /// The file is damaged.
+    #[error(transparent)]
+    Damaged(Box<Damage>),
     /// Another process does not stop writing.
     #[error(
         "another process has been writing to the journal {path} for {} s: it can be used once that has ended (is `tidegate forget` running, or a program that has the file open?)",
@@ -301,7 +306,7 @@ impl Journal {
     }
 
     fn failed(&self, source: rusqlite::Error) -> Error {
-        Error::Sqlite { path: self.path.clone(), source }
+        Error::sqlite(&self.path, source)
     }
 
     /// Moves the write-ahead log into the file, on a thread that may wait for the disk.

@@ -112,17 +112,32 @@ impl Journal {
     }
 }
 
+impl Journal {
+    /// How many events meet these conditions.
+    pub fn count(&self, forget: &Forget) -> Result<u64, Error> {
+        self.read(|database| {
+            let sql = format!("SELECT count(*) FROM event WHERE {CONDITIONS}");
+            database.query_row(&sql, forget.params(), |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)
+        })
+    }
+}
+
+/// What [`Forget`] asks for, of the tables `event` and `held`.
+const CONDITIONS: &str = "(?1 IS NULL OR ?1 IN (body ->> '$.message.chat.id', body ->> '$.press.chat.id'))
+     AND (?2 IS NULL OR ?2 IN (body ->> '$.message.sender.id', body ->> '$.press.sender.id'))
+     AND (?3 IS NULL OR at < ?3)";
+
+impl Forget {
+    fn params(&self) -> (Option<&str>, Option<&str>, Option<i64>) {
+        (self.chat.as_deref(), self.sender.as_deref(), self.before.map(u64::cast_signed))
+    }
+}
+
 impl Transaction<'_> {
     fn forget(&mut self, forget: &Forget) -> Result<Forgotten, Error> {
         self.run(|database| {
             let erase = |table: &str| {
-                let sql = format!(
-                    "DELETE FROM {table} WHERE (?1 IS NULL OR ?1 IN (body ->> '$.message.chat.id', body ->> '$.press.chat.id'))
-                     AND (?2 IS NULL OR ?2 IN (body ->> '$.message.sender.id', body ->> '$.press.sender.id'))
-                     AND (?3 IS NULL OR at < ?3)"
-                );
-                let before = forget.before.map(u64::cast_signed);
-                database.execute(&sql, params![forget.chat.as_deref(), forget.sender.as_deref(), before])
+                database.execute(&format!("DELETE FROM {table} WHERE {CONDITIONS}"), forget.params())
             };
             let events = erase("event")?;
             erase("held")?;

@@ -137,7 +137,7 @@ const TABLES: &str = "
 /// Opens the file, or makes it. The connection does not wait for others afterwards: whether to is each caller's decision.
 /// `log_pages` is kept up to date with each commit.
 pub(super) fn open(path: &Path, log_pages: Arc<AtomicU32>) -> Result<Connection, Error> {
-    let failed = |source| Error::Sqlite { path: path.to_owned(), source };
+    let failed = |source| Error::sqlite(path, source);
     let mut database = connect(path).map_err(failed)?;
     let hook = move |_: &mut Wal, pages: i32| {
         log_pages.store(pages.unsigned_abs(), Ordering::Relaxed);

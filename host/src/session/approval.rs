@@ -89,13 +89,16 @@ async fn pairing(
                     Err(error) => format!("Not yet: {error}.\n\n"),
                 }
             }
-            ElicitationAction::Decline => {
-                match channel.admission().deny(pending.sender.clone(), now).await {
-                    Ok(_) => tracing::info!("{}: {} was turned down", channel.name(), pending.sender),
-                    Err(error) => tracing::error!("{}: {error}", channel.name()),
+            ElicitationAction::Decline => match channel.admission().deny(pending.sender.clone(), now).await {
+                Ok(_) => {
+                    tracing::info!("{}: {} was turned down", channel.name(), pending.sender);
+                    return Ok(());
                 }
-                return Ok(());
-            }
+                Err(error) => {
+                    tracing::error!("{}: {error}", channel.name());
+                    format!("Not yet: {error}.\n\n")
+                }
+            },
             // Put off: the terminal's way stays open.
             _ => return Ok(()),
         };
@@ -120,18 +123,27 @@ async fn widening(
     rules: &Rules,
     message: String,
 ) -> Result<(), ServiceError> {
-    let schema = BooleanSchema::new().title("I have made this change").with_default(false);
-    let answer =
-        elicit(peer, message, "accept", PrimitiveSchemaDefinition::Boolean(schema), WIDENING).await?;
-    let accepted = answer.action == ElicitationAction::Accept
-        && answer.content.as_ref().and_then(|content| content.get("accept")?.as_bool()) == Some(true);
-    if accepted {
+    let mut text = message.clone();
+    loop {
+        let schema = BooleanSchema::new().title("I have made this change").with_default(false);
+        let answer =
+            elicit(peer, text, "accept", PrimitiveSchemaDefinition::Boolean(schema), WIDENING).await?;
+        let accepted = answer.action == ElicitationAction::Accept
+            && answer.content.as_ref().and_then(|content| content.get("accept")?.as_bool()) == Some(true);
+        if !accepted {
+            return Ok(());
+        }
         match channel.admission().accept(rules.wanted.clone()).await {
             Ok(_) => tracing::info!("{}: the change of access.json was approved", channel.name()),
+            Err(error) if error.is_busy() => {
+                tracing::warn!("{}: {error}", channel.name());
+                text = format!("Not yet: {error}.\n\n{message}");
+                continue;
+            }
             Err(error) => tracing::error!("{}: {error}", channel.name()),
         }
+        return Ok(());
     }
-    Ok(())
 }
 
 /// One question with one field, for as long as it makes sense.

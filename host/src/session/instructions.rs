@@ -65,7 +65,7 @@ fn trouble(channel: &Channel) -> Option<String> {
         (None, None) => return None,
     };
     Some(format!(
-        "The channel {} takes nothing in: {reason}. Nothing arrives from it; tell your user if they expect messages.",
+        "This session receives no messages from {}: {reason}. Tell your user if they expect messages.",
         channel.name()
     ))
 }

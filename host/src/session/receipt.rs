@@ -18,23 +18,28 @@ use crate::{
 /// so long at short intervals, and can still say that the client does not receive it.
 pub(super) const PROVISIONAL: Duration = Duration::from_secs(30);
 
-/// How many such messages are remembered. Where there are more, they count as received.
-const PROVISIONAL_MOST: usize = 4096;
-
 /// Among how many messages the one that a receipt is for is looked for. It is the first, unless lines of the log are missing.
 const NEAR: usize = 256;
 
-/// The messages of one connection that the client may not have processed, oldest first.
+/// So many messages are remembered that count as received without a receipt: theirs may still come, and is not for a later
+/// message then.
+const REMEMBERED: usize = 4096;
+
+/// Ranges of lost messages that are remembered. Each is asked for once, a moment after the loss.
+const LOSSES: usize = 16;
+
+/// The messages of one connection for which receipts may come, oldest first.
 #[derive(Debug)]
 pub(super) struct Ledger {
-    waiting: VecDeque<Written>,
+    /// Those that count as received already come first.
+    written: VecDeque<Written>,
     rule: Rule,
     /// The client's lengths have matched before, so a receipt that matches nothing is for none of these.
     comparable: bool,
-    /// The end of the last message that the client has processed.
+    /// The end of the last message that counts as received.
     received: Ticket,
-    /// Messages that the client never processes: those that end after the first of these and not after the second.
-    lost: Option<(Ticket, Ticket)>,
+    /// Messages that the client never processes: those that end after the first of a pair and not after the second.
+    lost: VecDeque<(Ticket, Ticket)>,
 }
 
 #[derive(Debug)]
@@ -45,14 +50,18 @@ struct Written {
     at: u64,
     /// Of its text, in UTF-16 units.
     length: u64,
+    /// It counts as received without a receipt.
+    counted: bool,
 }
 
 /// When a message counts as received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Rule {
-    /// When it is written: the client gives no receipts.
+    /// When it is written: there is no log of this client's.
+    Unheard,
+    /// When it is written: the log gives no receipts. It may begin to.
     Written,
-    /// When the client's log has been silent up to this time.
+    /// When the client's log has been silent up to this time, and the client has answered since.
     Provisional { until: u64 },
     /// When its receipt is there.
     Receipt,
@@ -65,8 +74,8 @@ enum Rule {
 pub(super) enum Fate {
     /// The client has processed it, as far as it tells.
     Received,
-    /// Nothing tells yet. It does not have to stay so: at this time in milliseconds since the Unix epoch it is to be
-    /// looked at again.
+    /// Nothing tells yet. From this time on, in milliseconds since the Unix epoch, the client is to be asked for a sign of
+    /// life; None where that would tell nothing new soon.
     Waiting { until: Option<u64> },
     /// The client never processes it.
     Lost,
@@ -75,11 +84,11 @@ pub(super) enum Fate {
 impl Default for Ledger {
     fn default() -> Self {
         Self {
-            waiting: VecDeque::new(),
-            rule: Rule::Written,
+            written: VecDeque::new(),
+            rule: Rule::Unheard,
             comparable: false,
             received: Ticket(0),
-            lost: None,
+            lost: VecDeque::new(),
         }
     }
 }
@@ -87,7 +96,7 @@ impl Default for Ledger {
 impl Ledger {
     /// Whether each message has to be followed by itself.
     pub(super) fn follows(&self) -> bool {
-        self.rule != Rule::Written
+        !matches!(self.rule, Rule::Unheard | Rule::Written)
     }
 
     /// Notes what decides from now on.
@@ -109,15 +118,21 @@ impl Ledger {
         }
     }
 
-    /// What was written before this time was lost.
+    /// What was written before this time was lost, unless it counts as received.
     fn lose(&mut self, at: u64) {
         let mut end = None;
-        while let Some(first) = self.waiting.pop_front_if(|first| first.at < at) {
-            end = Some(first.end);
+        while let Some(first) = self.written.pop_front_if(|first| first.at < at) {
+            if !first.counted {
+                end = Some(first.end);
+            }
         }
-        if let Some(end) = end {
-            let after = self.lost.map_or(self.received, |(after, _)| after.min(self.received));
-            self.lost = Some((after, end));
+        let Some(end) = end else { return };
+        self.lost.push_back((self.received, end));
+        if self.lost.len() > LOSSES
+            && let Some((after, _)) = self.lost.pop_front()
+            && let Some(next) = self.lost.front_mut()
+        {
+            next.0 = after;
         }
     }
 
@@ -126,7 +141,7 @@ impl Ledger {
         if self.rule == Rule::Written {
             self.rule = Rule::Receipt;
         }
-        let mut candidates = self.waiting.iter().take(NEAR).take_while(|written| written.at <= receipt.at);
+        let mut candidates = self.written.iter().take(NEAR).take_while(|written| written.at <= receipt.at);
         let count = match candidates.position(|written| written.length == receipt.length) {
             Some(index) => {
                 self.comparable = true;
@@ -139,68 +154,84 @@ impl Ledger {
             None => 1,
         };
         for _ in 0..count {
-            if let Some(first) = self.waiting.pop_front_if(|written| written.at <= receipt.at) {
+            if let Some(first) = self.written.pop_front_if(|written| written.at <= receipt.at) {
                 self.received = first.end;
             }
         }
     }
 
     /// Notes a message that is written up to here.
-    pub(super) fn add(&mut self, end: Ticket, at: u64, length: u64) {
-        self.expire(at);
-        if self.follows() {
-            self.waiting.push_back(Written { end, at, length });
+    pub(super) fn add(&mut self, end: Ticket, length: u64, at: impl FnOnce() -> u64) {
+        if self.rule == Rule::Unheard {
+            return;
         }
-        if matches!(self.rule, Rule::Provisional { .. }) && self.waiting.len() > PROVISIONAL_MOST {
-            self.count_as_received();
+        let at = at();
+        match self.rule {
+            Rule::Written => {
+                self.written.push_back(Written { end, at, length, counted: true });
+                self.received = end;
+                if self.written.len() > REMEMBERED {
+                    self.written.pop_front();
+                }
+            }
+            _ => self.written.push_back(Written { end, at, length, counted: false }),
         }
     }
 
     /// What is known of a message that ends here.
-    pub(super) fn fate(&mut self, ticket: Ticket, now: u64) -> Fate {
-        self.expire(now);
-        if let Some((after, last)) = self.lost
-            && after < ticket
-            && ticket <= last
-        {
+    pub(super) fn fate(&self, ticket: Ticket) -> Fate {
+        if self.lost.iter().any(|(after, last)| *after < ticket && ticket <= *last) {
             // While it is refused it cannot be written again.
             return if self.rule == Rule::Refused { Fate::Waiting { until: None } } else { Fate::Lost };
         }
-        match (self.waiting.front(), self.rule) {
-            (Some(first), rule) if first.end <= ticket => Fate::Waiting {
-                until: if let Rule::Provisional { until } = rule { Some(until) } else { None },
+        match self.first_waiting() {
+            Some(first) if first.end <= ticket => Fate::Waiting {
+                until: if let Rule::Provisional { until } = self.rule { Some(until) } else { None },
             },
             _ => Fate::Received,
         }
     }
 
-    fn expire(&mut self, now: u64) {
-        if let Rule::Provisional { until } = self.rule
-            && now >= until
-        {
-            self.count_as_received();
-        }
+    /// The oldest message that does not count as received.
+    fn first_waiting(&self) -> Option<&Written> {
+        self.written.get(self.written.partition_point(|written| written.counted))
     }
 
-    /// The client gives no receipts: what is written counts, until one comes after all.
-    fn count_as_received(&mut self) {
+    /// The oldest message that should have its receipt by now, or that no receipt may come for.
+    pub(super) fn oldest(&self, now: u64) -> Option<Ticket> {
+        let due = match self.rule {
+            Rule::Receipt => true,
+            Rule::Provisional { until } => now >= until,
+            Rule::Unheard | Rule::Written | Rule::Refused => false,
+        };
+        self.first_waiting().filter(|_| due).map(|first| first.end)
+    }
+
+    /// The client has processed everything that was written before `asked`, and its log says nothing of this message: from now
+    /// on, what is written counts as received, until a receipt comes after all. What was waited for, if it is so.
+    pub(super) fn give_up(&mut self, oldest: Ticket, asked: u64, now: u64) -> Option<GivenUp> {
+        if self.oldest(now) != Some(oldest) {
+            return None;
+        }
+        let was = if self.rule == Rule::Receipt { GivenUp::Receipts } else { GivenUp::Log };
         self.rule = Rule::Written;
-        self.waiting.clear();
-    }
-
-    /// The oldest message that should have its receipt by now, if there is one.
-    pub(super) fn oldest(&self) -> Option<Ticket> {
-        self.waiting.front().filter(|_| self.rule == Rule::Receipt).map(|first| first.end)
-    }
-
-    /// The client has processed everything up to here, and its log says nothing of this message. Whether that is so.
-    pub(super) fn give_up(&mut self, oldest: Ticket) -> bool {
-        let silent = self.oldest() == Some(oldest);
-        if silent {
-            self.count_as_received();
+        if let Some(last) = self.written.back() {
+            self.received = last.end;
         }
-        silent
+        // Their receipts would have come by now.
+        while self.written.pop_front_if(|written| written.at < asked).is_some() {}
+        self.written.iter_mut().for_each(|written| written.counted = true);
+        Some(was)
     }
+}
+
+/// What is not waited for any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum GivenUp {
+    /// Receipts of a client that has registered the channel.
+    Receipts,
+    /// Any word in the client's log.
+    Log,
 }
 
 #[cfg(test)]

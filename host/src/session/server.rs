@@ -25,6 +25,7 @@ use super::{
     wire::Wire,
 };
 use crate::{
+    clock,
     gate::permission::Request,
     hub::{Hub, Inbox, Loaded},
 };
@@ -163,7 +164,7 @@ impl ServerHandler for Server {
         let method = request.method;
         Err(if method == "tools/call" {
             let given = request.params.unwrap_or(Value::Null);
-            let text = format!("tools/call takes {{\"name\": string, \"arguments\": object}}, not {given}");
+            let text = format!("tools/call needs {{\"name\": string, \"arguments\": object}}, not {given}");
             ErrorData::invalid_params(text, None)
         } else {
             ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("there is no method {method:?}"), None)
@@ -176,13 +177,14 @@ impl ServerHandler for Server {
 async fn check_receipts(wire: Arc<Wire>, peer: Peer<RoleServer>) {
     loop {
         let oldest = wire.overdue().await;
+        let asked = clock::now();
         match peer.send_request(ServerRequest::PingRequest(PingRequest::default())).await {
             // One that knows no ping has read it all the same.
             Ok(_) | Err(ServiceError::McpError(_)) => {}
             Err(_) => return,
         }
         tokio::time::sleep(LOG_DELAY).await;
-        wire.give_up(oldest);
+        wire.give_up(oldest, asked);
     }
 }
 

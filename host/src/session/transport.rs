@@ -160,7 +160,7 @@ impl<R: AsyncRead + Unpin> Transport<R> {
             Ok(JsonRpcMessage::Request(request)) if matches!(request.request, ClientRequest::InitializeRequest(_))
         );
         if method == "initialize" && !initialize {
-            let text = "initialize takes {\"protocolVersion\", \"capabilities\", \"clientInfo\"}, and an id";
+            let text = "initialize needs {\"protocolVersion\", \"capabilities\", \"clientInfo\"}, and an id";
             self.refuse(&id, INVALID_PARAMS, text);
             return None;
         }

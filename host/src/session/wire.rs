@@ -19,7 +19,7 @@ use tokio::{
 
 use super::{
     contract,
-    receipt::{Fate, Ledger},
+    receipt::{Fate, GivenUp, Ledger},
 };
 use crate::{
     claude::{Basis, Heard, Reception},
@@ -141,7 +141,8 @@ impl Wire {
             messages.hear(heard, clock::now());
         }
         let before = buffer.len();
-        append(buffer, &mut Count { messages, offset: *appended, before });
+        let follows = messages.follows();
+        append(buffer, &mut Count { messages, follows, offset: *appended, before });
         self.sent(inner, before)
     }
 
@@ -190,25 +191,33 @@ impl Wire {
         }
     }
 
-    /// Waits until a receipt is overdue; then what has been written so far.
+    /// Waits until a receipt is overdue; then where the oldest such message ends.
     pub(super) async fn overdue(&self) -> Ticket {
         loop {
             self.overdue.notified().await;
-            if let Some(oldest) = self.lock().messages.oldest() {
+            if let Some(oldest) = self.lock().messages.oldest(clock::now()) {
                 return oldest;
             }
         }
     }
 
-    /// The client has processed the message that ends here, but its log does not say so.
-    pub(super) fn give_up(&self, oldest: Ticket) {
-        if self.lock().messages.give_up(oldest) {
-            tracing::warn!(
+    /// The client has processed the message that ends here, as it was `asked` then and has answered, but its log does not say
+    /// so.
+    pub(super) fn give_up(&self, oldest: Ticket, asked: u64) {
+        let given_up = self.lock().messages.give_up(oldest, asked, clock::now());
+        match given_up {
+            Some(GivenUp::Receipts) => tracing::warn!(
                 "Claude Code answers, but its log confirms no messages. Until it does, a message counts as received once \
                  it is written"
-            );
-            self.progress.notify_waiters();
+            ),
+            Some(GivenUp::Log) => {
+                tracing::debug!(
+                    "the client's log stays silent: a message counts as received once it is written"
+                );
+            }
+            None => return,
         }
+        self.progress.notify_waiters();
     }
 
     /// Writes whenever the stream takes more. Never ends.
@@ -280,6 +289,8 @@ impl Inner {
 /// Counts the messages of one write.
 struct Count<'a> {
     messages: &'a mut Ledger,
+    /// Each has to be followed by itself.
+    follows: bool,
     /// Where the stream was before this write.
     offset: u64,
     /// Where the buffer was.
@@ -294,9 +305,7 @@ impl Count<'_> {
 
     /// A message ends where the buffer ends now, and its text has this length.
     fn message(&mut self, buffer: &[u8], length: u64) {
-        if self.messages.follows() {
-            self.messages.add(self.end(buffer), clock::now(), length);
-        }
+        self.messages.add(self.end(buffer), length, clock::now);
     }
 }
 
@@ -315,7 +324,7 @@ impl Inbox for Wire {
                         count.message(buffer, length);
                     }
                 }
-                if count.messages.follows() {
+                if count.follows {
                     each.push(count.end(buffer));
                 }
             }
@@ -372,8 +381,8 @@ impl Inbox for Wire {
     }
 
     fn is_received(&self, ticket: Ticket) -> bool {
-        let mut inner = self.lock();
-        inner.written >= ticket.0 && inner.messages.fate(ticket, clock::now()) == Fate::Received
+        let inner = self.lock();
+        inner.written >= ticket.0 && inner.messages.fate(ticket) == Fate::Received
     }
 
     fn received(&self, ticket: Ticket) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
@@ -381,26 +390,25 @@ impl Inbox for Wire {
             if !self.written(ticket).await {
                 return false;
             }
-            let mut overdue = Instant::now() + OVERDUE;
+            let mut overdue = None;
             loop {
                 let mut progress = std::pin::pin!(self.progress.notified());
                 progress.as_mut().enable();
                 let until = {
-                    let mut inner = self.lock();
-                    match inner.messages.fate(ticket, clock::now()) {
+                    let inner = self.lock();
+                    match inner.messages.fate(ticket) {
                         Fate::Received => return true,
                         Fate::Lost => return false,
                         Fate::Waiting { .. } if inner.broken => return false,
                         Fate::Waiting { until } => until,
                     }
                 };
-                let look = match until {
-                    Some(until) => Instant::now() + Duration::from_millis(until.saturating_sub(clock::now())),
-                    None => overdue,
-                };
-                if timeout_at(look, progress).await.is_err() && until.is_none() {
+                let patience =
+                    until.map_or(OVERDUE, |until| Duration::from_millis(until.saturating_sub(clock::now())));
+                let look = *overdue.get_or_insert_with(|| Instant::now() + patience);
+                if timeout_at(look, progress).await.is_err() {
                     self.overdue.notify_one();
-                    overdue = Instant::now() + OVERDUE;
+                    overdue = Some(Instant::now() + OVERDUE);
                 }
             }
         })

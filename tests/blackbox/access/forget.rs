@@ -47,11 +47,16 @@ fn a_person_is_told_the_folder_and_asked() {
     for answer in ["no\n", "\n", "y\n", "yes please\n"] {
         let output = home.at_terminal_saying(["forget", "fakechat"], answer);
         refused(&home, &output, "nothing was erased");
-        assert!(output.stderr.contains(folder), "{}", output.stderr);
+        let question = format!("from {folder}, the folder of fakechat: 1 message, 0 files");
+        assert!(output.stderr.contains(&question), "{}", output.stderr);
+        assert!(output.stderr.contains("Type yes to erase it"), "{}", output.stderr);
     }
+    let output = home.at_terminal_saying(["forget", "fakechat", "--sender", "eve"], "no\n");
+    refused(&home, &output, "0 messages, and the files with the whole of long ones");
     let output = home.at_terminal_saying(["forget", "fakechat"], "yes\n");
     assert!(output.status.success(), "{}", output.stderr);
-    assert!(output.stderr.contains(folder) && output.stdout.contains("1 messages"), "{}", output.stdout);
+    let erased = format!("Erased from {folder}, the folder of fakechat: 1 message, 0 files and ");
+    assert!(output.stdout.starts_with(&erased), "{}", output.stdout);
     assert_eq!(kept(&home), 0);
 }
 

@@ -139,6 +139,6 @@ fn wrong_codes_at_once_are_all_counted() {
             scope.spawn(|| refused(&home, &["pair", &other(&code)]));
         }
     });
-    assert!(refused(&home, &["pair", &code]).contains("none is taken for 15 minutes"));
+    assert!(refused(&home, &["pair", &code]).contains("none is accepted for 15 minutes"));
     assert!(!file(&home).exists());
 }

@@ -57,6 +57,28 @@ fn what_another_hand_lets_in_waits_for_the_sessions_user() {
 }
 
 #[test]
+fn an_approval_that_another_process_holds_up_is_asked_for_again() {
+    let home = Home::new();
+    let (mut server, mut page) = of_ada(&home);
+    home.access("bazaar", &json!({"dmPolicy": "allowlist", "allowFrom": ["ada", "eve"]}));
+    heard(&mut server, &mut page, &["ada"]);
+    let first = dialog(&mut server);
+    let lock = std::fs::File::open(home.path().join("bazaar/access.lock")).unwrap();
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let accept = json!({"action": "accept", "content": {"accept": true}});
+    server.answer_dialog(&first, &accept);
+    let second = dialog(&mut server);
+    let text = message(&second);
+    assert!(text.starts_with("Not yet: ") && text.contains("is locked by another process"), "{text}");
+    assert!(text.ends_with(message(&first)), "{text}");
+    drop(lock);
+    server.answer_dialog(&second, &accept);
+    server.log("the change of access.json was approved");
+    heard(&mut server, &mut page, &["eve", "ada"]);
+    quiet(&mut server, &mut page);
+}
+
+#[test]
 fn what_is_approved_is_what_was_shown() {
     let home = Home::new();
     let (mut server, mut page) = of_ada(&home);
@@ -189,7 +211,7 @@ fn a_change_of_ones_own_approves_nothing_of_another_hands() {
     assert_eq!(document(&home)["allowFrom"], json!(["ada", "eve", "bob"]));
     heard(&mut server, &mut page, &["bob", "ada"]);
     assert!(done(&home, &[]).contains("eve may write directly (written by something else"));
-    assert!(done(&home, &["reject"]).contains("Taken back: eve may write directly"));
+    assert!(done(&home, &["reject"]).contains("Rejected: eve may write directly"));
     assert_eq!(document(&home)["allowFrom"], json!(["ada", "bob"]));
     heard(&mut server, &mut page, &["bob", "ada"]);
     assert!(done(&home, &["reject"]).contains("Nothing waits"));

@@ -170,11 +170,11 @@ fn what_is_too_much_is_refused_as_a_whole() {
         &mut server,
         &mut page,
         &large,
-        &["has 1048577 bytes; this channel takes files up to 1048576"],
+        &["has 1048577 bytes; this channel accepts files up to 1048576"],
     );
     for (files, part) in [
         (vec![&*file, &large], "1048577 bytes"),
-        (vec![&*file; 3], "3 files; bazaar takes 2 in one message"),
+        (vec![&*file; 3], "3 files are too many: bazaar accepts 2 in one message"),
         (vec![&*file, temporary.path()], "is not a regular file"),
         (vec![&*file, Path::new("report.txt")], "report.txt is not an absolute path"),
     ] {

@@ -183,7 +183,7 @@ fn forgetting_a_message_erases_its_file() {
     server.end();
     let output = home.at_terminal(["forget", "bazaar", "--chat", "chat-1", "--yes"]);
     assert!(
-        output.stdout.contains("1 messages are erased, and 1 files"),
+        output.stdout.contains(": 1 message, and 1 file with the whole"),
         "{}{}",
         output.stdout,
         output.stderr

@@ -157,7 +157,8 @@ fn pieces_are_as_short_as_the_user_wants_and_never_longer_than_the_platform_does
         assert_eq!(words(&texts(&calls).join(" ")), words(&text));
         let edit = json!({"chat_id": "ada", "message_id": "b1", "text": "x".repeat(longest + 1)});
         let (text, is_error) = server.call("edit_message", &edit);
-        let expected = format!("the text is {} long, bazaar takes {longest} in one message", longest + 1);
+        let expected =
+            format!("the text is {} long, and bazaar accepts {longest} in one message", longest + 1);
         assert!(is_error && text.contains(&expected), "{text}");
         assert!(page.calls().is_empty());
     }

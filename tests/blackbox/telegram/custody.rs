@@ -89,7 +89,7 @@ fn a_second_process_leaves_the_bot_to_the_first_until_it_ends() {
     exchange(&stage, &mut first, "to the first");
     let mut second = stage.spawn();
     let instructions = second.initialize()["instructions"].as_str().unwrap().to_owned();
-    let owner = format!("another tidegate serves this channel (pid {}", first.child.id());
+    let owner = format!("another session holds this channel (pid {}", first.child.id());
     assert!(instructions.contains(&owner), "{instructions}");
     // What its session has to say still goes out.
     let before = polls(&stage);
@@ -148,7 +148,10 @@ fn another_program_with_the_same_token_is_named_and_given_way_to() {
     exchange(&stage, &mut server, "before");
     let rival = Rival::start(&stage);
     let text = notice(&mut server);
-    assert!(text.contains("another program takes this bot's messages") && text.contains("token"), "{text}");
+    assert!(
+        text.contains("another program receives this bot's messages") && text.contains("token"),
+        "{text}"
+    );
     assert!(trouble(&stage).contains("another program"), "{}", trouble(&stage));
     // The rival's polls ask for the whole of two seconds.
     let own = || {

@@ -538,7 +538,7 @@ fn ten_files_are_one_album_and_eleven_are_too_many() {
         (0..11).map(|number| files.write(&format!("{number}.txt"), &[b'a' + number])).collect();
     let all: Vec<&Path> = all.iter().map(PathBuf::as_path).collect();
     let (told, is_error) = send(&mut server, "too many", &all);
-    assert!(is_error && told.contains("11 files") && told.contains("takes 10"), "{told}");
+    assert!(is_error && told.contains("11 files") && told.contains("accepts 10"), "{told}");
     assert_eq!(sent(&stage), [], "nor is the text sent");
     let (told, is_error) = send(&mut server, "", &all[..10]);
     assert!(!is_error, "{told}");

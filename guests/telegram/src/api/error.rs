@@ -51,7 +51,7 @@ const ADVICE: [(&str, &str); 20] = [
     ("reaction_invalid", "this chat does not allow that reaction: its admins choose which"),
     ("file is too big", "bots get files of up to 20 MB: ask for a smaller one, or for a link"),
     ("entity too large", "bots send files of up to 50 MB"),
-    ("voice_messages_forbidden", "they take no voice messages"),
+    ("voice_messages_forbidden", "they accept no voice messages"),
 ];
 
 impl Refusal {
@@ -127,7 +127,7 @@ impl From<Refusal> for Fault {
                     .to_owned(),
             ),
             409 => Self::Conflict(
-                "another program takes this bot's messages: stop whatever else uses its token, or give tidegate a bot of its own"
+                "another program receives this bot's messages. Stop what else uses its token, or give tidegate a bot of its own"
                     .to_owned(),
             ),
             500.. => Self::Unavailable(format!("Telegram fails: {} {}", refusal.code, refusal.description)),

@@ -44,7 +44,7 @@ fn step((chat, id): (&str, &str), text: &str, render: bool, buttons: &[Button]) 
             "a message cannot become empty: give it some text".to_owned()
         } else {
             format!(
-                "the text is {length} long as Telegram shows it, and one message takes {}: shorten it, or send the rest with reply",
+                "the text is {length} long as Telegram shows it, and one message holds {}: shorten it, or send the rest with reply",
                 text::LIMIT
             )
         }));

@@ -178,6 +178,17 @@ impl Folders {
         self.remove(|_| true)
     }
 
+    /// How many files there are in both folders.
+    pub(super) fn count(&self) -> io::Result<usize> {
+        let mut count = 0;
+        for folder in [&self.inbox, &self.outbox] {
+            for entry in folder.entries()? {
+                count += usize::from(entry?.metadata()?.is_file());
+            }
+        }
+        Ok(count)
+    }
+
     /// Removes what is older than this. The answer is how many files that was.
     pub(super) fn expire(&self, age: Duration) -> io::Result<usize> {
         let now = SystemTime::now();

@@ -93,7 +93,7 @@ pub enum Refusal {
         folders: Vec<PathBuf>,
     },
     /// It is too large for this channel.
-    #[error("{path} has {size} bytes; this channel takes files up to {limit}")]
+    #[error("{path} has {size} bytes; this channel accepts files up to {limit}")]
     Size {
         /// As given.
         path: String,
@@ -175,6 +175,11 @@ impl Files {
     /// Removes everything from both folders. The answer is how many files there were.
     pub fn clear_blocking(&self) -> io::Result<usize> {
         self.folders.clear()
+    }
+
+    /// How many files there are in both folders.
+    pub fn count_blocking(&self) -> io::Result<usize> {
+        self.folders.count()
     }
 
     /// Removes what is older than this. The answer is how many files that was.

@@ -58,7 +58,7 @@ pub(super) fn write(entry: &str, value: &str) -> Result<(), Error> {
     let input = if cfg!(target_os = "macos") {
         // Read as a command line of its own: a value with quotes would be another command.
         if value.contains(['"', '\\', '\n']) || entry.contains(['"', '\\', '\n']) {
-            return Err(Error::Refused("it takes no quotes and backslashes here".to_owned()));
+            return Err(Error::Refused("it accepts no quotes and backslashes here".to_owned()));
         }
         command.arg("-i");
         format!("add-generic-password -U -s {SERVICE} -a \"{entry}\" -w \"{value}\"\n")

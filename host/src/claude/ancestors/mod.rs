@@ -102,6 +102,16 @@ pub fn claude_code() -> Result<Option<Process>, Unreadable> {
     first_claude_code(climb(parent(), look))
 }
 
+/// A variable of the environment in which that Claude Code was started, where the system shows it. Empty ones do not
+/// count.
+pub(super) fn client_variable(name: &str) -> Option<OsString> {
+    // Elsewhere no process's environment is shown, and looking for it is slow.
+    if cfg!(not(target_os = "linux")) {
+        return None;
+    }
+    claude_code().ok()??.variable(name).filter(|value| !value.is_empty())
+}
+
 fn parent() -> i32 {
     Pid::as_raw(getppid())
 }

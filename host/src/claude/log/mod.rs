@@ -16,7 +16,9 @@ mod watch;
 
 use std::{
     fs,
+    io::ErrorKind,
     os::unix::fs::MetadataExt as _,
+    path::Path,
     thread,
     time::{Duration, Instant, SystemTime},
 };
@@ -26,8 +28,8 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 pub use self::{line::Receipt, search::Word, traits::Traits};
 use self::{
     place::Place,
-    search::{Connection, Found, Search},
-    tail::Tail,
+    search::{Connection, END, Found, Search},
+    tail::{Tail, Unfit},
     watch::Watch,
 };
 
@@ -49,6 +51,8 @@ pub struct Query {
     session: Option<String>,
     /// Names that the server may have in the client's configuration.
     names: Vec<String>,
+    /// A plugin has brought the server.
+    plugin: bool,
     /// As it introduces itself in the handshake: `NAME VERSION`.
     server: String,
     places: Vec<Place>,
@@ -57,13 +61,14 @@ pub struct Query {
 impl Query {
     /// For a connection that begins now.
     pub fn new(traits: Traits) -> Self {
-        let Traits { names, server, session, caches, directories } = traits;
+        let Traits { names, plugin, server, session, caches, directories } = traits;
         Self {
             since: crate::clock::now(),
             began: SystemTime::now(),
             places: Self::places(&caches, &directories),
             session,
             names,
+            plugin,
             server,
         }
     }
@@ -84,6 +89,7 @@ fn run(query: &Query, sender: &UnboundedSender<Word>) {
     tracing::debug!("the client's log of this server is {}", found.path.display());
     let Found { path, tail, mut connection, mut words } = found;
     let mut tail = Some(tail);
+    let mut unfit = false;
     let mut watch = Watch::new(TOGETHER * 10);
     loop {
         let only_receipts = words.iter().all(|word| matches!(word, Word::Receipts(_)));
@@ -111,13 +117,34 @@ fn run(query: &Query, sender: &UnboundedSender<Word>) {
             read(tail, &mut connection);
         }
         let identity = fs::symlink_metadata(&path).map(|metadata| (metadata.dev(), metadata.ino())).ok();
-        if identity != tail.as_ref().map(Tail::identity) {
+        if identity != tail.as_ref().map(Tail::identity) || tail.is_none() && identity.is_some() {
             // Closed even where nothing takes its place: an open file keeps the system from telling that its folder goes.
-            tail = Tail::open(&path).ok();
+            tail = reopen(&path, &mut unfit);
             connection.restart();
             if let Some(tail) = &mut tail {
                 read(tail, &mut connection);
             }
+        }
+    }
+}
+
+/// Opens what has taken the place of the log. The first time that it cannot be read, that is said.
+fn reopen(path: &Path, unfit: &mut bool) -> Option<Tail> {
+    match Tail::open(path, END) {
+        Ok(tail) => {
+            *unfit = false;
+            Some(tail)
+        }
+        Err(Unfit::Io(error)) if error.kind() == ErrorKind::NotFound => None,
+        Err(reason) => {
+            if !std::mem::replace(unfit, true) {
+                tracing::warn!(
+                    "tidegate cannot read Claude Code's log of this server any more, {}: {reason}. Until it can, nothing \
+                     tells which messages it has processed: some may come again after a restart",
+                    path.display()
+                );
+            }
+            None
         }
     }
 }

@@ -45,16 +45,17 @@ pub(super) fn is_server(folder: &str) -> bool {
     folder.starts_with(SERVER)
 }
 
-/// Whether a folder of this name holds the logs of the server that the client calls `server`, by itself or in a plugin
-/// (`plugin:PLUGIN:SERVER`).
-pub(super) fn is_named(folder: &str, server: &str) -> bool {
+/// Whether a folder of this name holds the logs of the server that the client calls `server`, by itself or, where that is
+/// possible, in a plugin (`plugin:PLUGIN:SERVER`).
+pub(super) fn is_named(folder: &str, server: &str, plugin: bool) -> bool {
     let Some(name) = folder.strip_prefix(SERVER) else { return false };
     let server = folder_name(server);
     name == server
-        || name
-            .strip_prefix("plugin-")
-            .and_then(|name| name.strip_suffix(&*server))
-            .is_some_and(|plugin| plugin.len() > 1 && plugin.ends_with('-'))
+        || plugin
+            && name
+                .strip_prefix("plugin-")
+                .and_then(|name| name.strip_suffix(&*server))
+                .is_some_and(|plugin| plugin.len() > 1 && plugin.ends_with('-'))
 }
 
 /// Every UTF-16 unit that is not an ASCII letter or digit becomes a hyphen.
@@ -105,7 +106,9 @@ mod tests {
             ("telegram", "telegram", false),
             ("fakechat", "mcp-logs-", false),
         ] {
-            assert_eq!(is_named(folder, server), expected, "{server} {folder}");
+            assert_eq!(is_named(folder, server, true), expected, "{server} {folder}");
+            let plugin = folder.contains("-plugin-");
+            assert_eq!(is_named(folder, server, false), expected && !plugin, "{server} {folder}");
         }
     }
 }

@@ -21,8 +21,13 @@ use super::{
 /// a little behind.
 const EARLIER: Duration = Duration::from_secs(5);
 
-/// Files that are looked at, at most: a session has some servers, a project some sessions at a time.
+/// Files in folders of other names that are looked at, at most: a session has some servers, a project some sessions at a
+/// time.
 const FILES: usize = 256;
+
+/// Of a large file only the end is read: what concerns a server that has just started is there. In bytes.
+pub(super) const END: u64 = 4 << 20;
+const END_OF_OTHERS: u64 = 256 << 10;
 
 /// The files that may be the one, and how far each was read.
 #[derive(Debug, Default)]
@@ -127,21 +132,23 @@ impl Connection {
             Entry::Connected(_) => self.whose = Whose::Other,
             _ => {}
         }
-        if !self.is_own() || !self.is_news(query, at) {
+        if !self.is_own() || at < query.since {
             return None;
         }
-        match entry {
+        let told = match entry {
             Entry::Registered => {
                 self.registered = true;
-                Some(Told::Word(Word::Registered { at }))
+                Told::Word(Word::Registered { at })
             }
             Entry::Skipped(reason) => {
                 self.registered = false;
-                Some(Told::Word(Word::Skipped { reason }))
+                Told::Word(Word::Skipped { reason })
             }
-            Entry::Receipt(length) if self.registered => Some(Told::Receipt(Receipt { at, length })),
-            _ => None,
-        }
+            Entry::Receipt(length) if self.registered => Told::Receipt(Receipt { at, length }),
+            _ => return None,
+        };
+        // What was read before still tells how things are.
+        self.is_news(query, at).then_some(told)
     }
 
     /// Whether a line of this time was written since this process began, and is read for the first time.
@@ -175,24 +182,30 @@ pub(super) fn read(query: &Query, tail: &mut Tail, connection: &mut Connection) 
 impl Search {
     /// Looks at everything that has changed since the last time, and has folders watched that may bring more.
     pub(super) fn look(&mut self, query: &Query, watch: &mut Watch) -> Option<Found> {
+        self.candidates.retain(|path, _| path.exists());
+        let mut others = Vec::new();
         for place in &query.places {
             watch.add(&place.root);
             for project in self.folders(&place.root, |name| place.is_project(name)) {
                 watch.add(&project);
                 for server in self.folders(&project, place::is_server) {
                     watch.add(&server);
-                    if let Some(found) = self.look_into(query, &server) {
+                    let name = server.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+                    if !query.names.iter().any(|own| place::is_named(&name, own, true)) {
+                        others.push(server);
+                    } else if let Some(found) = self.look_into(query, &server, true) {
                         return Some(found);
                     }
                 }
             }
         }
-        None
+        // The user may have called the server anything.
+        others.iter().find_map(|server| self.look_into(query, server, false))
     }
 
-    fn look_into(&mut self, query: &Query, folder: &Path) -> Option<Found> {
+    fn look_into(&mut self, query: &Query, folder: &Path, named: bool) -> Option<Found> {
         let name = folder.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-        let named = query.names.iter().any(|server| place::is_named(&name, server));
+        let likely = query.names.iter().any(|own| place::is_named(&name, own, query.plugin));
         let paths = match recent(folder, query.began) {
             Ok(paths) => paths,
             Err(error) if named => {
@@ -210,12 +223,12 @@ impl Search {
                 self.candidates.remove(&path);
             }
             if !self.candidates.contains_key(&path) {
-                if self.candidates.len() >= FILES {
+                if !named && self.candidates.len() >= FILES {
                     continue;
                 }
-                match Tail::open(&path) {
+                match Tail::open(&path, if named { END } else { END_OF_OTHERS }) {
                     Ok(tail) => {
-                        let connection = Connection::new(named);
+                        let connection = Connection::new(likely);
                         self.candidates.insert(path.clone(), Candidate { tail, connection });
                     }
                     // It has gone since it was listed.

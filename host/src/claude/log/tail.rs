@@ -9,9 +9,6 @@ use std::{
 
 use rustix::fs::{Mode, OFlags};
 
-/// Of a large file only the end is read: what concerns a server that has just started is there. In bytes.
-const END: u64 = 4 << 20;
-
 /// A longer line is passed over, in bytes. The client's own lines have some hundred.
 const LINE: usize = 64 << 10;
 
@@ -42,8 +39,9 @@ pub(super) enum Unfit {
 }
 
 impl Tail {
-    /// Opens a regular file of this user. A pipe does not block, a link is not followed.
-    pub(super) fn open(path: &Path) -> Result<Self, Unfit> {
+    /// Opens a regular file of this user, and skips all but so many bytes at its end. A pipe does not block, a link is not
+    /// followed.
+    pub(super) fn open(path: &Path, end: u64) -> Result<Self, Unfit> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
         let file = match rustix::fs::open(path, flags, Mode::empty()) {
             Ok(file) => File::from(file),
@@ -58,7 +56,7 @@ impl Tail {
         if metadata.uid() != rustix::process::geteuid().as_raw() {
             return Err(Unfit::Foreign);
         }
-        let offset = metadata.len().saturating_sub(END);
+        let offset = metadata.len().saturating_sub(end);
         let identity = (metadata.dev(), metadata.ino());
         Ok(Self { file, identity, offset, partial: Vec::new(), skipping: offset > 0 })
     }
@@ -124,7 +122,7 @@ impl Tail {
 mod tests {
     use std::{fs::OpenOptions, io::Write as _, os::unix::fs::symlink};
 
-    use super::*;
+    use super::{super::search::END, *};
 
     fn lines(tail: &mut Tail) -> Vec<String> {
         let mut lines = Vec::new();
@@ -139,7 +137,7 @@ mod tests {
         let path = folder.path().join("log");
         let mut file = File::create(&path).unwrap();
         file.write_all(b"one\n\ntw").unwrap();
-        let mut tail = Tail::open(&path).unwrap();
+        let mut tail = Tail::open(&path, END).unwrap();
         assert_eq!(lines(&mut tail), ["one", ""]);
         file.write_all(b"o\nthree\nfo").unwrap();
         assert_eq!(lines(&mut tail), ["two", "three"]);
@@ -158,7 +156,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         let mut file = File::create(&path).unwrap();
-        let mut tail = Tail::open(&path).unwrap();
+        let mut tail = Tail::open(&path, END).unwrap();
         for _ in 0..10 {
             file.write_all(&vec![b'x'; 1 << 20]).unwrap();
             assert_eq!(lines(&mut tail), [""; 0]);
@@ -177,24 +175,24 @@ mod tests {
         file.set_len(1 << 30).unwrap();
         file.seek(SeekFrom::End(0)).unwrap();
         file.write_all(b"\nlast\n").unwrap();
-        assert_eq!(lines(&mut Tail::open(&path).unwrap()), ["last"]);
+        assert_eq!(lines(&mut Tail::open(&path, END).unwrap()), ["last"]);
     }
 
     #[test]
     fn only_regular_files_of_this_user_are_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
-        assert!(matches!(Tail::open(folder.path()), Err(Unfit::Irregular)));
+        assert!(matches!(Tail::open(folder.path(), END), Err(Unfit::Irregular)));
         let status = std::process::Command::new("mkfifo").arg(path("pipe")).status().unwrap();
         assert!(status.success());
-        assert!(matches!(Tail::open(&path("pipe")), Err(Unfit::Irregular)));
+        assert!(matches!(Tail::open(&path("pipe"), END), Err(Unfit::Irregular)));
         std::fs::write(path("file"), "secret\n").unwrap();
         symlink(path("file"), path("link")).unwrap();
-        assert!(matches!(Tail::open(&path("link")), Err(Unfit::Irregular)));
-        assert!(matches!(Tail::open(&path("missing")), Err(Unfit::Io(_))));
+        assert!(matches!(Tail::open(&path("link"), END), Err(Unfit::Irregular)));
+        assert!(matches!(Tail::open(&path("missing"), END), Err(Unfit::Io(_))));
         if rustix::process::geteuid().is_root() {
             std::os::unix::fs::chown(path("file"), Some(65_534), None).unwrap();
-            assert!(matches!(Tail::open(&path("file")), Err(Unfit::Foreign)));
+            assert!(matches!(Tail::open(&path("file"), END), Err(Unfit::Foreign)));
         }
     }
 }

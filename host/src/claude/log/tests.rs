@@ -28,6 +28,7 @@ impl Caches {
     fn query(&self, directory: &str, session: Option<&str>) -> Query {
         Query::new(Traits {
             names: vec!["fakechat".to_owned()],
+            plugin: false,
             server: OWN.to_owned(),
             session: session.map(str::to_owned),
             caches: vec![self.0.path().to_owned()],
@@ -111,6 +112,17 @@ fn the_verdict_is_found_by_the_version_of_the_handshake() {
 }
 
 #[test]
+fn other_servers_files_do_not_hide_it() {
+    let caches = Caches::new();
+    let query = caches.query("/home/a", Some("s1"));
+    for number in 0..300 {
+        connect(&caches.log("-home-a", "github", &format!("{number}.jsonl")), "s1", "github 7", SKIPPED);
+    }
+    connect(&caches.log("-home-a", "fakechat", "1.jsonl"), "s1", OWN, REGISTERED);
+    assert_eq!(look(&query), Some(registered()));
+}
+
+#[test]
 fn a_folder_with_spaces_and_other_letters_is_found() {
     let caches = Caches::new();
     let query = caches.query("/home/a b é😀", Some("s1"));
@@ -138,7 +150,7 @@ fn where_the_client_does_not_tell_versions_name_and_session_decide() {
     let unversioned = "Connection established with capabilities: {\"hasTools\":true}";
     for (server, session, own, before, expected) in [
         ("fakechat", "s1", Some("s1"), false, Some(registered())),
-        ("plugin-x-fakechat", "s1", Some("s1"), false, Some(registered())),
+        ("plugin-x-fakechat", "s1", Some("s1"), false, None),
         ("fakechat", "s2", Some("s1"), false, None),
         ("other", "s1", Some("s1"), false, None),
         // A client that does not tell its session either: another session in the same folder looks the same.
@@ -262,8 +274,10 @@ async fn a_log_that_appears_late_is_followed_even_when_it_is_replaced() {
     let fresh = path.with_extension("new");
     write(&fresh, "s1", at, &lines);
     write(&fresh, "s1", at + 1, &receipt);
-    write(&fresh, "s1", at + 2, &[SKIPPED]);
+    write(&fresh, "s1", at + 2, &["notifications/claude/channel (3 chars)"]);
     fs::rename(&fresh, &path).unwrap();
+    assert_eq!(next().await, ["receipts 3"]);
+    write(&path, "s1", at + 2, &[SKIPPED]);
     assert_eq!(next().await, skipped());
     // Cut, and written on.
     fs::write(&path, "").unwrap();

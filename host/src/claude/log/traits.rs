@@ -10,11 +10,16 @@ pub(in crate::claude) const SESSION: &str = "CLAUDE_CODE_SESSION_ID";
 /// The folder that the client was started in, which it gives to its servers.
 const PROJECT: &str = "CLAUDE_PROJECT_DIR";
 
+/// Where its plugin is, which the client gives to servers that a plugin has brought.
+const PLUGIN: &str = "CLAUDE_PLUGIN_ROOT";
+
 /// What a server knows about itself and its client.
 #[derive(Clone, Debug, Default)]
 pub struct Traits {
     /// Names that it may have in the client's configuration.
     pub names: Vec<String>,
+    /// A plugin has brought it.
+    pub plugin: bool,
     /// As it introduces itself in the handshake: `NAME VERSION`, which no other process has.
     pub server: String,
     /// The id of the session, if known.
@@ -43,6 +48,7 @@ impl Traits {
         let caches = [caches(&theirs), caches(&own)];
         Self {
             names,
+            plugin: env::var_os(PLUGIN).is_some(),
             server,
             session: env::var(SESSION).ok().filter(|session| !session.is_empty()),
             caches: distinct(caches),

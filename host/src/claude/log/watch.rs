@@ -85,6 +85,7 @@ mod system {
             let flags = WatchFlags::CREATE
                 | WatchFlags::MOVED_TO
                 | WatchFlags::MODIFY
+                | WatchFlags::ATTRIB
                 | WatchFlags::DELETE
                 | WatchFlags::MOVED_FROM
                 | WatchFlags::DELETE_SELF

@@ -27,10 +27,10 @@ fn policy(folder: &TempDir) -> Policy {
     Policy::read_from(&folder.path().join(FIRST))
 }
 
-/// Why channels are blocked.
-fn blocked(policy: &Policy) -> &str {
+/// Why channels are blocked, and what to do.
+fn blocked(policy: &Policy) -> String {
     match policy.channels() {
-        ChannelPolicy::Blocked(why) => why,
+        ChannelPolicy::Blocked(Blocked { found, cure }) => format!("{found}. {cure}"),
         other => panic!("{other:?}"),
     }
 }
@@ -106,7 +106,7 @@ fn the_last_file_that_has_the_key_decides() {
                     blocked(&policy),
                     format!(
                         "your organisation has disabled channels for Claude Code ({} has \"channelsEnabled\": \
-                         false), so no messages arrive: ask an administrator to set it to true",
+                         false), so no messages arrive. Ask an administrator of your organisation to set it to true",
                         path(name).display()
                     ),
                     "{files:?}"

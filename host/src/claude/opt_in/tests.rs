@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 
 use super::*;
-use crate::claude::ancestors::Why;
+use crate::claude::{ancestors::Why, managed::Blocked};
 
 const DEVELOPMENT: &str = "--dangerously-load-development-channels";
 
@@ -268,10 +268,11 @@ fn the_setting_goes_before_the_policy_and_the_policy_before_the_rest() {
     let renamed = claude(split("claude '' ''"));
     let hidden = seen(Err(unreadable.clone()));
     let other = seen(Ok(None));
-    let blocked = Policy::of(ChannelPolicy::Blocked("no channels here".into()));
+    let why = || Blocked { found: "no channels here".into(), cure: "Ask" };
+    let blocked = Policy::of(ChannelPolicy::Blocked(why()));
     let unsaid = Policy::of(ChannelPolicy::Unsaid("/etc/x.json".into()));
     let enabled = Policy::default();
-    let no = || Verdict::Out(Reason::Blocked("no channels here".into()));
+    let no = || Verdict::Out(Reason::Blocked(why()));
     let unsaid_reason = Reason::PolicyUnsaid("/etc/x.json".into());
     for (claude, policy, auto) in [
         (&named, &enabled, Verdict::In),
@@ -301,15 +302,15 @@ fn every_reason_says_what_to_do() {
     assert_eq!(
         not_named().to_string(),
         "this session was not started with --channels or --dangerously-load-development-channels naming \
-         server:fakechat, so it takes no messages: start it with \
+         server:fakechat, so it receives no messages. Start it with \
          `claude --dangerously-load-development-channels server:fakechat`"
     );
     let unreadable = Unreadable { pid: 7, why: Why::Gone };
     for (reason, parts) in [
         (under_channels(), ["server:fakechat under --channels", "-development-channels server:fakechat`"]),
-        (not_allowed("x"), ["ask an administrator", "-development-channels plugin:fakechat@x`"]),
-        (first_decides("server:a"), ["only the first entry", "take server:a out of --channels"]),
-        (not_interactive("server:a"), ["-p or through the SDK", "start an interactive session, or"]),
+        (not_allowed("x"), ["Ask an administrator", "-development-channels plugin:fakechat@x`"]),
+        (first_decides("server:a"), ["only the first entry", "Remove server:a from --channels"]),
+        (not_interactive("server:a"), ["-p or through the SDK", "Start an interactive session with `claude"]),
         (
             Reason::NotNamed { entries: vec!["server:a".into(), "plugin:b@MARKETPLACE".into()] },
             ["naming server:a or plugin:b@MARKETPLACE,", "-development-channels server:a`"],
@@ -320,16 +321,18 @@ fn every_reason_says_what_to_do() {
             ["names plugin:a@b", "belongs to another plugin,"],
         ),
         (Reason::PolicyUnsaid(PathBuf::from("/etc/x\n.json")), ["(/etc/x\\n.json)", "`--opt-in always`"]),
-        (Reason::Blocked("because: ask".into()), ["because", "ask"]),
+        (Reason::Blocked(Blocked { found: "because".into(), cure: "Ask" }), ["because", ". Ask"]),
         (Reason::Unreadable(unreadable), ["process 7", "`--opt-in always`"]),
         (Reason::Renamed, ["title", "`--opt-in always`"]),
-        (Reason::Never, ["`--opt-in never`", "take it out"]),
+        (Reason::Never, ["`--opt-in never`", "Remove it"]),
     ] {
         let text = reason.to_string();
         for part in parts {
             assert!(text.contains(part), "{text}");
         }
-        assert!(text.contains(": ") && !text.contains('\n'), "{text}");
+        assert_eq!(text, format!("{}. {}", reason.found(), reason.cure()));
+        assert!(!text.contains('\n') && !text.ends_with('.'), "{text}");
+        assert!(reason.cure().starts_with(char::is_uppercase), "{text}");
     }
 }
 

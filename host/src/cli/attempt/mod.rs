@@ -28,12 +28,16 @@ use self::{
 use super::{
     Common,
     output::{self, Paint},
+    port,
     serve::{self, Channels},
 };
 use crate::{
     claude::{self, OptIn},
     clock,
+    contract::Source,
+    event::ChannelName,
     hub::{Condition, Hub},
+    ingress::web::{Listener, Unusable},
     launch::{Launched, Launcher, Order},
     session::{self, Dialogs, PERMISSION_REQUEST},
 };
@@ -82,6 +86,10 @@ async fn converse(launcher: &Arc<Launcher>, order: &Order, terminal: &mut Termin
     if let ([], [first, ..]) = (hub.loaded().channels(), hub.loaded().missing()) {
         anyhow::bail!("{first}");
     }
+    let obstacles = obstacles(launcher, order.port, &hub).await?;
+    if obstacles.iter().filter(|obstacle| obstacle.total).count() == hub.loaded().channels().len() {
+        anyhow::bail!("{}", obstacles.iter().map(Obstacle::describe).collect::<Vec<_>>().join("\n"));
+    }
     let (theirs, ours) = tokio::io::duplex(STREAM);
     let (reader, writer) = tokio::io::split(theirs);
     // Whoever pipes lines into this could be anybody.
@@ -91,7 +99,7 @@ async fn converse(launcher: &Arc<Launcher>, order: &Order, terminal: &mut Termin
     let client = Client(events).serve(tokio::io::split(ours)).await?;
     let mut conversation =
         Conversation { peer: client.peer().clone(), paint: Paint::stdout(), chat: None, question: None };
-    output::print(&conversation.greeting(&hub))?;
+    output::print(&conversation.greeting(&hub, &obstacles))?;
     loop {
         tokio::select! {
             biased;
@@ -108,6 +116,54 @@ async fn converse(launcher: &Arc<Launcher>, order: &Order, terminal: &mut Termin
     Ok(())
 }
 
+/// Why a channel receives nothing here.
+struct Obstacle {
+    channel: ChannelName,
+    title: String,
+    /// Sentences without a full stop at the end.
+    reason: String,
+    /// It can do nothing else either.
+    total: bool,
+}
+
+impl Obstacle {
+    fn describe(&self) -> String {
+        let what = if self.total { "cannot run" } else { "receives nothing here" };
+        format!("{} {what}, because {}.", self.title, self.reason)
+    }
+}
+
+/// What stands in the way of channels, in their order.
+async fn obstacles(launcher: &Arc<Launcher>, port: Option<u16>, hub: &Hub) -> anyhow::Result<Vec<Obstacle>> {
+    let mut obstacles = Vec::new();
+    for channel in hub.loaded().channels() {
+        let condition = channel.condition();
+        let Some(reason) = condition.reason() else { continue };
+        let is_web = channel.guest().source() == Source::Web;
+        let is_down = matches!(condition, Condition::Down { .. });
+        let reason = match launcher.page_port(port, channel.descriptor())? {
+            port if is_web && is_down => occupied(channel.name().clone(), port).await,
+            _ => None,
+        }
+        .unwrap_or_else(|| reason.trim_end_matches('.').to_owned());
+        let total = is_down || is_web && matches!(condition, Condition::Standby { .. });
+        let title = channel.descriptor().title.clone();
+        obstacles.push(Obstacle { channel: channel.name().clone(), title, reason, total });
+    }
+    Ok(obstacles)
+}
+
+/// Says which program has a channel's port, if one has.
+async fn occupied(name: ChannelName, port: u16) -> Option<String> {
+    let Err(Unusable { in_use: true, .. }) = Listener::check(port, &name) else { return None };
+    let holder = tokio::task::spawn_blocking(move || port::holder(port)).await.ok()?;
+    let other = port.checked_add(1).unwrap_or(0);
+    Some(format!(
+        "port {port} is in use by {holder}. End that program, or choose another port, like `tidegate try {name} --port \
+         {other}`"
+    ))
+}
+
 /// What this terminal says and hears.
 struct Conversation {
     peer: Peer<RoleClient>,
@@ -119,21 +175,18 @@ struct Conversation {
 }
 
 impl Conversation {
-    fn greeting(&self, hub: &Hub) -> String {
+    fn greeting(&self, hub: &Hub, obstacles: &[Obstacle]) -> String {
         let mut text = String::new();
         for channel in hub.loaded().channels() {
             let title = self.paint.bold(&channel.descriptor().title);
-            let line = match channel.condition() {
-                Condition::Up { address: Some(address) } => {
+            let obstacle = obstacles.iter().find(|obstacle| obstacle.channel == *channel.name());
+            let line = match (channel.condition(), obstacle) {
+                (Condition::Up { address: Some(address) }, _) => {
                     let link = channel.link().unwrap_or(address);
                     format!("{title}  {}", self.paint.cyan(&link))
                 }
-                Condition::Up { address: None } | Condition::Starting => title,
-                Condition::Interrupted { reason }
-                | Condition::Standby { reason }
-                | Condition::Down { reason } => {
-                    format!("{title}  {}", self.paint.red(&format!("down: {reason}")))
-                }
+                (_, Some(obstacle)) => self.paint.red(&obstacle.describe()),
+                (_, None) => title,
             };
             text.push_str(&line);
             text.push('\n');
@@ -260,12 +313,8 @@ impl Conversation {
         let request = CallToolRequestParams::new(name).with_arguments(arguments);
         match self.peer.call_tool(request).await {
             Ok(result) => {
-                let text: String = result
-                    .content
-                    .iter()
-                    .filter_map(ContentBlock::as_text)
-                    .map(|text| text.text.as_str())
-                    .collect();
+                let blocks = result.content.iter().filter_map(ContentBlock::as_text);
+                let text = blocks.map(|block| block.text.as_str()).collect::<Vec<_>>().join("\n");
                 let text = output::harmless(&text);
                 if result.is_error == Some(true) {
                     self.paint.red(&text) + "\n"

@@ -7,7 +7,7 @@ mod socket;
 mod state;
 mod upload;
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::{fmt, io, net::Ipv4Addr, sync::Arc};
 
 use axum::{
     Router,
@@ -30,32 +30,64 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Listens on this port; 0 takes a free one. The error says what to do.
+    /// Listens on this port; 0 means any free one. The error says what to do.
     pub fn bind(port: u16, channel: &ChannelName) -> Result<Self, String> {
-        let bind = || {
-            let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
-            listener.set_nonblocking(true)?;
-            let port = listener.local_addr()?.port();
-            Ok(Self { listener: tokio::net::TcpListener::from_std(listener)?, port })
-        };
-        bind().map_err(|error: std::io::Error| {
-            let variable = channel.variable("PORT");
-            match error.kind() {
-                std::io::ErrorKind::AddrInUse => format!(
-                    "port {port} is taken by another program: end that one, or give this channel another port \
-                     with {variable} or --port"
-                ),
-                std::io::ErrorKind::PermissionDenied => format!(
-                    "port {port} is reserved for the system: give this channel one above 1023 with {variable} or --port"
-                ),
-                _ => format!("port {port} cannot be opened: {error}"),
-            }
-        })
+        Self::open(port).map_err(|error| Unusable::new(port, channel, &error).to_string())
+    }
+
+    /// Tries whether this port could be listened on.
+    pub fn check(port: u16, channel: &ChannelName) -> Result<(), Unusable> {
+        Self::open(port).map(drop).map_err(|error| Unusable::new(port, channel, &error))
+    }
+
+    fn open(port: u16) -> io::Result<Self> {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+        listener.set_nonblocking(true)?;
+        let port = listener.local_addr()?.port();
+        Ok(Self { listener: tokio::net::TcpListener::from_std(listener)?, port })
     }
 
     /// Where the page is.
     pub fn address(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+}
+
+/// A port that cannot be listened on: sentences without full stops at their ends.
+#[derive(Debug)]
+pub struct Unusable {
+    /// What is the matter.
+    pub found: String,
+    /// What a person can do about it.
+    pub cure: String,
+    /// It is another program's at the moment.
+    pub in_use: bool,
+}
+
+impl Unusable {
+    fn new(port: u16, channel: &ChannelName, error: &io::Error) -> Self {
+        let give = format!("with --port, {} or channels.toml", channel.variable("PORT"));
+        let (found, cure) = match error.kind() {
+            io::ErrorKind::AddrInUse => (
+                format!("port {port} is in use by another program"),
+                format!("End that program, or give this channel another port {give}"),
+            ),
+            io::ErrorKind::PermissionDenied => (
+                format!("port {port} is reserved for the system"),
+                format!("Give this channel a port above 1023 {give}"),
+            ),
+            _ => (
+                format!("port {port} cannot be opened ({error})"),
+                format!("Give this channel another port {give}"),
+            ),
+        };
+        Self { found, cure, in_use: error.kind() == io::ErrorKind::AddrInUse }
+    }
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}. {}", self.found, self.cure)
     }
 }
 

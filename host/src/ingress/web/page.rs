@@ -59,7 +59,7 @@ pub(super) async fn handle(State(channel): State<Arc<Channel>>, request: Request
         return match (answer, news.events.is_empty()) {
             (Ok(response), true) => convert(response),
             (Err(fault), true) => failed(&channel, &parts, StatusCode::BAD_REQUEST, &fault),
-            (_, false) => state::refuse("no session takes messages at the moment"),
+            (_, false) => state::refuse("no session receives messages at the moment"),
         };
     }
     // Only a WebSocket can show the key.

@@ -123,7 +123,10 @@ async fn read(
                 Some(Ok(Message::Text(text))) => batch.push(WebSignal::Frame(text.as_str().to_owned())),
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 Some(Ok(Message::Binary(_))) => {
-                    break Some(Some(close(close_code::UNSUPPORTED, "this channel takes text frames only")));
+                    break Some(Some(close(
+                        close_code::UNSUPPORTED,
+                        "this channel accepts text frames only",
+                    )));
                 }
                 Some(Ok(Message::Close(_))) | None => break Some(None),
                 Some(Err(error)) => break Some(Some(explain(&error))),

@@ -1,4 +1,4 @@
-//! Whether the channel behind the page takes messages: for pages, which learn nothing from a refused connection.
+//! Whether a session receives what is written on the page: for pages, which learn nothing from a refused connection.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::hub::{Channel, Condition};
 
 /// `{"listening": true}`, or `{"listening": false, "waiting": BOOLEAN, "reason": "…"}`. `waiting` is true while the client
-/// has not said yet whether the session takes messages.
+/// has not said yet whether the session receives messages.
 pub(super) const PATH: &str = "/.well-known/tidegate";
 
 /// The longest reason that fits into the frame which closes a WebSocket, in bytes (RFC 6455, 5.5).
@@ -30,7 +30,7 @@ pub(super) async fn show(State(channel): State<Arc<Channel>>) -> Response {
     (headers, format!("{state}\n")).into_response()
 }
 
-/// Why no message is taken in at the moment, if so.
+/// Why no session receives messages at the moment, if so.
 pub(super) async fn refusal(channel: &Arc<Channel>) -> Option<String> {
     match channel.deaf() {
         Some(reason) => Some(reason),
@@ -42,7 +42,8 @@ pub(super) async fn refusal(channel: &Arc<Channel>) -> Option<String> {
 pub(super) fn refuse(reason: &str) -> Response {
     // Another process may serve the page soon: the next request is to begin anew.
     let headers = [(header::RETRY_AFTER, "2"), (header::CONNECTION, "close")];
-    (StatusCode::SERVICE_UNAVAILABLE, headers, format!("Nothing is taken in: {reason}.\n")).into_response()
+    (StatusCode::SERVICE_UNAVAILABLE, headers, format!("No session receives this: {reason}.\n"))
+        .into_response()
 }
 
 /// As much of a reason as a WebSocket can be closed with.

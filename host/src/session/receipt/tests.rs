@@ -26,104 +26,100 @@ fn receipts(each: &[(u64, u64)]) -> Heard {
     word(Word::Receipts(each.iter().map(|&(at, length)| Receipt { at, length }).collect()))
 }
 
-fn fates<const N: usize>(ledger: &mut Ledger, tickets: [u64; N]) -> [Fate; N] {
-    tickets.map(|ticket| ledger.fate(Ticket(ticket), 0))
+fn fates<const N: usize>(ledger: &Ledger, tickets: [u64; N]) -> [Fate; N] {
+    tickets.map(|ticket| ledger.fate(Ticket(ticket)))
 }
 
 #[test]
 fn messages_are_received_in_order() {
     let mut ledger = registered(1);
     for (end, length) in [(10, 1), (20, 2), (30, 3)] {
-        ledger.add(Ticket(end), 5, length);
+        ledger.add(Ticket(end), length, || 5);
     }
     // What is written between messages has no receipt of its own.
-    assert_eq!(fates(&mut ledger, [5, 10, 15]), [RECEIVED, WAITING, WAITING]);
+    assert_eq!(fates(&ledger, [5, 10, 15]), [RECEIVED, WAITING, WAITING]);
     ledger.hear(receipts(&[(6, 1), (6, 2)]), 6);
-    assert_eq!(fates(&mut ledger, [25, 35]), [RECEIVED, WAITING]);
+    assert_eq!(fates(&ledger, [25, 35]), [RECEIVED, WAITING]);
     ledger.hear(receipts(&[(6, 3), (6, 3), (6, 4)]), 6);
-    assert_eq!(fates(&mut ledger, [35]), [RECEIVED]);
-    ledger.add(Ticket(40), 7, 3);
-    assert_eq!(fates(&mut ledger, [40]), [WAITING], "receipts that were too many are for nothing later");
+    assert_eq!(fates(&ledger, [35]), [RECEIVED]);
+    ledger.add(Ticket(40), 3, || 7);
+    assert_eq!(fates(&ledger, [40]), [WAITING], "receipts that were too many are for nothing later");
 }
 
 #[test]
 fn without_receipts_what_is_written_is_received() {
     let mut ledger = Ledger::default();
-    ledger.add(Ticket(10), 1, 1);
-    assert!(fates(&mut ledger, [10]) == [RECEIVED] && !ledger.follows());
+    ledger.add(Ticket(10), 1, || 1);
+    assert!(fates(&ledger, [10]) == [RECEIVED] && !ledger.follows());
 }
 
 #[test]
 fn a_receipt_is_for_a_message_of_its_length_that_was_written_before_it() {
     let mut ledger = registered(1);
-    ledger.add(Ticket(10), 5, 7);
+    ledger.add(Ticket(10), 7, || 5);
     ledger.hear(receipts(&[(4, 7)]), 6);
-    assert_eq!(fates(&mut ledger, [10]), [WAITING], "it is older than the message");
+    assert_eq!(fates(&ledger, [10]), [WAITING], "it is older than the message");
     ledger.hear(receipts(&[(5, 7)]), 6);
-    assert_eq!(fates(&mut ledger, [10]), [RECEIVED]);
+    assert_eq!(fates(&ledger, [10]), [RECEIVED]);
     // A notice from before has left a receipt.
-    ledger.add(Ticket(20), 8, 9);
+    ledger.add(Ticket(20), 9, || 8);
     ledger.hear(receipts(&[(9, 100)]), 9);
-    assert_eq!(fates(&mut ledger, [20]), [WAITING]);
+    assert_eq!(fates(&ledger, [20]), [WAITING]);
     // The line for the first was cut.
-    ledger.add(Ticket(30), 10, 11);
+    ledger.add(Ticket(30), 11, || 10);
     ledger.hear(receipts(&[(11, 11)]), 11);
-    assert_eq!(fates(&mut ledger, [20, 30]), [RECEIVED, RECEIVED]);
+    assert_eq!(fates(&ledger, [20, 30]), [RECEIVED, RECEIVED]);
 }
 
 #[test]
 fn a_client_that_counts_otherwise_is_counted_on() {
     let mut ledger = registered(1);
     for end in [10, 20] {
-        ledger.add(Ticket(end), 5, 7);
+        ledger.add(Ticket(end), 7, || 5);
     }
     ledger.hear(receipts(&[(6, 900)]), 6);
-    assert_eq!(fates(&mut ledger, [10, 20]), [RECEIVED, WAITING]);
+    assert_eq!(fates(&ledger, [10, 20]), [RECEIVED, WAITING]);
     ledger.hear(receipts(&[(6, 901)]), 6);
-    assert_eq!(fates(&mut ledger, [20]), [RECEIVED]);
+    assert_eq!(fates(&ledger, [20]), [RECEIVED]);
 }
 
 #[test]
 fn what_was_written_to_a_client_that_refuses_is_lost() {
     let mut ledger = registered(1);
-    ledger.add(Ticket(10), 5, 1);
-    ledger.add(Ticket(20), 6, 2);
+    ledger.add(Ticket(10), 1, || 5);
+    ledger.add(Ticket(20), 2, || 6);
     ledger.hear(receipts(&[(7, 1)]), 7);
     ledger.hear(refusal(), 8);
     // Written before the refusal was known.
-    ledger.add(Ticket(30), 9, 3);
-    assert_eq!(
-        fates(&mut ledger, [10, 20, 30]),
-        [RECEIVED, WAITING, WAITING],
-        "it cannot be written again yet"
-    );
+    ledger.add(Ticket(30), 3, || 9);
+    assert_eq!(fates(&ledger, [10, 20, 30]), [RECEIVED, WAITING, WAITING], "it cannot be written again yet");
     ledger.hear(word(Word::Registered { at: 12 }), 12);
-    ledger.add(Ticket(40), 12, 2);
-    assert_eq!(fates(&mut ledger, [10, 20, 30, 40]), [RECEIVED, LOST, LOST, WAITING]);
+    ledger.add(Ticket(40), 2, || 12);
+    assert_eq!(fates(&ledger, [10, 20, 30, 40]), [RECEIVED, LOST, LOST, WAITING]);
     ledger.hear(receipts(&[(13, 2)]), 13);
-    assert_eq!(fates(&mut ledger, [40]), [RECEIVED]);
+    assert_eq!(fates(&ledger, [40]), [RECEIVED]);
 }
 
 #[test]
 fn a_refusal_and_the_next_registration_may_be_heard_together() {
     let mut ledger = registered(1);
-    ledger.add(Ticket(10), 5, 1);
-    ledger.add(Ticket(20), 8, 2);
-    ledger.add(Ticket(30), 12, 3);
+    ledger.add(Ticket(10), 1, || 5);
+    ledger.add(Ticket(20), 2, || 8);
+    ledger.add(Ticket(30), 3, || 12);
     for heard in [receipts(&[(6, 1)]), refusal(), word(Word::Registered { at: 10 }), receipts(&[(13, 3)])] {
         ledger.hear(heard, 14);
     }
-    assert_eq!(fates(&mut ledger, [10, 20, 30]), [RECEIVED, LOST, RECEIVED]);
+    assert_eq!(fates(&ledger, [10, 20, 30]), [RECEIVED, LOST, RECEIVED]);
 }
 
 #[test]
 fn a_second_registration_in_a_row_loses_nothing() {
     let mut ledger = registered(1);
-    ledger.add(Ticket(10), 5, 1);
+    ledger.add(Ticket(10), 1, || 5);
     ledger.hear(word(Word::Registered { at: 9 }), 9);
-    assert_eq!(fates(&mut ledger, [10]), [WAITING]);
+    assert_eq!(fates(&ledger, [10]), [WAITING]);
     ledger.hear(receipts(&[(9, 1)]), 9);
-    assert_eq!(fates(&mut ledger, [10]), [RECEIVED]);
+    assert_eq!(fates(&ledger, [10]), [RECEIVED]);
 }
 
 #[test]
@@ -133,43 +129,86 @@ fn on_the_command_line_s_word_alone_nothing_is_received_at_once() {
     let begin = || {
         let mut ledger = Ledger::default();
         ledger.hear(Heard::Silence, 100);
-        ledger.add(Ticket(10), 200, 1);
-        assert_eq!(ledger.fate(Ticket(10), 300), Fate::Waiting { until: Some(until) });
+        ledger.add(Ticket(10), 1, || 200);
+        assert_eq!(ledger.fate(Ticket(10)), Fate::Waiting { until: Some(until) });
+        assert_eq!((ledger.oldest(until - 1), ledger.oldest(until)), (None, Some(Ticket(10))));
         ledger
     };
+    // The client has answered after that time.
     let mut silent = begin();
-    assert_eq!(silent.fate(Ticket(10), until), RECEIVED);
-    assert!(!silent.follows());
-
-    let mut flooded = begin();
-    (2..=5000).for_each(|index| flooded.add(Ticket(index * 10), 300, 1));
-    assert_eq!(flooded.fate(Ticket(10), 400), RECEIVED, "what is remembered is bounded");
+    assert_eq!(silent.give_up(Ticket(10), 300, until - 1), None);
+    assert_eq!(silent.give_up(Ticket(10), 300, until), Some(GivenUp::Log));
+    assert!(silent.fate(Ticket(10)) == RECEIVED && !silent.follows());
 
     let mut refused = begin();
     refused.hear(refusal(), 400);
-    assert_eq!(refused.fate(Ticket(10), until), WAITING);
+    assert_eq!(refused.fate(Ticket(10)), WAITING);
+    assert_eq!(refused.give_up(Ticket(10), 300, until), None);
 
     // The client has registered the channel after that message, or long before and its log was found late.
     for (at, fate) in [(250, LOST), (50, WAITING)] {
         let mut late = begin();
         late.hear(word(Word::Registered { at }), 400);
-        assert_eq!(late.fate(Ticket(10), until), fate);
+        assert_eq!(late.fate(Ticket(10)), fate);
     }
 }
 
 #[test]
 fn a_client_without_receipts_keeps_nothing_waiting_until_one_comes() {
     let mut ledger = registered(1);
-    assert_eq!(ledger.oldest(), None);
-    ledger.add(Ticket(10), 5, 1);
-    assert_eq!(ledger.oldest(), Some(Ticket(10)));
-    assert!(!ledger.give_up(Ticket(5)), "that one has its receipt");
-    assert!(ledger.give_up(Ticket(10)));
-    ledger.add(Ticket(20), 6, 1);
-    assert_eq!(fates(&mut ledger, [10, 20]), [RECEIVED, RECEIVED]);
-    ledger.hear(receipts(&[(7, 1)]), 7);
-    ledger.add(Ticket(30), 8, 1);
-    assert_eq!(fates(&mut ledger, [30]), [WAITING]);
+    assert_eq!(ledger.oldest(9), None);
+    ledger.add(Ticket(10), 1, || 5);
+    assert_eq!(ledger.oldest(9), Some(Ticket(10)));
+    assert_eq!(ledger.give_up(Ticket(5), 6, 9), None, "that one has its receipt");
+    assert_eq!(ledger.give_up(Ticket(10), 6, 9), Some(GivenUp::Receipts));
+    ledger.add(Ticket(20), 1, || 10);
+    assert_eq!(fates(&ledger, [10, 20]), [RECEIVED, RECEIVED]);
+    ledger.hear(receipts(&[(11, 1)]), 11);
+    ledger.add(Ticket(30), 1, || 12);
+    assert_eq!(fates(&ledger, [30]), [WAITING]);
+}
+
+#[test]
+fn a_receipt_that_comes_late_is_not_for_a_later_message() {
+    let mut ledger = registered(1);
+    ledger.add(Ticket(10), 1, || 5);
+    ledger.give_up(Ticket(10), 6, 9);
+    // The client stalls. Two messages count as received, and their receipts are on their way.
+    ledger.add(Ticket(20), 7, || 10);
+    ledger.add(Ticket(30), 7, || 11);
+    ledger.hear(receipts(&[(20, 7)]), 20);
+    ledger.add(Ticket(40), 7, || 21);
+    ledger.hear(receipts(&[(22, 7)]), 22);
+    assert_eq!(fates(&ledger, [20, 30, 40]), [RECEIVED, RECEIVED, WAITING]);
+    ledger.hear(receipts(&[(23, 7)]), 23);
+    assert_eq!(fates(&ledger, [40]), [RECEIVED]);
+}
+
+#[test]
+fn what_was_received_between_two_losses_stays_received() {
+    let mut ledger = registered(1);
+    for (end, at) in [(10, 5), (20, 15), (30, 25), (40, 35)] {
+        ledger.add(Ticket(end), end, || at);
+    }
+    for heard in [
+        refusal(),
+        word(Word::Registered { at: 10 }),
+        receipts(&[(16, 20)]),
+        refusal(),
+        word(Word::Registered { at: 30 }),
+        receipts(&[(36, 40)]),
+    ] {
+        ledger.hear(heard, 40);
+    }
+    assert_eq!(fates(&ledger, [10, 20, 30, 40]), [LOST, RECEIVED, LOST, RECEIVED]);
+    // However many there are.
+    for round in 5..60_u64 {
+        ledger.add(Ticket(round * 10), 1, || round * 10);
+        ledger.hear(refusal(), 0);
+        ledger.hear(word(Word::Registered { at: round * 10 + 5 }), 0);
+    }
+    assert_eq!(fates(&ledger, [590, 400]), [LOST, LOST]);
+    assert!(ledger.lost.len() <= LOSSES);
 }
 
 /// What happens between tidegate and a client, one after the other.
@@ -207,7 +246,7 @@ proptest! {
             match step {
                 Step::Write(length) => {
                     end += 10;
-                    ledger.add(Ticket(end), now, length);
+                    ledger.add(Ticket(end), length, || now);
                     pipe.push_back((end, length));
                 }
                 Step::Read(count) => {
@@ -236,7 +275,7 @@ proptest! {
         }
         log.drain(..).for_each(|heard| ledger.hear(heard, u64::MAX));
         for ticket in (1..=end / 10).map(|index| index * 10) {
-            let fate = ledger.fate(Ticket(ticket), u64::MAX);
+            let fate = ledger.fate(Ticket(ticket));
             if processed.contains(&ticket) {
                 // A message that was processed may be written again in a rare case, but never waits for ever.
                 prop_assert!(fate != WAITING || !open, "{ticket} was processed");

@@ -1,6 +1,7 @@
 //! The tools, with the names, arguments and results of the official plugins.
 
 mod arguments;
+mod refusal;
 mod schema;
 mod target;
 
@@ -10,7 +11,10 @@ use rmcp::model::{CallToolResult, ContentBlock, JsonObject};
 use serde_json::Value;
 
 pub(super) use self::schema::{ToolName, list, offered};
-use self::{arguments::Arguments, target::target};
+use self::{
+    arguments::Arguments,
+    target::{candidates, target},
+};
 use crate::{
     clock,
     event::MessageId,
@@ -22,7 +26,8 @@ use crate::{
 const FETCH_DEFAULT: u64 = 20;
 const FETCH_MOST: u64 = 100;
 
-/// Calls a tool. A failure is a result that says what failed.
+/// Calls a tool. A failure is a result that says what failed. Where the session receives no messages from the channel,
+/// the last block of the result says so: a model that has sent something would wait for the answer.
 /// `folders` is where the client works: files are sent from there.
 pub(super) async fn call(
     loaded: &Loaded,
@@ -38,13 +43,15 @@ pub(super) async fn call(
         ToolName::DownloadAttachment => download(loaded, &arguments).await,
         ToolName::FetchMessages => fetch(loaded, &arguments).await,
     };
-    match result {
-        Ok(text) => CallToolResult::success(vec![ContentBlock::text(text)]),
-        Err(Refused(reason)) => {
-            let text = format!("{} failed: {reason}", tool.as_str());
-            CallToolResult::error(vec![ContentBlock::text(text)])
-        }
-    }
+    let (text, result): (String, fn(Vec<ContentBlock>) -> CallToolResult) = match result {
+        Ok(text) => (text, CallToolResult::success),
+        Err(Refused(reason)) => (format!("{} failed: {reason}", tool.as_str()), CallToolResult::error),
+    };
+    let refusals = candidates(loaded, tool, &arguments)
+        .into_iter()
+        .filter_map(|channel| Some((&**channel.name(), channel.refused()?)));
+    let refusal = refusal::describe(refusals, &text);
+    result([Some(text), refusal].into_iter().flatten().map(ContentBlock::text).collect())
 }
 
 /// What the session is told instead of a result.

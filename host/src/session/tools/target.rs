@@ -28,6 +28,19 @@ pub(super) async fn target<'a>(
     }
 }
 
+/// The channels that a call can be about: the one that it names, or all that offer the tool.
+pub(super) fn candidates<'a>(
+    loaded: &'a Loaded,
+    tool: ToolName,
+    arguments: &Arguments,
+) -> Vec<&'a Arc<Channel>> {
+    let chat = arguments.optional(tool.chat_argument()).ok().flatten().filter(|_| loaded.several());
+    match chat.and_then(|chat| loaded.channel(chat.split_once(':')?.0)) {
+        Some(channel) => vec![channel],
+        None => loaded.channels().iter().filter(|channel| tool.is_offered_by(channel)).collect(),
+    }
+}
+
 /// The chat that a call need not name, as a client writes it.
 pub(super) async fn sole(loaded: &Loaded, tool: ToolName) -> Option<String> {
     match choices(loaded, tool).await.ok()?.as_slice() {

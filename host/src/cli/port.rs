@@ -1,0 +1,45 @@
+//! Which program has a port that a page needs.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
+    time::Duration,
+};
+
+use crate::process;
+
+/// How long an answer is waited for. A tidegate answers within a millisecond.
+const ANSWER: Duration = Duration::from_millis(500);
+
+/// `another tidegate (pid 7)`, `python3 (pid 7)`, or `another program` where more is not known. May wait for an answer.
+pub(super) fn holder(port: u16) -> String {
+    let listener = process::listens_on(port);
+    let what = match &listener {
+        _ if is_tidegate(port) => "another tidegate",
+        Some((_, name)) => name.as_str(),
+        None => "another program",
+    };
+    match &listener {
+        Some((pid, _)) => format!("{what} (pid {pid})"),
+        None => what.to_owned(),
+    }
+}
+
+/// Asks it, as a page does.
+fn is_tidegate(port: u16) -> bool {
+    let ask = || -> std::io::Result<bool> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let mut stream = TcpStream::connect_timeout(&address, ANSWER)?;
+        stream.set_read_timeout(Some(ANSWER))?;
+        stream.set_write_timeout(Some(ANSWER))?;
+        let request = format!(
+            "GET /.well-known/tidegate HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes())?;
+        let mut answer = Vec::new();
+        // Whatever it is, it says no more than this that matters. An end in the middle of it is no error.
+        let _ = stream.take(4096).read_to_end(&mut answer);
+        Ok(String::from_utf8_lossy(&answer).contains("{\"listening\":"))
+    };
+    ask().unwrap_or(false)
+}
