@@ -497,13 +497,13 @@ fn judge(order: &Order, channels: &[Blueprint], late: &[Load]) -> (Judge, Query)
         Verdict::In => Ok(Basis::CommandLine),
         Verdict::Out(reason) => Err(reason.to_string()),
     };
-    let server = names.first().cloned().unwrap_or_default();
+    let entry = claude.entry_for(names.first().map_or("NAME", String::as_str));
     let known = claude.process.as_ref().ok().and_then(Option::as_ref);
     let traits = Traits::find(names, session::introduction(), known);
     // Where its process cannot be seen, the client has still said that it is Claude Code.
     let by_claude_code =
         !matches!(claude.process, Ok(None)) || traits.session.is_some() && !claude::in_models_shell();
-    (Judge { setting: order.opt_in, expectation, by_claude_code, server }, Query::new(traits))
+    (Judge { setting: order.opt_in, expectation, by_claude_code, entry }, Query::new(traits))
 }
 
 /// The sandbox, with the user's compile cache.

@@ -27,6 +27,7 @@ mod pairing;
 mod permission;
 mod persistence;
 mod person;
+mod plugin;
 mod poll;
 mod preparing;
 mod protocol;

@@ -165,6 +165,38 @@ fn a_session_that_does_not_gets_none_and_is_told_why() {
 }
 
 #[test]
+fn a_plugins_server_is_known_by_its_plugin_and_marketplace() {
+    for (client, reason) in [
+        (&[DEVELOPMENT, "plugin:fakechat@tidegate"][..], None),
+        (
+            &["--channels", "plugin:fakechat@tidegate"],
+            Some(
+                "start the session with `claude --dangerously-load-development-channels plugin:fakechat@tidegate`",
+            ),
+        ),
+        (
+            &[],
+            Some("start it with `claude --dangerously-load-development-channels plugin:fakechat@tidegate`"),
+        ),
+        (&[DEVELOPMENT, "server:fakechat"], Some("naming plugin:fakechat@tidegate, so it takes no messages")),
+        (
+            &[DEVELOPMENT, "plugin:fakechat@elsewhere"],
+            Some("names plugin:fakechat@elsewhere, and this server belongs to plugin:fakechat@tidegate,"),
+        ),
+    ] {
+        let home = Home::new();
+        let mut command = claude(&home, client, "--as plugin:fakechat:fakechat");
+        command.env("CLAUDE_PLUGIN_DATA", "/home/a/.claude/plugins/data/fakechat-tidegate");
+        let (server, instructions) = begin(command);
+        println!("{client:?}");
+        match reason {
+            None => assert_served(server, &instructions),
+            Some(reason) => assert_left_alone(&home, server, &instructions, reason),
+        }
+    }
+}
+
+#[test]
 fn the_clients_environment_tells_an_sdk_session_from_an_interactive_one() {
     let client = &[DEVELOPMENT, "server:fakechat"];
     for (entrypoint, interactive) in [("cli", true), ("sdk-cli", false), ("sdk-ts", false)] {

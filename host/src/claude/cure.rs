@@ -4,8 +4,6 @@
 //! interface. Those of version 2.1.331 and of public issue reports are known here, by the parts that stay when their
 //! wording changes.
 
-use super::opt_in::entry_for;
-
 /// A known reason.
 struct Row {
     /// Parts of the reason in lower case. One of them is enough.
@@ -66,12 +64,12 @@ const ROWS: [Row; 10] = [
     },
 ];
 
-/// What to do about this reason, one sentence in the imperative. `server` is the name that Claude Code has for the
-/// server. `None` for a reason that is not known.
-pub fn cure(reason: &str, server: &str) -> Option<String> {
+/// What to do about this reason, one sentence in the imperative. `entry` names the server on Claude Code's command line.
+/// `None` for a reason that is not known.
+pub fn cure(reason: &str, entry: &str) -> Option<String> {
     let reason = reason.to_lowercase();
     let row = ROWS.iter().find(|row| row.parts.iter().any(|part| reason.contains(part)))?;
-    Some(row.cure.replace("{entry}", &entry_for(server)))
+    Some(row.cure.replace("{entry}", entry))
 }
 
 #[cfg(test)]
@@ -132,7 +130,7 @@ mod tests {
             ("you are not logged in: log in first", "Sign in with `/login` in Claude Code"),
             ("Please sign in", "Sign in with `/login` in Claude Code"),
         ] {
-            let cure = cure(reason, "telegram").unwrap_or_else(|| panic!("{reason:?} has no cure"));
+            let cure = cure(reason, "server:telegram").unwrap_or_else(|| panic!("{reason:?} has no cure"));
             assert!(cure.contains(part), "{reason:?}: {cure}");
         }
     }
@@ -154,13 +152,13 @@ mod tests {
     fn a_plugins_server_is_named_by_its_plugin() {
         let cure = cure(
             "server plugin:telegram:telegram not in --channels list for this session",
-            "plugin:telegram:telegram",
+            "plugin:telegram@tidegate",
         );
         assert_eq!(
             cure.as_deref(),
             Some(
                 "Start an interactive session with `claude --dangerously-load-development-channels \
-                 plugin:telegram@MARKETPLACE`."
+                 plugin:telegram@tidegate`."
             )
         );
     }
@@ -168,7 +166,7 @@ mod tests {
     #[test]
     fn an_unknown_reason_has_none() {
         for reason in ["", "the moon is full", "origin mismatch", "not in the mood"] {
-            assert_eq!(cure(reason, "telegram"), None, "{reason:?}");
+            assert_eq!(cure(reason, "server:telegram"), None, "{reason:?}");
         }
     }
 }

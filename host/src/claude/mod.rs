@@ -26,6 +26,6 @@ mod reception;
 pub use ancestors::{Process, Unreadable, Why, ancestors, claude_code, is_claude_code, nearest_claude_code};
 pub use cure::cure;
 pub use managed::{ChannelPolicy, Policy};
-pub use opt_in::{ClaudeCode, InvalidOptIn, OptIn, Reason, Verdict, judge};
+pub use opt_in::{ClaudeCode, InvalidOptIn, OptIn, Plugin, Reason, Verdict, judge};
 pub use person::{Refused, at_terminal, in_models_shell, outside};
 pub use reception::{Basis, Heard, Judge, Reception};

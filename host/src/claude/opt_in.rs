@@ -9,18 +9,18 @@
 //! | `plugin:NAME@MARKETPLACE` | the same; under `--channels` where the list of plugins has it |
 //!
 //! The first entry for the server decides alone. Those of `--channels` come first, whatever their order on the command
-//! line.
+//! line. A plugin has to be from the marketplace that its entry names.
 
 mod command_line;
+mod plugin;
 mod reason;
 #[cfg(test)]
 mod tests;
 
 use std::{fmt, str::FromStr};
 
-pub(super) use self::command_line::entry_for;
 use self::command_line::{CommandLine, Entry, Flag};
-pub use self::reason::Reason;
+pub use self::{plugin::Plugin, reason::Reason};
 use super::{
     ancestors::{Process, Unreadable, claude_code, own_arguments},
     managed::{ChannelPolicy, Policy},
@@ -85,6 +85,8 @@ pub struct ClaudeCode {
     /// `CLAUDE_CODE_ENTRYPOINT` of this process; where the client passes only some variables, that of the client's own
     /// environment. None where neither is seen.
     pub entrypoint: Option<String>,
+    /// The plugin that has configured this server. None where a person or a project has.
+    pub plugin: Option<Plugin>,
 }
 
 impl ClaudeCode {
@@ -94,7 +96,20 @@ impl ClaudeCode {
         let client = process.as_ref().ok().and_then(Option::as_ref);
         let entrypoint = std::env::var_os(ENTRYPOINT).or_else(|| client?.variable(ENTRYPOINT));
         let entrypoint = entrypoint.map(|value| value.to_string_lossy().into_owned());
-        Self { process, entrypoint }
+        Self { process, entrypoint, plugin: Plugin::find() }
+    }
+
+    /// What a person has to write on the client's command line for the server that it calls by this name. Where the
+    /// marketplace of a plugin is not known, `MARKETPLACE` stands for it.
+    pub fn entry_for(&self, server: &str) -> String {
+        plugin::entry_for(server, self.plugin.as_ref())
+    }
+
+    /// Why this entry, which has the name of the server's plugin, stands for another one.
+    fn other_plugin(&self, entry: Entry<'_>) -> Option<Reason> {
+        let (Entry::Plugin(name, marketplace), Some(plugin)) = (entry, &self.plugin) else { return None };
+        (!plugin.is(name, marketplace))
+            .then(|| Reason::OtherPlugin { entry: entry.to_string(), installed: plugin.entry(name) })
     }
 }
 
@@ -130,7 +145,7 @@ fn guess(claude: &ClaudeCode, servers: &[&str], policy: &Policy) -> Result<(), R
     };
     let line = CommandLine::parse(arguments);
     let interactive = !line.print && claude.entrypoint.as_deref().is_none_or(|value| value == INTERACTIVE);
-    named(&line, interactive, servers, policy)?;
+    named(&line, interactive, claude, servers, policy)?;
     match policy.channels() {
         ChannelPolicy::Unsaid(file) => Err(Reason::PolicyUnsaid(file.clone())),
         ChannelPolicy::Enabled | ChannelPolicy::Blocked(_) => Ok(()),
@@ -144,7 +159,13 @@ fn is_title(arguments: &[String]) -> bool {
 }
 
 /// Applies the table above to the entries for the server.
-fn named(line: &CommandLine<'_>, interactive: bool, servers: &[&str], policy: &Policy) -> Result<(), Reason> {
+fn named(
+    line: &CommandLine<'_>,
+    interactive: bool,
+    claude: &ClaudeCode,
+    servers: &[&str],
+    policy: &Policy,
+) -> Result<(), Reason> {
     let (mut first, mut development) = (None, None);
     for (flag, entry) in line.entries() {
         if servers.iter().any(|server| entry.stands_for(server)) {
@@ -154,26 +175,27 @@ fn named(line: &CommandLine<'_>, interactive: bool, servers: &[&str], policy: &P
             }
         }
     }
-    match first {
-        None => {
-            let servers = servers.iter().map(|&server| server.to_owned()).collect();
-            Err(Reason::NotNamed { servers })
+    let Some((flag, entry)) = first else {
+        let entries = servers.iter().map(|server| claude.entry_for(server)).collect();
+        return Err(Reason::NotNamed { entries });
+    };
+    let other = claude.other_plugin(entry);
+    match (flag, entry) {
+        (Flag::Development, entry) if !interactive => {
+            Err(Reason::NotInteractive { entry: entry.to_string() })
         }
-        Some((Flag::Development, _)) if interactive => Ok(()),
-        Some((Flag::Development, entry)) => Err(Reason::NotInteractive { entry: entry.to_string() }),
-        Some((Flag::Channels, Entry::Plugin(name, marketplace)))
-            if policy.allows_plugin(name, marketplace) =>
+        (Flag::Development, _) => other.map_or(Ok(()), Err),
+        (Flag::Channels, Entry::Plugin(name, marketplace))
+            if other.is_none() && policy.allows_plugin(name, marketplace) =>
         {
             Ok(())
         }
-        Some((Flag::Channels, entry)) if interactive && development.is_some() => {
+        (Flag::Channels, entry) if interactive && development.is_some() => {
             Err(Reason::FirstDecides { entry: entry.to_string() })
         }
-        Some((Flag::Channels, Entry::Server(name))) => {
-            Err(Reason::ServerUnderChannels { name: name.to_owned() })
-        }
-        Some((Flag::Channels, Entry::Plugin(name, marketplace))) => {
-            Err(Reason::PluginNotAllowed { name: name.to_owned(), marketplace: marketplace.to_owned() })
-        }
+        (Flag::Channels, Entry::Server(name)) => Err(Reason::ServerUnderChannels { name: name.to_owned() }),
+        (Flag::Channels, Entry::Plugin(name, marketplace)) => Err(other.unwrap_or_else(|| {
+            Reason::PluginNotAllowed { name: name.to_owned(), marketplace: marketplace.to_owned() }
+        })),
     }
 }

@@ -103,8 +103,8 @@ pub struct Judge {
     pub expectation: Result<Basis, String>,
     /// Claude Code is above this process, so that its log can be waited for.
     pub by_claude_code: bool,
-    /// What the server is called there, as far as known.
-    pub server: String,
+    /// What names this server on the client's command line, as far as known.
+    pub entry: String,
 }
 
 impl Judge {
@@ -140,7 +140,7 @@ impl Judge {
             Word::Skipped { reason: said } => {
                 let said: String = said.chars().take(500).collect();
                 let mut reason = format!("Claude Code refuses this server's messages (\"{said}\")");
-                let cure = cure(&said, &self.server);
+                let cure = cure(&said, &self.entry);
                 reason.push_str(". ");
                 reason.push_str(cure.as_deref().unwrap_or(UNKNOWN).trim_end_matches('.'));
                 // A person who has mended the one must not meet the other afterwards.
@@ -239,7 +239,7 @@ mod tests {
 
     fn judge(setting: OptIn, expectation: Result<Basis, &str>, by_claude_code: bool) -> Judge {
         let expectation = expectation.map_err(str::to_owned);
-        Judge { setting, expectation, by_claude_code, server: "fakechat".to_owned() }
+        Judge { setting, expectation, by_claude_code, entry: "server:fakechat".to_owned() }
     }
 
     fn skipped(reason: &str) -> Word {

@@ -184,7 +184,7 @@ async fn one(
             "owner",
             notice(
                 "no session serves it at the moment",
-                format!("Start a session that has it in .mcp.json, or run `tidegate try {name}`"),
+                format!("Start a session that has it in .mcp.json or as a plugin, or run `tidegate try {name}`"),
             ),
         ),
         None => add(
@@ -270,7 +270,10 @@ fn session(name: &str, policy: &Policy) -> Finding {
     if let Ok(None) = &claude.process {
         return notice(
             "no session has this channel at the moment, and this terminal belongs to none",
-            format!("Start one with `claude --dangerously-load-development-channels server:{name}`"),
+            format!(
+                "Start one with `claude --dangerously-load-development-channels server:{name}`, or plugin:{name}@tidegate \
+                 where it is installed as a plugin"
+            ),
         );
     }
     match claude::judge(OptIn::Auto, &claude, &[name], policy) {

@@ -43,6 +43,8 @@ pub(crate) struct Description {
     pub(crate) permission: Tool,
     /// How it shows a form that a server asks to be filled in.
     pub(crate) form: Option<Form>,
+    /// How it installs plugins.
+    pub(crate) plugin: Option<Plugin>,
     /// What it asks before its prompt appears.
     #[serde(default)]
     pub(crate) dialogs: Vec<Dialog>,
@@ -112,6 +114,32 @@ pub(crate) struct Form {
     pub(crate) shows: String,
     /// The option that sends it.
     pub(crate) accept: String,
+}
+
+/// Plugins, which a marketplace brings. `{marketplace}` is the folder of that, `{plugin}` the plugin's name.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Plugin {
+    /// Arguments of one run each, which check the plugin and install it.
+    pub(crate) install: Vec<Vec<String>>,
+    /// What the client calls the plugin's server, and what stands for that in the names of tools.
+    pub(crate) server: String,
+    pub(crate) tools: String,
+    /// Arguments of a session in a terminal that takes the plugin's messages.
+    pub(crate) arguments: Vec<String>,
+    /// The folder for the plugin's data, in the home folder.
+    pub(crate) data: String,
+    /// How a server is started again.
+    pub(crate) reconnect: Reconnect,
+}
+
+/// What is typed and chosen to start a server again, and what is on the screen afterwards.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Reconnect {
+    pub(crate) command: String,
+    pub(crate) dialogs: Vec<Dialog>,
+    pub(crate) done: String,
 }
 
 impl Description {

@@ -4,6 +4,7 @@ use std::{
     fs, io,
     net::{Ipv4Addr, TcpListener, TcpStream},
     path::{Path, PathBuf},
+    process::{Command, Stdio},
     time::Duration,
 };
 
@@ -47,6 +48,22 @@ impl Server {
             "env": {"TIDEGATE_HOME": root, "SERVER_LOG": log, "FAKECHAT_PORT": port.to_string()},
         });
         Ok(Self { name: channel, port, root, log, command })
+    }
+
+    /// What a client has to hand on to a server that others have configured.
+    pub(crate) fn environment(&self) -> [(String, String); 2] {
+        let root = self.root.to_string_lossy().into_owned();
+        [("TIDEGATE_HOME".to_owned(), root), ("FAKECHAT_PORT".to_owned(), self.port.to_string())]
+    }
+
+    /// What the program says of the channel: the answer of `tidegate status --json`.
+    pub(crate) fn status(&self, program: &Path) -> anyhow::Result<Value> {
+        let mut command = Command::new(program);
+        command.args(["status", self.name, "--json", "--home"]).arg(&self.root).stdin(Stdio::null());
+        let output = command.output().with_context(|| format!("cannot start {command:?}"))?;
+        let reports: Value = serde_json::from_slice(&output.stdout)
+            .with_context(|| format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)))?;
+        reports.get(0).cloned().with_context(|| format!("{command:?} has no report"))
     }
 
     /// Where the channel's own files are.

@@ -14,11 +14,16 @@ pub(crate) enum Step {
     ReplyToPush,
     Permission,
     Dialogs,
+    PluginInstalled,
+    PluginWithoutProgram,
+    PluginReconnected,
+    PluginChannel,
+    PluginTools,
     End,
 }
 
 impl Step {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Handshake,
         Self::Tools,
         Self::Reply,
@@ -28,7 +33,21 @@ impl Step {
         Self::ReplyToPush,
         Self::Permission,
         Self::Dialogs,
+        Self::PluginInstalled,
+        Self::PluginWithoutProgram,
+        Self::PluginReconnected,
+        Self::PluginChannel,
+        Self::PluginTools,
         Self::End,
+    ];
+
+    /// The steps of the plugin, in their order.
+    pub(crate) const PLUGIN: [Self; 5] = [
+        Self::PluginInstalled,
+        Self::PluginWithoutProgram,
+        Self::PluginReconnected,
+        Self::PluginChannel,
+        Self::PluginTools,
     ];
 
     pub(crate) fn label(self) -> &'static str {
@@ -42,6 +61,11 @@ impl Step {
             Self::ReplyToPush => "reply to a push",
             Self::Permission => "permission request and verdict",
             Self::Dialogs => "dialogs",
+            Self::PluginInstalled => "plugin: installed",
+            Self::PluginWithoutProgram => "plugin: without tidegate",
+            Self::PluginReconnected => "plugin: /mcp, Reconnect",
+            Self::PluginChannel => "plugin: push",
+            Self::PluginTools => "plugin: tools called",
             Self::End => "end without orphans",
         }
     }

@@ -108,6 +108,11 @@ reply to a push                 PASS      not available here: channels feature i
 permission request and verdict  PASS      not available here: channels feature is not
                                           currently available
 dialogs                         PASS      PASS
+plugin: installed               PASS      PASS
+plugin: without tidegate        PASS      PASS
+plugin: /mcp, Reconnect         PASS      PASS
+plugin: push                    PASS      PASS
+plugin: tools called            PASS      PASS
 end without orphans             PASS      FAIL
 
 FAIL Other 2.0, end without orphans:

@@ -31,6 +31,18 @@ cursor = "❯"
 exit = "/exit"
 onboarding = {}
 
+[stand-in.plugin]
+install = [["--install", "{marketplace}/plugins/{plugin}", FLAW]]
+server = "plugin:{plugin}:{plugin}"
+tools = "plugin:{plugin}:{plugin}"
+arguments = ["--log", "{log}", "--channel", "{server}", "--plugin", "{plugin}", FLAW]
+data = "data/{plugin}-tidegate"
+
+[stand-in.plugin.reconnect]
+command = "/restart"
+done = "All have started again"
+dialogs = [{ shows = "All servers", choose = "Start again" }]
+
 [stand-in.verdict]
 pattern = 'stand-in: {server} (?:registered|skipped: (?<reason>.*))'
 unavailable = ["not on this day"]
@@ -78,9 +90,13 @@ struct Run {
 
 impl Run {
     fn new(flaw: Option<&str>) -> Self {
+        Self::described(DESCRIPTION, flaw)
+    }
+
+    fn described(description: &str, flaw: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let flaw = flaw.map(|flaw| format!("\"--flaw={flaw}\"")).unwrap_or_default();
-        let description = DESCRIPTION
+        let description = description
             .replace("PROGRAM", env!("CARGO_BIN_EXE_stand-in"))
             .replace("COMPILED", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"))
             .replace("FLAW", &flaw);
@@ -108,7 +124,7 @@ impl Run {
     }
 }
 
-const STEPS: [&str; 10] = [
+const STEPS: [&str; 15] = [
     "handshake ",
     "tools listed and loaded ",
     "reply  ",
@@ -119,6 +135,11 @@ const STEPS: [&str; 10] = [
     "permission request and verdict ",
     "dialogs ",
     "end without orphans ",
+    "plugin: installed ",
+    "plugin: without tidegate ",
+    "plugin: /mcp, Reconnect ",
+    "plugin: push ",
+    "plugin: tools called ",
 ];
 
 #[test]
@@ -140,20 +161,36 @@ fn what_a_client_does_wrong_is_seen_in_its_step_and_in_no_other() {
         ("disobedient", STEPS[7], "what was denied is not taken as denied"),
         ("fragile", STEPS[8], "the client has ended"),
         ("untidy", STEPS[9], "sleep 1000"),
+        ("picky", STEPS[10], "this plugin is not good enough"),
+        ("stuck", STEPS[12], "the model does not have plugin:fakechat:fakechat/reply"),
     ] {
         let run = Run::new(Some(flaw));
         let expected = match flaw {
             // Without the handshake no call is tried.
-            "unread" => STEPS[..5].to_vec(),
+            "unread" => [&STEPS[..5], &STEPS[11..12]].concat(),
             // Nor does the model hear that what was denied has failed.
             "rosy" => vec![step, STEPS[7]],
             "fragile" => vec![step, STEPS[9]],
+            // What comes after it is not tried.
+            "picky" => STEPS[10..].to_vec(),
+            "stuck" => STEPS[12..].to_vec(),
             _ => vec![step],
         };
         assert_eq!(run.failed(), expected, "{flaw}");
         assert!(run.lines.iter().any(|line| line.starts_with("  ") && line.contains(why)), "{flaw}");
         assert!(!run.success, "{flaw}");
     }
+}
+
+#[test]
+fn a_client_without_plugins_fails_none_of_their_steps() {
+    let (start, rest) = DESCRIPTION.split_once("[stand-in.plugin]").unwrap();
+    let (_, end) = rest.split_once("[stand-in.verdict]").unwrap();
+    let run = Run::described(&format!("{start}[stand-in.verdict]{end}"), None);
+    for step in &STEPS[10..] {
+        assert_eq!(run.cell(step), "not available here: it takes no plugins");
+    }
+    assert!(run.success);
 }
 
 #[test]

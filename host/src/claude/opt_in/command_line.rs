@@ -9,6 +9,8 @@
 
 use std::fmt;
 
+use super::plugin::plugin_of;
+
 pub(super) const CHANNELS: &str = "--channels";
 pub(super) const DEVELOPMENT: &str = "--dangerously-load-development-channels";
 
@@ -216,19 +218,6 @@ impl fmt::Display for Entry<'_> {
     }
 }
 
-/// PLUGIN of `plugin:PLUGIN:SERVER`.
-fn plugin_of(server: &str) -> Option<&str> {
-    server.strip_prefix("plugin:")?.split(':').next()
-}
-
-/// The entry that a person has to write for the server of this name.
-pub(in crate::claude) fn entry_for(server: &str) -> String {
-    match plugin_of(server) {
-        Some(plugin) => format!("plugin:{plugin}@MARKETPLACE"),
-        None => format!("server:{server}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -369,15 +358,6 @@ mod tests {
             ("plugin:a@m", "plugin:a", true),
         ] {
             assert_eq!(Entry::new(entry).unwrap().stands_for(server), expected, "{entry} {server}");
-        }
-    }
-
-    #[test]
-    fn the_entry_for_a_server_is_what_a_person_writes() {
-        for (server, entry) in
-            [("a", "server:a"), ("plugin:a:b", "plugin:a@MARKETPLACE"), ("plugin", "server:plugin")]
-        {
-            assert_eq!(entry_for(server), entry);
         }
     }
 

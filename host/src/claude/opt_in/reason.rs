@@ -7,7 +7,7 @@ use super::{
         ancestors::Unreadable,
         managed::{Blocked, shown},
     },
-    command_line::{CHANNELS, DEVELOPMENT, entry_for},
+    command_line::{CHANNELS, DEVELOPMENT},
 };
 
 /// Why a session receives no messages. As a text it is two sentences, without a full stop at the end: what was found, and
@@ -21,10 +21,17 @@ pub enum Reason {
     Blocked(Blocked),
     /// This file of the organisation's policy exists, and no file says whether channels are enabled.
     PolicyUnsaid(PathBuf),
-    /// No entry of any of these names.
+    /// None of these entries.
     NotNamed {
-        /// What the client may call the server.
-        servers: Vec<String>,
+        /// Each would stand for the server.
+        entries: Vec<String>,
+    },
+    /// A plugin of the same name, but from another marketplace.
+    OtherPlugin {
+        /// The one on the command line.
+        entry: String,
+        /// The one that stands for this server, if its marketplace is known.
+        installed: Option<String>,
     },
     /// `server:NAME`, but only under `--channels`.
     ServerUnderChannels {
@@ -72,9 +79,13 @@ impl Reason {
                  disabled for every member of an organisation, so the session receives no messages",
                 shown(file)
             ),
-            Self::NotNamed { servers } => format!(
+            Self::NotNamed { entries } => format!(
                 "this session was not started with {CHANNELS} or {DEVELOPMENT} naming {}, so it receives no messages",
-                servers.iter().map(|server| entry_for(server)).collect::<Vec<_>>().join(" or ")
+                entries.join(" or ")
+            ),
+            Self::OtherPlugin { entry, installed } => format!(
+                "this session names {entry}, and this server belongs to {}, so it receives no messages",
+                installed.as_deref().unwrap_or("another plugin")
             ),
             Self::ServerUnderChannels { name } => format!(
                 "this session names server:{name} under {CHANNELS}, which accepts only plugins, so it receives no messages"
@@ -114,9 +125,13 @@ impl Reason {
                                       belongs to no organisation, add `--opt-in always` to the server's args"
                     .to_owned()
             }
-            Self::NotNamed { servers } => {
-                let entry = entry_for(servers.first().map_or("NAME", String::as_str));
+            Self::NotNamed { entries } => {
+                let entry = entries.first().map_or("server:NAME", String::as_str);
                 format!("Start it with `claude {DEVELOPMENT} {entry}`")
+            }
+            Self::OtherPlugin { installed, .. } => {
+                let entry = installed.as_deref().unwrap_or("plugin:NAME@MARKETPLACE");
+                format!("Start it with `claude {DEVELOPMENT} {entry}`, or install the other plugin and disable this one")
             }
             Self::ServerUnderChannels { name } => {
                 format!("Start it with `claude {DEVELOPMENT} server:{name}`")

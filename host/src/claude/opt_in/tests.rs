@@ -14,7 +14,7 @@ fn split(line: &str) -> Vec<String> {
 
 /// A client with this command line that passes no variables.
 fn claude(arguments: Vec<String>) -> ClaudeCode {
-    ClaudeCode { process: Ok(Some(Process { pid: 7, arguments })), entrypoint: None }
+    ClaudeCode { process: Ok(Some(Process { pid: 7, arguments })), entrypoint: None, plugin: None }
 }
 
 /// For a server that the client calls `fakechat`.
@@ -23,7 +23,7 @@ fn judged(line: &str, policy: &Policy) -> Verdict {
 }
 
 fn not_named() -> Reason {
-    Reason::NotNamed { servers: vec!["fakechat".into()] }
+    Reason::NotNamed { entries: vec!["server:fakechat".into()] }
 }
 
 fn under_channels() -> Reason {
@@ -40,6 +40,13 @@ fn first_decides(entry: &str) -> Reason {
 
 fn not_interactive(entry: &str) -> Reason {
     Reason::NotInteractive { entry: entry.into() }
+}
+
+fn other_plugin(marketplace: &str) -> Reason {
+    Reason::OtherPlugin {
+        entry: format!("plugin:fakechat@{marketplace}"),
+        installed: Some("plugin:fakechat@tidegate".into()),
+    }
 }
 
 #[test]
@@ -148,7 +155,7 @@ fn the_entrypoint_tells_an_interactive_session_from_others() {
             if interactive { Verdict::In } else { Verdict::Out(not_interactive("server:fakechat")) };
         assert_eq!(verdict, expected, "{line} {:?}", claude.entrypoint);
     }
-    let other = ClaudeCode { process: Ok(None), entrypoint: Some("sdk-ts".into()) };
+    let other = ClaudeCode { process: Ok(None), entrypoint: Some("sdk-ts".into()), plugin: None };
     assert_eq!(
         judge(OptIn::Auto, &other, &["fakechat"], &Policy::default()),
         Verdict::In,
@@ -168,7 +175,7 @@ fn one_server_has_one_of_several_names() {
         (
             "claude DEV server:other",
             two,
-            out(Reason::NotNamed { servers: vec!["fakechat".into(), "telegram".into()] }),
+            out(Reason::NotNamed { entries: vec!["server:fakechat".into(), "server:telegram".into()] }),
         ),
         // The first entry that stands for any of the names.
         ("claude --channels server:telegram DEV server:fakechat", two, out(first_decides("server:telegram"))),
@@ -179,12 +186,57 @@ fn one_server_has_one_of_several_names() {
         (
             "claude DEV server:fakechat plugin:fakechat@x",
             scoped,
-            out(Reason::NotNamed { servers: vec!["plugin:chat:fakechat".into()] }),
+            out(Reason::NotNamed { entries: vec!["plugin:chat@MARKETPLACE".into()] }),
         ),
-        ("claude DEV server:fakechat", &[], out(Reason::NotNamed { servers: vec![] })),
+        ("claude DEV server:fakechat", &[], out(Reason::NotNamed { entries: vec![] })),
     ] {
         let verdict = judge(OptIn::Auto, &claude(split(line)), servers, &Policy::default());
         assert_eq!(verdict, expected, "{line} {servers:?}");
+    }
+}
+
+#[test]
+fn a_plugins_server_is_named_by_the_plugin_of_its_own_marketplace() {
+    let plugin = Plugin::new(&PathBuf::from("/home/a/.claude/plugins/data/fakechat-tidegate"));
+    let ours = Policy::allowing(&[("fakechat", "tidegate"), ("fakechat", "x")]);
+    let out = Verdict::Out;
+    for (line, expected) in [
+        ("claude DEV plugin:fakechat@tidegate", Verdict::In),
+        ("claude --channels plugin:fakechat@tidegate", Verdict::In),
+        ("claude -p --channels plugin:fakechat@tidegate", Verdict::In),
+        ("claude --channels plugin:other@x DEV plugin:fakechat@tidegate", Verdict::In),
+        ("claude DEV server:other plugin:fakechat@tidegate", Verdict::In),
+        ("claude DEV plugin:fakechat@x", out(other_plugin("x"))),
+        // The first entry decides alone.
+        ("claude DEV plugin:fakechat@x plugin:fakechat@tidegate", out(other_plugin("x"))),
+        ("claude --channels plugin:fakechat@x", out(other_plugin("x"))),
+        (
+            "claude --channels plugin:fakechat@x DEV plugin:fakechat@tidegate",
+            out(first_decides("plugin:fakechat@x")),
+        ),
+        ("claude -p DEV plugin:fakechat@x", out(not_interactive("plugin:fakechat@x"))),
+        // This names a server that is configured elsewhere.
+        (
+            "claude DEV server:fakechat",
+            out(Reason::NotNamed { entries: vec!["plugin:fakechat@tidegate".into()] }),
+        ),
+        (
+            "claude --channels server:fakechat",
+            out(Reason::NotNamed { entries: vec!["plugin:fakechat@tidegate".into()] }),
+        ),
+    ] {
+        let claude = ClaudeCode { plugin: plugin.clone(), ..claude(split(line)) };
+        let verdict = judge(OptIn::Auto, &claude, &["plugin:fakechat:fakechat"], &ours);
+        assert_eq!(verdict, expected, "{line}");
+    }
+    // Not on the list, and of another marketplace where the channel's name is all that is known.
+    for (line, server, expected) in [
+        ("claude --channels plugin:fakechat@tidegate", "plugin:fakechat:fakechat", not_allowed("tidegate")),
+        ("claude DEV plugin:fakechat@x", "fakechat", other_plugin("x")),
+    ] {
+        let claude = ClaudeCode { plugin: plugin.clone(), ..claude(split(line)) };
+        let verdict = judge(OptIn::Auto, &claude, &[server], &Policy::default());
+        assert_eq!(verdict, out(expected), "{line}");
     }
 }
 
@@ -210,7 +262,7 @@ fn an_organisations_list_decides_for_channels_and_not_for_development() {
 #[test]
 fn the_setting_goes_before_the_policy_and_the_policy_before_the_rest() {
     let unreadable = Unreadable { pid: 7, why: Why::Gone };
-    let seen = |process| ClaudeCode { process, entrypoint: None };
+    let seen = |process| ClaudeCode { process, entrypoint: None, plugin: None };
     let named = claude(split("claude DEV server:fakechat"));
     let silent = claude(split("claude"));
     let renamed = claude(split("claude '' ''"));
@@ -260,8 +312,13 @@ fn every_reason_says_what_to_do() {
         (first_decides("server:a"), ["only the first entry", "Remove server:a from --channels"]),
         (not_interactive("server:a"), ["-p or through the SDK", "Start an interactive session with `claude"]),
         (
-            Reason::NotNamed { servers: vec!["a".into(), "plugin:b:c".into()] },
+            Reason::NotNamed { entries: vec!["server:a".into(), "plugin:b@MARKETPLACE".into()] },
             ["naming server:a or plugin:b@MARKETPLACE,", "-development-channels server:a`"],
+        ),
+        (other_plugin("x"), ["belongs to plugin:fakechat@tidegate,", "-channels plugin:fakechat@tidegate`"]),
+        (
+            Reason::OtherPlugin { entry: "plugin:a@b".into(), installed: None },
+            ["names plugin:a@b", "belongs to another plugin,"],
         ),
         (Reason::PolicyUnsaid(PathBuf::from("/etc/x\n.json")), ["(/etc/x\\n.json)", "`--opt-in always`"]),
         (Reason::Blocked(Blocked { found: "because".into(), cure: "Ask" }), ["because", ". Ask"]),

@@ -21,7 +21,7 @@ const EDITED: &str = "edited";
 /// A file that is not there: sending it fails.
 const MISSING: &str = "no-such-file.txt";
 /// How many prompts a client may take until it has heard that the tools have changed.
-const ROUNDS: u32 = 20;
+pub(super) const ROUNDS: u32 = 20;
 /// A part of the server's instructions.
 const INSTRUCTIONS: &str = "Messages from outside arrive as <channel";
 

@@ -3,6 +3,7 @@
 mod calls;
 mod channel;
 mod dialogs;
+mod plugin;
 
 use std::{fs, path::Path, process::ExitStatus, time::Duration};
 
@@ -58,14 +59,15 @@ fn attempt(
         project,
         logs: work.to_owned(),
         model: model.address(),
-        server: CHANNEL,
+        server: CHANNEL.to_owned(),
         patience,
     };
     // Without a terminal there is no word on whether a session takes messages.
     let calling = Server::new(program, CHANNEL, "always", work, "calls")?;
     calls::run(&workplace, &calling, &model, results);
     let pushing = Server::new(program, CHANNEL, &description.opt_in, work, "channel")?;
-    channel::run(&workplace, &pushing, program, &model, results)
+    channel::run(&workplace, &pushing, program, &model, results)?;
+    plugin::run(client, program, work, patience, results)
 }
 
 /// The client's name and what it calls its version.

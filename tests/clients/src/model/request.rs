@@ -51,6 +51,11 @@ impl Request {
         })
     }
 
+    /// Is this tool there at all?
+    pub(crate) fn offers(&self, tool: &str) -> bool {
+        self.tools().any(|offered| offered.get("name").is_some_and(|name| name == tool))
+    }
+
     /// Is this text anywhere in the request?
     pub(crate) fn mentions(&self, text: &str) -> bool {
         fn search(value: &Value, text: &str) -> bool {
@@ -169,6 +174,7 @@ mod tests {
         ]}));
         for (tool, loaded) in [("here", true), ("later", false), ("bare", false), ("other", false)] {
             assert_eq!(request.loads(tool), loaded, "{tool}");
+            assert_eq!(request.offers(tool), tool != "other", "{tool}");
         }
         assert!(request.has_tools() && request.mentions("later") && !request.mentions("other"));
         assert!(!Request::new(json!({"tools": []})).has_tools());

@@ -118,6 +118,20 @@ impl<'a> Interactive<'a> {
         })
     }
 
+    /// Types a command, and answers what it asks until this text is on the screen.
+    pub(crate) fn choose(&mut self, command: &str, dialogs: &[Dialog], done: &str) -> anyhow::Result<()> {
+        self.say(command)?;
+        self.wait(done, |session, screen| {
+            if screen.contains(done) {
+                return Ok(Some(()));
+            }
+            if let Some(dialog) = dialog::open(dialogs, screen) {
+                session.answer(dialog)?;
+            }
+            Ok(None)
+        })
+    }
+
     /// Fails once the client has ended.
     pub(crate) fn alive(&mut self) -> anyhow::Result<()> {
         match self.terminal.ended()? {
@@ -128,7 +142,7 @@ impl<'a> Interactive<'a> {
 
     /// What the client says in its log: does it take messages from the channel? The reason if it does not.
     pub(crate) fn verdict(&mut self, verdict: &Verdict) -> anyhow::Result<Result<(), String>> {
-        let pattern = fill(&verdict.pattern, &[("server", self.workplace.server)]);
+        let pattern = fill(&verdict.pattern, &[("server", &self.workplace.server)]);
         let pattern = Regex::new(&pattern).context("verdict.pattern is not a regular expression")?;
         let log = self.workplace.log(&self.run);
         self.wait("the client's word on the channel in its log", |_, _| {

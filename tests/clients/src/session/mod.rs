@@ -27,7 +27,7 @@ pub(crate) struct Workplace<'a> {
     /// The address of the model.
     pub(crate) model: String,
     /// What its one channel server is called.
-    pub(crate) server: &'static str,
+    pub(crate) server: String,
     /// How long one thing may take.
     pub(crate) patience: Duration,
 }
@@ -44,11 +44,20 @@ impl Workplace<'_> {
     }
 
     /// The client with a clean environment. An empty value of `environment` takes a variable away.
-    fn command(&self, arguments: &[String], environment: &BTreeMap<String, String>, run: &str) -> Command {
+    pub(crate) fn command(
+        &self,
+        arguments: &[String],
+        environment: &BTreeMap<String, String>,
+        run: &str,
+    ) -> Command {
         let (config, log) = (self.config(), self.log(run));
         let (config, log) = (config.to_string_lossy(), log.to_string_lossy());
-        let values =
-            [("config", &*config), ("log", &*log), ("model", self.model.as_str()), ("server", self.server)];
+        let values = [
+            ("config", &*config),
+            ("log", &*log),
+            ("model", self.model.as_str()),
+            ("server", self.server.as_str()),
+        ];
         let mut command = clean(&self.client.program, &self.home, &self.project);
         command.args(arguments.iter().map(|argument| fill(argument, &values)));
         for (name, value) in self.client.description.environment.iter().chain(environment) {

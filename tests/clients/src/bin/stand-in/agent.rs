@@ -6,7 +6,7 @@ use std::{
     io::{Read as _, Write as _},
     net::TcpStream,
     process::Command,
-    sync::mpsc::Receiver,
+    sync::mpsc::{Receiver, Sender},
 };
 
 use anyhow::{Context as _, bail};
@@ -48,6 +48,19 @@ impl Agent {
             address.strip_prefix("http://").context("the model is not at an http address")?.to_owned();
         let (backlog, messages) = (VecDeque::new(), Vec::new());
         Ok(Self { servers, events, backlog, messages, channel, flaw, model, permissions: 0 })
+    }
+
+    /// Ends all servers, and starts those of these names and entries.
+    pub(crate) fn restart(
+        &mut self,
+        entries: &[(String, Value)],
+        events: &Sender<Event>,
+    ) -> anyhow::Result<()> {
+        self.servers.drain(..).try_for_each(Server::end)?;
+        for (name, entry) in entries {
+            self.servers.push(Server::start(name, entry, events.clone())?);
+        }
+        Ok(())
     }
 
     /// What happens next.

@@ -3,6 +3,7 @@
 
 mod agent;
 mod mcp;
+mod plugin;
 mod screen;
 
 use std::{
@@ -10,7 +11,7 @@ use std::{
     io::{BufRead as _, Write as _},
     path::PathBuf,
     process::{Command, ExitCode, Stdio},
-    sync::mpsc,
+    sync::mpsc::{self, Sender},
 };
 
 use anyhow::Context as _;
@@ -31,11 +32,17 @@ struct Arguments {
     print: bool,
     #[arg(long, default_value = ".mcp.json")]
     mcp_config: PathBuf,
-    #[arg(long)]
-    log: PathBuf,
+    #[arg(long, required_unless_present = "install")]
+    log: Option<PathBuf>,
     /// The server whose messages are taken
     #[arg(long, default_value = "fakechat")]
     channel: String,
+    /// Install the plugin in this folder, and end
+    #[arg(long)]
+    install: Option<String>,
+    /// The servers are those of this plugin
+    #[arg(long)]
+    plugin: Option<String>,
     #[arg(long)]
     flaw: Option<Flaw>,
 }
@@ -59,6 +66,10 @@ enum Flaw {
     Fragile,
     /// It leaves a process behind.
     Untidy,
+    /// It installs no plugin.
+    Picky,
+    /// It says that it has started a server again, and has not.
+    Stuck,
 }
 
 /// What can happen.
@@ -82,6 +93,10 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    if let Some(folder) = &arguments.install {
+        anyhow::ensure!(arguments.flaw != Some(Flaw::Picky), "this plugin is not good enough");
+        return plugin::install(folder);
+    }
     let (events, happening) = mpsc::channel();
     let screen = if arguments.print { None } else { Some(Screen::take(events.clone())?) };
     if let Some(screen) = &screen {
@@ -89,14 +104,12 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
             screen.choose(&happening, "Do you trust this folder?", &["No, exit", "Yes, I trust it"])?;
         anyhow::ensure!(choice == 1, "the folder is not trusted");
     }
-    let text = fs::read_to_string(&arguments.mcp_config).context("no configuration of servers")?;
-    let config: Value = serde_json::from_str(&text)?;
-    let entries = config.get("mcpServers").and_then(Value::as_object).context("no servers are configured")?;
-    let servers = entries
+    let servers = entries(arguments)?
         .iter()
         .map(|(name, entry)| Server::start(name, entry, events.clone()))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    fs::write(&arguments.log, format!("stand-in: {} {}\n", arguments.channel, verdict(arguments.flaw)))?;
+    let log = arguments.log.as_ref().context("no log")?;
+    fs::write(log, format!("stand-in: {} {}\n", arguments.channel, verdict(arguments.flaw)))?;
     if arguments.flaw == Some(Flaw::Untidy) {
         let mut sleeper = Command::new("sleep");
         sleeper.arg("1000").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
@@ -104,9 +117,20 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut agent = Agent::new(servers, happening, arguments.channel.clone(), arguments.flaw)?;
     match screen {
         None => print(&mut agent)?,
-        Some(screen) => converse(&mut agent, &screen, arguments)?,
+        Some(screen) => converse(&mut agent, &screen, arguments, &events)?,
     }
     agent.end()
+}
+
+/// The names and entries of the servers.
+fn entries(arguments: &Arguments) -> anyhow::Result<Vec<(String, Value)>> {
+    if let Some(plugin) = &arguments.plugin {
+        return plugin::servers(plugin);
+    }
+    let text = fs::read_to_string(&arguments.mcp_config).context("no configuration of servers")?;
+    let config: Value = serde_json::from_str(&text)?;
+    let entries = config.get("mcpServers").and_then(Value::as_object).context("no servers are configured")?;
+    Ok(entries.iter().map(|(name, entry)| (name.clone(), entry.clone())).collect())
 }
 
 fn verdict(flaw: Option<Flaw>) -> &'static str {
@@ -128,15 +152,28 @@ fn print(agent: &mut Agent) -> anyhow::Result<()> {
 }
 
 /// Prompts are typed, messages come from the channel, and servers ask for forms to be filled in.
-fn converse(agent: &mut Agent, screen: &Screen, arguments: &Arguments) -> anyhow::Result<()> {
-    let mut typed = String::new();
+fn converse(
+    agent: &mut Agent,
+    screen: &Screen,
+    arguments: &Arguments,
+    events: &Sender<Event>,
+) -> anyhow::Result<()> {
+    let (mut typed, mut notice) = (String::new(), "");
     loop {
-        screen.draw(&[&format!("❯ {typed}"), "  ready for a prompt"])?;
+        screen.draw(&[notice, &format!("❯ {typed}"), "  ready for a prompt"])?;
         match agent.next()? {
             Event::Closed => return Ok(()),
             Event::Key(Key::Text(text)) => typed.push_str(&text),
             Event::Key(Key::Enter) => match std::mem::take(&mut typed).as_str() {
                 "/exit" => return Ok(()),
+                "/restart" => {
+                    screen.draw(&["All servers", "❯ Start again"])?;
+                    while !matches!(agent.key()?, Event::Key(Key::Enter)) {}
+                    if arguments.flaw != Some(Flaw::Stuck) {
+                        agent.restart(&entries(arguments)?, events)?;
+                    }
+                    notice = "All have started again";
+                }
                 prompt => agent.turn(prompt)?,
             },
             Event::Key(_) => {}
