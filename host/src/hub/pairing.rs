@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::time::Instant;
+
 use super::{Approval, Channel, channel::lock};
 use crate::{
     admission::Unapproved,
@@ -11,6 +13,10 @@ use crate::{
 
 /// How often to look whether a code was confirmed elsewhere.
 const LOOK: Duration = Duration::from_secs(2);
+
+/// A code is used up before its stranger may write: the process that confirms it may have to wait for the file, some
+/// seconds. If they may not write after so long, the code was removed by other means.
+const CONFIRMING: Duration = Duration::from_secs(30);
 
 impl Channel {
     pub(super) async fn tell_code(self: &Arc<Self>, pending: Pending) {
@@ -52,16 +58,24 @@ impl Channel {
         }
         let channel = Arc::clone(self);
         tokio::spawn(async move {
-            while clock::now() < pending.expires_at {
+            let mut used = None;
+            let admitted = loop {
                 let _ = tokio::time::timeout(LOOK, channel.paired.notified()).await;
-                let waits = channel.admission.pending(clock::now());
-                if waits.is_ok_and(|waiting| waiting.iter().all(|other| other.sender != pending.sender)) {
-                    break;
+                let waiting = channel.admission.pending(clock::now());
+                if !waiting.is_ok_and(|waiting| waiting.iter().all(|other| other.sender != pending.sender)) {
+                    used = None;
+                    continue;
                 }
-            }
+                let rules = channel.admission.rules().await;
+                if rules.is_ok_and(|rules| rules.access.allow_from.contains(&pending.sender)) {
+                    break true;
+                }
+                if used.get_or_insert_with(Instant::now).elapsed() > CONFIRMING {
+                    break false;
+                }
+            };
             lock(&channel.following).remove(&pending.sender);
-            let rules = channel.admission.rules().await;
-            if rules.is_ok_and(|rules| rules.access.allow_from.contains(&pending.sender)) {
+            if admitted {
                 tracing::info!(
                     "{}: {} ({}) may write from now on",
                     channel.name(),

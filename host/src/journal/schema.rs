@@ -7,10 +7,11 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, OpenFlags, config::DbConfig, hooks::Wal};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig, hooks::Wal};
 
 use super::Error;
 
@@ -27,6 +28,9 @@ pub(super) const LIMIT_PAGES: u32 = 20_480;
 
 /// How long a connection waits for another one that writes, where it may wait.
 pub(super) const WAIT: Duration = Duration::from_secs(5);
+
+/// Between two tries where SQLite itself does not wait.
+const PAUSE: Duration = Duration::from_millis(10);
 
 const TABLES: &str = "
     PRAGMA page_size = 2048;
@@ -152,15 +156,31 @@ pub(super) fn open(path: &Path, log_pages: Arc<AtomicU32>) -> Result<Connection,
             let added = database.execute_batch("ALTER TABLE attachment ADD COLUMN name TEXT");
             match added {
                 Err(error) if !error.to_string().contains("duplicate column") => return Err(failed(error)),
-                _ => database.execute_batch(TABLES).map_err(failed)?,
+                _ => create(&database).map_err(failed)?,
             }
         }
         // Formats 1 and 3 had some of the tables; none has changed.
-        0 | 1 | 3 => database.execute_batch(TABLES).map_err(failed)?,
+        0 | 1 | 3 => create(&database).map_err(failed)?,
         _ => return Err(Error::Format { path: path.to_owned(), found }),
     }
     database.busy_timeout(Duration::ZERO).map_err(failed)?;
     Ok(database)
+}
+
+/// Makes the tables that are missing. Where two processes change a new file to write-ahead logging at once, SQLite refuses
+/// one of them without waiting: it tries again.
+fn create(database: &Connection) -> rusqlite::Result<()> {
+    let end = Instant::now() + WAIT;
+    loop {
+        match database.execute_batch(TABLES) {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && Instant::now() < end =>
+            {
+                thread::sleep(PAUSE);
+            }
+            result => return result,
+        }
+    }
 }
 
 /// A connection that waits where another one writes.

@@ -1,13 +1,13 @@
 //! When access.json is changed by another hand, and when nobody can make sense of it.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use serde_json::{Value, json};
 
 use super::{DIALOG, asking, dialog, message, quiet};
 use crate::{
     harness::{Home, Page, Server},
-    pairing::{answer, code, document, done, file, refused, say, status, write},
+    pairing::{answer, code, document, done, eventually, file, refused, say, status, write},
 };
 
 fn only_ada() -> Value {
@@ -314,5 +314,27 @@ fn a_code_is_not_lost_on_a_file_that_makes_no_sense() {
     assert_eq!(std::fs::read_to_string(file(&home)).unwrap(), "{ not json");
     std::fs::remove_file(file(&home)).unwrap();
     done(&home, &["pair", &code]);
+    assert!(answer(&mut page).1.starts_with("Paired"));
+}
+
+#[test]
+fn a_stranger_whose_code_takes_a_while_to_confirm_is_told_all_the_same() {
+    let home = Home::new();
+    let (_server, mut page) = crate::pairing::open(&home);
+    write(&mut page, "ada", "let me in");
+    let code = code(&mut page, "ada");
+    let lock = std::fs::File::create(home.path().join("bazaar/access.lock")).unwrap();
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    std::thread::scope(|scope| {
+        let pairing = scope.spawn(|| done(&home, &["pair", &code]));
+        // Its code is used up, and it waits for the file.
+        let journal = rusqlite::Connection::open(home.path().join("bazaar/journal.db")).unwrap();
+        let waiting = || journal.query_row("SELECT count(*) FROM pairing", [], |row| row.get::<_, u32>(0));
+        eventually("the end of the code", || waiting() == Ok(0));
+        // Nothing shows that the server has looked meanwhile, which it does every two seconds.
+        std::thread::sleep(Duration::from_secs(3));
+        drop(lock);
+        pairing.join().unwrap();
+    });
     assert!(answer(&mut page).1.starts_with("Paired"));
 }
