@@ -278,7 +278,7 @@ impl Launcher {
         let running = running.iter().map(|channel| channel.name().to_string());
         let late = late.iter().map(Load::likely_name);
         let known: Vec<String> = builtins.chain(running).chain(late).chain(self.root.used()).collect();
-        for line in self.settings.unknown(known.iter().map(String::as_str)) {
+        for line in self.settings.unknown(&known.iter().map(String::as_str).collect::<Vec<_>>()) {
             tracing::warn!("{line}");
         }
     }

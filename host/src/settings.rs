@@ -192,12 +192,12 @@ impl Settings {
     }
 
     /// A sentence for each table whose channel does not exist: it is none of these.
-    pub fn unknown<'a>(&self, known: impl IntoIterator<Item = &'a str> + Clone) -> Vec<String> {
-        let is_unknown = |table: &&str| known.clone().into_iter().all(|known| known != *table);
+    pub fn unknown(&self, known: &[&str]) -> Vec<String> {
+        let is_unknown = |table: &&str| !known.contains(table);
         self.channels()
             .filter(is_unknown)
             .map(|table| {
-                let hint = nearest(table, known.clone());
+                let hint = nearest(table, known.iter().copied());
                 format!("{} has a table [{table}], and there is no such channel{hint}", self.path.display())
             })
             .collect()
@@ -409,7 +409,7 @@ mod tests {
         let settings =
             Settings::parse(Path::new("c.toml"), "[default]\n[fakchat]\n[telegram]\n[mine]").unwrap();
         assert_eq!(
-            settings.unknown(["fakechat", "telegram", "mine"]),
+            settings.unknown(&["fakechat", "telegram", "mine"]),
             ["c.toml has a table [fakchat], and there is no such channel; did you mean \"fakechat\"?"]
         );
     }

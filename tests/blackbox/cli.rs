@@ -281,3 +281,22 @@ fn lines_that_are_piped_into_try_approve_nothing() {
     assert!(child.wait().unwrap().success());
     assert_eq!(withheld(), json!(["eve may write directly"]));
 }
+
+#[test]
+fn doctor_calls_wrong_what_a_session_refuses() {
+    for (setting, key) in [
+        ("keep_days = -1", "keep_days"),
+        ("send_from = [\"relative\"]", "send_from"),
+        ("network = [\"not an origin\"]", "network"),
+        ("port = 123456", "port"),
+    ] {
+        let home = Home::new();
+        home.settings(&format!("[fakechat]\n{setting}\n"));
+        let refused = complaint(&home, &["try", "fakechat"]);
+        assert!(refused.contains(key), "{setting}: {refused}");
+        let doctor = home.run(["doctor", "fakechat"], "");
+        assert_eq!(doctor.status.code(), Some(1), "{}", doctor.stdout);
+        let reason = refused.trim_start_matches("tidegate: ");
+        assert!(doctor.stdout.contains(reason), "{reason}\n{}", doctor.stdout);
+    }
+}

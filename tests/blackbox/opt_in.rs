@@ -166,8 +166,8 @@ fn a_session_that_does_not_gets_none_and_is_told_why() {
 
 #[test]
 fn a_plugins_server_is_known_by_its_plugin_and_marketplace() {
-    for (client, reason) in [
-        (&[DEVELOPMENT, "plugin:fakechat@tidegate"][..], None),
+    let cases: &[(&[&str], Option<&str>)] = &[
+        (&[DEVELOPMENT, "plugin:fakechat@tidegate"], None),
         (
             &["--channels", "plugin:fakechat@tidegate"],
             Some(
@@ -176,24 +176,27 @@ fn a_plugins_server_is_known_by_its_plugin_and_marketplace() {
         ),
         (
             &[],
-            Some("start it with `claude --dangerously-load-development-channels plugin:fakechat@tidegate`"),
+            Some("Start it with `claude --dangerously-load-development-channels plugin:fakechat@tidegate`"),
         ),
-        (&[DEVELOPMENT, "server:fakechat"], Some("naming plugin:fakechat@tidegate, so it takes no messages")),
+        (
+            &[DEVELOPMENT, "server:fakechat"],
+            Some("naming plugin:fakechat@tidegate, so it receives no messages"),
+        ),
         (
             &[DEVELOPMENT, "plugin:fakechat@elsewhere"],
             Some("names plugin:fakechat@elsewhere, and this server belongs to plugin:fakechat@tidegate,"),
         ),
-    ] {
+    ];
+    each(cases, |(client, reason)| {
         let home = Home::new();
         let mut command = claude(&home, client, "--as plugin:fakechat:fakechat");
         command.env("CLAUDE_PLUGIN_DATA", "/home/a/.claude/plugins/data/fakechat-tidegate");
         let (server, instructions) = begin(command);
-        println!("{client:?}");
         match reason {
             None => assert_served(server, &instructions),
             Some(reason) => assert_left_alone(&home, server, &instructions, reason),
         }
-    }
+    });
 }
 
 #[test]

@@ -16,7 +16,8 @@ fn setup(home: &Home, arguments: &[&str]) -> (Person, PathBuf) {
 }
 
 fn entry(file: &PathBuf) -> Value {
-    serde_json::from_str::<Value>(&fs::read_to_string(file).unwrap()).unwrap()["mcpServers"]["fakechat"].clone()
+    serde_json::from_str::<Value>(&fs::read_to_string(file).unwrap()).unwrap()["mcpServers"]["fakechat"]
+        .clone()
 }
 
 #[test]

@@ -27,7 +27,9 @@ impl Answers {
         output::print(question)?;
         match self.line().await? {
             Some(line) => Ok(line.trim().to_owned()),
-            None => anyhow::bail!("there was no answer: what was done so far is kept, and the same command goes on"),
+            None => anyhow::bail!(
+                "there was no answer: what was done so far is kept, and the same command goes on"
+            ),
         }
     }
 

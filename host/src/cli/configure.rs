@@ -38,7 +38,9 @@ impl Configure {
             let served = Survey::owner(&launcher.root().folder(channel.name())).is_some();
             if wanted(&channel).is_empty() {
                 let title = Paint::stdout().bold(&channel.descriptor().title);
-                return Ok(output::print(&format!("{title} needs no secrets: there is nothing to configure.\n"))?);
+                return Ok(output::print(&format!(
+                    "{title} needs no secrets: there is nothing to configure.\n"
+                ))?);
             }
             if let Stored::New(identity) = store(&channel, self.keyring, &mut Answers::default()).await? {
                 output::print(&done(&channel, identity.as_ref(), served))?;
@@ -107,7 +109,8 @@ pub(super) async fn store(
         }
     };
     secrets.store(&values, in_keyring)?;
-    let place = if in_keyring { "the system's keyring".to_owned() } else { secrets.file().display().to_string() };
+    let place =
+        if in_keyring { "the system's keyring".to_owned() } else { secrets.file().display().to_string() };
     let who = identity.as_ref().map_or_else(
         || "Stored".to_owned(),
         |identity| format!("{} It is {}. Stored", paint.green("✓"), paint.bold(&identity.name)),

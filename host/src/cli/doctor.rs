@@ -184,7 +184,9 @@ async fn one(
             "owner",
             notice(
                 "no session serves it at the moment",
-                format!("Start a session that has it in .mcp.json or as a plugin, or run `tidegate try {name}`"),
+                format!(
+                    "Start a session that has it in .mcp.json or as a plugin, or run `tidegate try {name}`"
+                ),
             ),
         ),
         None => add(
@@ -201,12 +203,9 @@ async fn one(
                 let descriptor = blueprint.descriptor.clone();
                 // A session that receives no messages has the page open all the same, to say why.
                 let shown = sessions.iter().any(|note| !matches!(note.attention, NotedAttention::Open(_)));
-                if survey.owner.is_none()
-                    && !shown
-                    && blueprint.source == Source::Web
-                    && let Ok(port) = launcher.page_port(None, &descriptor)
-                {
-                    add("port", free(&name, port));
+                let looks = survey.owner.is_none() && !shown && blueprint.source == Source::Web;
+                if let Some((what, finding)) = settings(launcher, &descriptor, looks) {
+                    add(what, finding);
                 }
                 // They are tried by a channel that runs.
                 if journal_works {
@@ -249,6 +248,19 @@ async fn one(
         }
     }
     Ok(())
+}
+
+/// What is wrong with the channel's table in `channels.toml`; where nothing is, and if that is wanted, whether its port is
+/// free.
+fn settings(launcher: &Launcher, descriptor: &Descriptor, port: bool) -> Option<(&'static str, Finding)> {
+    match launcher.page_port(None, descriptor) {
+        Ok(number) => port.then(|| ("port", free(&descriptor.name, number))),
+        // No session can load the channel.
+        Err(error) => {
+            let cure = format!("Correct {}", launcher.root().settings().display());
+            Some(("settings", bad(error.to_string(), cure)))
+        }
+    }
 }
 
 /// A journal that cannot be used.

@@ -212,7 +212,10 @@ fn a_token_that_is_there_is_shown_by_its_bot_and_stays_unless_asked() {
     conversation.wait("Replace it? [y/N] ");
     rustix::io::write(&*conversation.terminal, b"\n").unwrap();
     let (code, shown) = conversation.end();
-    assert!(code == 0 && shown.contains("@fake_telegram_bot") && shown.contains("It stays as it is."), "{shown}");
+    assert!(
+        code == 0 && shown.contains("@fake_telegram_bot") && shown.contains("It stays as it is."),
+        "{shown}"
+    );
     assert_eq!(fs::read_to_string(env(&stage)).unwrap(), before);
 }
 

@@ -131,7 +131,9 @@ impl Reason {
             }
             Self::OtherPlugin { installed, .. } => {
                 let entry = installed.as_deref().unwrap_or("plugin:NAME@MARKETPLACE");
-                format!("Start it with `claude {DEVELOPMENT} {entry}`, or install the other plugin and disable this one")
+                format!(
+                    "Start it with `claude {DEVELOPMENT} {entry}`, or install the other plugin and disable this one"
+                )
             }
             Self::ServerUnderChannels { name } => {
                 format!("Start it with `claude {DEVELOPMENT} server:{name}`")

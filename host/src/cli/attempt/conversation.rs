@@ -222,13 +222,13 @@ impl Conversation {
                 self.chat = Some(Chat { id, sender: None });
                 Step::Say(self.paint.dim(&text))
             }
-            Command::Reply(text) => self.to_chat("reply", json!({"text": text})),
-            Command::File(path, text) => self.to_chat("reply", json!({"text": text, "files": [path]})),
+            Command::Reply(text) => self.to_chat("reply", &json!({"text": text})),
+            Command::File(path, text) => self.to_chat("reply", &json!({"text": text, "files": [path]})),
             Command::Edit(message, text) => {
-                self.to_chat("edit_message", json!({"message_id": message, "text": text}))
+                self.to_chat("edit_message", &json!({"message_id": message, "text": text}))
             }
             Command::React(message, emoji) => {
-                self.to_chat("react", json!({"message_id": message, "emoji": emoji}))
+                self.to_chat("react", &json!({"message_id": message, "emoji": emoji}))
             }
             Command::Permission(tool, text) => {
                 Step::Call(Box::pin(ask_permission(self.peer.clone(), self.paint, tool, text)))
@@ -238,7 +238,7 @@ impl Conversation {
         }
     }
 
-    fn to_chat(&self, tool: &str, arguments: Value) -> Step {
+    fn to_chat(&self, tool: &str, arguments: &Value) -> Step {
         let Some(chat) = &self.chat else {
             let page = if self.has_page { "write something on the page, or " } else { "" };
             let text = format!(

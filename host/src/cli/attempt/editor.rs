@@ -72,9 +72,8 @@ impl Editor {
             KeyCode::Enter if alt => self.insert("\n"),
             KeyCode::Char('j') if control => self.insert("\n"),
             KeyCode::Enter => return Outcome::Line(self.finish()),
-            KeyCode::Char('c') if control && self.text().is_empty() => return Outcome::End,
+            KeyCode::Char('c' | 'd') if control && self.text().is_empty() => return Outcome::End,
             KeyCode::Char('c') if control => self.set(String::new()),
-            KeyCode::Char('d') if control && self.text().is_empty() => return Outcome::End,
             KeyCode::Char('d') if control => self.request(InputRequest::DeleteNextChar),
             KeyCode::Char('l') if control => return Outcome::Clear,
             KeyCode::Char('z') if control => return Outcome::Suspend,
@@ -150,7 +149,7 @@ impl Editor {
     fn complete(&mut self, vocabulary: &Vocabulary) {
         let completion = vocabulary.complete(self.before());
         let [word] = completion.words.as_slice() else {
-            self.extend(completion.start, &completion.common().to_owned());
+            self.extend(completion.start, completion.common());
             self.offered = completion.words;
             return;
         };

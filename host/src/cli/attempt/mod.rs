@@ -18,14 +18,14 @@ use clap::Args;
 use rmcp::ServiceExt as _;
 use tokio::sync::mpsc;
 
+pub(super) use self::{
+    client::{Arrival, Client, Question},
+    obstacle::obstacles,
+};
 use self::{
     conversation::{Call, Conversation, Step},
     obstacle::Obstacle,
     terminal::Terminal,
-};
-pub(super) use self::{
-    client::{Arrival, Client, Question},
-    obstacle::obstacles,
 };
 use super::{
     Common, output,

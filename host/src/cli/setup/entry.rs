@@ -54,7 +54,10 @@ impl Entry {
         let found = self.find(&document);
         if matches!(found, Found::Same) {
             let done = paint.green("✓");
-            return Ok(output::print(&format!("{done} {} has the server's entry already.\n", file.display()))?);
+            return Ok(output::print(&format!(
+                "{done} {} has the server's entry already.\n",
+                file.display()
+            ))?);
         }
         let shown = json!({"mcpServers": {self.name.as_str(): self.value()}});
         let shown = paint.cyan(&serde_json::to_string_pretty(&shown)?);
@@ -67,7 +70,8 @@ impl Entry {
         let mut choices = format!("  1  {verb} {}, for this project\n", file.display());
         let claude = on_path("claude").is_some();
         if claude {
-            choices += &format!("  2  add it for all your projects: {}\n", self.command_line().join(" "));
+            let command = self.command_line().join(" ");
+            choices.extend(["  2  add it for all your projects: ", &command, "\n"]);
         }
         output::print(&format!("{choices}  Enter  neither: you do it yourself\n"))?;
         loop {
@@ -96,7 +100,10 @@ impl Entry {
     fn write(&self, file: &Path, document: &mut Map<String, Value>) -> anyhow::Result<()> {
         let servers = document.entry("mcpServers").or_insert_with(|| json!({}));
         let Some(servers) = servers.as_object_mut() else {
-            anyhow::bail!("\"mcpServers\" in {} is not an object, so the file is left as it is", file.display());
+            anyhow::bail!(
+                "\"mcpServers\" in {} is not an object, so the file is left as it is",
+                file.display()
+            );
         };
         servers.insert(self.name.clone(), self.value());
         let text = serde_json::to_string_pretty(document)? + "\n";
@@ -181,7 +188,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join(FILE);
         fs::write(&file, r#"{"z": 1, "mcpServers": {"other": {"command": "x"}}}"#).unwrap();
-        let entry = Entry { name: "fakechat".into(), program: "tidegate".into(), arguments: vec!["serve".into()] };
+        let entry =
+            Entry { name: "fakechat".into(), program: "tidegate".into(), arguments: vec!["serve".into()] };
         let mut document = read(&file).unwrap();
         assert!(matches!(entry.find(&document), Found::Nothing));
         entry.write(&file, &mut document).unwrap();
