@@ -70,9 +70,7 @@ pub struct Order {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// There is no such channel.
-    #[error(
-        "there is no channel \"{name}\"{hint} (A channel in a file is loaded with --dangerously-load-development-channels FILE)"
-    )]
+    #[error("there is no channel \"{name}\"{hint} (A channel in a file is loaded with --load FILE)")]
     Unknown {
         /// As given.
         name: String,
@@ -92,7 +90,7 @@ pub enum Error {
     },
     /// Nobody has approved it.
     #[error(
-        "{0} is a component that nobody has approved, so it is not loaded; to load it for this one run: --dangerously-load-development-channels {0}"
+        "{0} is a component that nobody has approved, so it is not loaded; to load it for this one run: --load {0}"
     )]
     Unapproved(String),
     /// A component cannot be loaded.

@@ -555,12 +555,12 @@ fn a_component_takes_more_than_its_path_to_be_loaded() {
         assert!(!output.status.success() && output.stdout.is_empty(), "{arguments:?}: {}", output.stdout);
         let expected = format!(
             "{file} is a component that nobody has approved, so it is not loaded; to load it for this one run: \
-             {DEVELOPMENT} {file}"
+             --load {file}"
         );
         assert!(output.stderr.contains(&expected), "{arguments:?}: {}", output.stderr);
         assert!(!home.path().join("bazaar").exists(), "nothing was begun");
     }
-    let mut server = home.serve([DEVELOPMENT, file]);
+    let mut server = home.serve(["--load", file]);
     server.port("bazaar");
 }
 

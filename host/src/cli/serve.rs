@@ -48,7 +48,12 @@ pub(super) struct Channels {
     #[arg(value_name = "CHANNEL", required_unless_present = "development")]
     names: Vec<String>,
     /// Also load a channel from this component file, which nobody has approved. May be given several times
-    #[arg(long = "dangerously-load-development-channels", id = "development", value_name = "FILE")]
+    #[arg(
+        long = "load",
+        alias = "dangerously-load-development-channels",
+        id = "development",
+        value_name = "FILE"
+    )]
     development: Vec<PathBuf>,
     /// The loopback port of the channel's page; wins over <CHANNEL>_PORT and channels.toml. 0 means any free one
     #[arg(long)]
