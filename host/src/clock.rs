@@ -18,6 +18,18 @@ pub fn iso(milliseconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:03}Z")
 }
 
+/// `3 min ago (2026-11-22T15:04:05.678Z)`: the form in which people are told times. A time to come counts as now.
+pub fn ago(milliseconds: u64, now: u64) -> String {
+    let seconds = now.saturating_sub(milliseconds) / 1000;
+    let distance = match seconds {
+        0..60 => "just now".to_owned(),
+        60..3600 => format!("{} min ago", seconds / 60),
+        3600..172_800 => format!("{} h ago", seconds / 3600),
+        _ => format!("{} days ago", seconds / 86_400),
+    };
+    format!("{distance} ({})", iso(milliseconds))
+}
+
 /// The time that a text in exactly that form tells. None for anything else.
 pub fn from_iso(text: &str) -> Option<u64> {
     let bytes: &[u8; 24] = text.as_bytes().try_into().ok()?;
@@ -65,6 +77,24 @@ fn date(days: u64) -> (u64, u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn people_are_told_how_long_ago_something_was() {
+        let second = 1000;
+        for (distance, text) in [
+            (0, "just now"),
+            (59 * second, "just now"),
+            (60 * second, "1 min ago"),
+            (3599 * second, "59 min ago"),
+            (3600 * second, "1 h ago"),
+            (47 * 3600 * second, "47 h ago"),
+            (48 * 3600 * second, "2 days ago"),
+        ] {
+            let at = 1_795_000_000_000;
+            assert_eq!(ago(at, at + distance), format!("{text} ({})", iso(at)));
+        }
+        assert!(ago(2000, 1000).starts_with("just now"));
+    }
 
     #[test]
     fn times_are_told_as_iso_8601() {

@@ -300,3 +300,13 @@ fn doctor_calls_wrong_what_a_session_refuses() {
         assert!(doctor.stdout.contains(reason), "{reason}\n{}", doctor.stdout);
     }
 }
+
+#[test]
+fn a_channel_in_the_place_of_a_command_is_pointed_to_one() {
+    let home = Home::new();
+    let output = home.run(["fakechat"], "");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stderr.contains("`tidegate try fakechat`"), "{}", output.stderr);
+    let output = home.run(["nonsense"], "");
+    assert!(output.status.code() == Some(2) && output.stderr.contains("Usage: tidegate"), "{}", output.stderr);
+}

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use super::{Admission, Error};
 use crate::{
-    event::{ChatId, ChatKind},
+    event::{ChatId, ChatKind, SenderId},
     gate::{Access, DmPolicy},
     journal::{self, Contact},
 };
@@ -42,6 +42,12 @@ impl Admission {
         });
         // The newest comes last, and counts.
         Ok(names.collect())
+    }
+
+    /// What people call themselves who have written lately. Made harmless when it came in.
+    pub fn sender_names(&self) -> Result<HashMap<SenderId, String>, journal::Error> {
+        let messages = self.journal.recent(MESSAGES)?;
+        Ok(messages.into_iter().map(|message| (message.sender.id, message.sender.name)).collect())
     }
 }
 
@@ -87,7 +93,7 @@ mod tests {
     use super::*;
     use crate::{
         admission::Admission,
-        event::{Chat, Message, MessageId, Sender, SenderId},
+        event::{Chat, Message, MessageId, Sender},
         gate::document::Document,
         journal::Journal,
     };

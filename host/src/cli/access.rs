@@ -315,16 +315,18 @@ pub(super) fn status(admission: &Admission, paint: Paint) -> anyhow::Result<Stri
     };
     row("file", &admission.path().display().to_string());
     row("policy", &access.dm_policy.to_string());
-    row("may write", &listed(access.allow_from.iter().map(|id| &**id)));
+    let (people, chats) = (admission.sender_names()?, admission.chat_names()?);
+    let person = |id: &SenderId| named(id, people.get(id));
+    row("may write", &listed(access.allow_from.iter().map(person)));
     if access.approvers.is_some() {
-        row("approvers", &listed(access.approvers().map(|id| &**id)));
+        row("approvers", &listed(access.approvers().map(person)));
     }
     if access.groups.is_empty() {
         row("groups", "none");
     }
     for (id, group) in &access.groups {
         let mention = if group.require_mention { "when the bot is addressed" } else { "every message" };
-        row("group", &format!("{id}: {}, {mention}", group.members));
+        row("group", &format!("{}: {}, {mention}", named(id, chats.get(id)), group.members));
     }
     for pattern in &access.mention_patterns {
         row("mention", pattern.source());
@@ -347,7 +349,15 @@ pub(super) fn status(admission: &Admission, paint: Paint) -> anyhow::Result<Stri
     Ok(text)
 }
 
-fn listed<'a>(ids: impl Iterator<Item = &'a str>) -> String {
-    let list = ids.collect::<Vec<_>>().join(", ");
+/// `42 (Ada)`, or the id alone where it says the same or nothing else is known.
+fn named(id: &str, name: Option<&String>) -> String {
+    match name {
+        Some(name) if name != id => format!("{id} ({name})"),
+        _ => id.to_owned(),
+    }
+}
+
+fn listed(people: impl Iterator<Item = String>) -> String {
+    let list = people.collect::<Vec<_>>().join(", ");
     if list.is_empty() { "nobody".to_owned() } else { list }
 }

@@ -23,9 +23,14 @@ mod survey;
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
-use clap::{Args, Parser, Subcommand, builder::styling};
+use clap::{
+    Args, Parser, Subcommand,
+    builder::styling,
+    error::{ContextKind, ContextValue},
+};
 
 use crate::{
+    builtin,
     launch::{self, Launcher},
     sandbox::compiler,
     state_root::{self, StateRoot},
@@ -37,6 +42,9 @@ const STYLES: styling::Styles = styling::Styles::styled()
     .literal(styling::AnsiColor::Green.on_default())
     .placeholder(styling::AnsiColor::Yellow.on_default());
 
+/// The exit code for a command line that makes no sense, as clap has it.
+const USAGE: u8 = 2;
+
 /// Connects chat channels, as sandboxed WebAssembly components, to a running Claude Code session.
 #[derive(Parser)]
 #[command(
@@ -44,7 +52,8 @@ const STYLES: styling::Styles = styling::Styles::styled()
     version,
     styles = STYLES,
     disable_help_subcommand = true,
-    after_help = "Begin with `tidegate try fakechat`: it needs neither an account nor Claude Code.\n\n\
+    after_help = "Begin with `tidegate try fakechat`: it needs neither an account nor Claude Code. `tidegate setup` connects a\n\
+        channel with Claude Code, step by step.\n\n\
         Files:\n  \
         ~/.claude/channels/                state: a folder for each channel, and the log\n  \
         ~/.claude/channels/channels.toml   settings: ports, limits, how long messages are kept\n\n\
@@ -108,7 +117,10 @@ pub fn run() -> ExitCode {
 }
 
 fn command() -> ExitCode {
-    let Arguments { common, command } = Arguments::parse();
+    let Arguments { common, command } = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return explain(&error),
+    };
     let result = match command {
         Command::Serve(serve) => serve.run(&common),
         Command::Try(attempt) => attempt.run(&common),
@@ -133,6 +145,24 @@ fn command() -> ExitCode {
             // Our errors name their cause themselves.
             output::complain(&format!("tidegate: {error}"));
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// Says what is wrong with a command line, or what was asked for instead of a command.
+fn explain(error: &clap::Error) -> ExitCode {
+    match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(word)) if builtin::find(word).is_some() => {
+            output::complain(&format!(
+                "tidegate: {word} is a channel, not a command. `tidegate try {word}` runs it in this terminal, `tidegate setup \
+                 {word}` connects it with Claude Code"
+            ));
+            ExitCode::from(USAGE)
+        }
+        _ => {
+            // Help and the version go to standard output, and are no mistake.
+            let _ = error.print();
+            if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS }
         }
     }
 }

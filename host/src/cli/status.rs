@@ -231,6 +231,7 @@ fn show_kept(
     paint: Paint,
 ) -> anyhow::Result<()> {
     let row = |text: &mut String, label: &str, value: &str| row(text, paint, label, value);
+    let now = clock::now();
     for note in journal.sessions()? {
         row(text, "session", &session(survey, &note, paint));
     }
@@ -239,11 +240,11 @@ fn show_kept(
         Err(shut) => row(text, "shut", &paint.red(&output::harmless(&shut.to_string()))),
     }
     match journal.last_event()? {
-        (Some(at), count) => row(text, "last event", &format!("{} ({count} kept)", clock::iso(at))),
+        (Some(at), count) => row(text, "last event", &format!("{}, {count} kept", clock::ago(at, now))),
         (None, _) => row(text, "last event", "none is kept"),
     }
     if let Some((at, trouble)) = journal.trouble()? {
-        row(text, "last error", &format!("{}: {}", clock::iso(at), output::harmless(&trouble)));
+        row(text, "last error", &format!("{}: {}", clock::ago(at, now), output::harmless(&trouble)));
     }
     let aside = journal.updates_set_aside()?.len();
     if aside > 0 {
@@ -263,7 +264,7 @@ fn show_kept(
             output::harmless(&refusal.chat),
             output::harmless(&refusal.sender),
             refusal.name,
-            clock::iso(refusal.last)
+            clock::ago(refusal.last, now)
         );
     }
     Ok(())

@@ -102,12 +102,13 @@ impl Channel {
             _ => true,
         };
         if news {
-            *last = Some(rules.clone());
+            let before = last.replace(rules.clone());
             drop(last);
             match &rules {
                 Ok(rules) if !rules.withheld.is_empty() => {
                     self.approve(Approval::Widening { channel: Arc::clone(self), rules: Arc::clone(rules) });
                 }
+                Ok(_) if matches!(before, Some(Err(_))) => self.trouble_is_over(),
                 Ok(_) => {}
                 Err(shut) => {
                     self.trouble(&shut.to_string());

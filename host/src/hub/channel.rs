@@ -195,6 +195,9 @@ impl Channel {
         if news && let Condition::Down { reason } | Condition::Interrupted { reason } = &condition {
             self.trouble(reason);
         }
+        if news && matches!(condition, Condition::Up { .. }) {
+            self.trouble_is_over();
+        }
         *current = condition;
         news
     }
@@ -227,6 +230,13 @@ impl Channel {
     pub fn trouble(&self, text: &str) {
         let (text, now) = (text.to_owned(), clock::now());
         self.journal().store_soon(move |transaction| transaction.set_trouble(&text, now));
+    }
+
+    /// What went wrong last is over: `tidegate status` shows it no more.
+    pub(super) fn trouble_is_over(&self) {
+        if matches!(self.journal().trouble(), Ok(Some(_))) {
+            self.journal().store_soon(|transaction| transaction.clear_trouble());
+        }
     }
 
     pub(super) fn journal(&self) -> &Arc<Journal> {

@@ -329,6 +329,11 @@ impl Transaction<'_> {
         })
         .map(drop)
     }
+
+    /// Forgets the last thing that went wrong: it is over.
+    pub fn clear_trouble(&mut self) -> Result<(), Error> {
+        self.run(|database| database.execute("DELETE FROM trouble", [])).map(drop)
+    }
 }
 
 fn read_pairings(database: &Connection, now: u64) -> rusqlite::Result<Vec<Pending>> {
