@@ -23,6 +23,12 @@ fn a_denial_says_which_line_to_add_and_then_it_works() {
         file.display()
     );
     assert_eq!(reason, advice);
+    // Not only the guest is told, whatever it makes of it.
+    let told = format!("a request was denied: {advice}");
+    assert!(super::log(&home).contains(&told), "{}", super::log(&home));
+    let status = home.run(["status", "courier", "--json"], "").stdout;
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    assert_eq!(status[0]["last_error"]["text"], told);
     let line = |reason: &str| {
         let line = reason.split(" network = ").nth(1).unwrap().split(" under ").next().unwrap();
         format!("[courier]\nnetwork = {line}\n")

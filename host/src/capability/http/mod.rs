@@ -24,9 +24,10 @@ mod resolver;
 mod scrub;
 
 use std::{
+    collections::HashSet,
     fmt,
     path::PathBuf,
-    sync::{PoisonError, RwLock},
+    sync::{Mutex, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -48,13 +49,19 @@ use self::{
     scrub::Scrubber,
 };
 use super::{Surroundings, Tenant, files::Handles};
-use crate::contract::imports::{
-    http::{Body, Failure, Host, Request, Response},
-    types::Saved,
+use crate::{
+    clock,
+    contract::imports::{
+        http::{Body, Failure, Host, Request, Response},
+        types::Saved,
+    },
 };
 
 /// A request ends so long before its call does that the guest can still say what happened.
 const MARGIN: Duration = Duration::from_millis(200);
+
+/// Of how many different denials the user is told, so that a guest cannot fill the log with them.
+const DENIALS: usize = 32;
 
 /// What a channel's network is made of.
 #[derive(Debug)]
@@ -84,6 +91,19 @@ pub struct Network {
     clients: Clients,
     largest: u64,
     advice: Advice,
+    denials: Denials,
+}
+
+/// What the user was told of already.
+#[derive(Default)]
+struct Denials(Mutex<HashSet<String>>);
+
+impl Denials {
+    /// Notes the reason of a denial. The answer is whether it is new; after [`DENIALS`] others none is.
+    fn note(&self, reason: &str) -> bool {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.len() < DENIALS && known.insert(reason.to_owned())
+    }
 }
 
 /// A credential whose hosts are known.
@@ -118,6 +138,7 @@ impl Network {
             clients: Clients::new(setup.proxy, setup.ca_file),
             largest: setup.largest,
             advice: setup.advice,
+            denials: Denials::default(),
         })
     }
 
@@ -174,6 +195,21 @@ async fn ask(
     Exchange::new(&surroundings.network, &request, payload, secret)?.perform().await
 }
 
+/// What the guest is told of a failure. What was denied, the user is told as well, once, in the host's own words: what the
+/// guest makes of it need not be what has to be written into `channels.toml`.
+fn tell(surroundings: &Surroundings, failure: Failure) -> Failure {
+    let network = &surroundings.network;
+    let failure = network.scrubbed(failure);
+    if let Failure::Denied(reason) = &failure
+        && network.denials.note(reason)
+    {
+        let text = format!("a request was denied: {reason}");
+        tracing::warn!("{}: {text}", network.advice.channel);
+        surroundings.journal.store_soon(move |transaction| transaction.set_trouble(&text, clock::now()));
+    }
+    failure
+}
+
 impl Host for Tenant {
     async fn send(&mut self, request: Request) -> wasmtime::Result<Result<Response, Failure>> {
         let (surroundings, handles) = (self.surroundings()?, &self.handles);
@@ -182,7 +218,7 @@ impl Host for Tenant {
             let (origin, response) = ask(surroundings, handles, request).await?;
             network.whole(&origin, response).await
         });
-        Ok(work.await.unwrap_or(Err(Failure::Timeout)).map_err(|failure| network.scrubbed(failure)))
+        Ok(work.await.unwrap_or(Err(Failure::Timeout)).map_err(|failure| tell(surroundings, failure)))
     }
 
     async fn download(&mut self, request: Request, name: String) -> wasmtime::Result<Result<Saved, Failure>> {
@@ -192,7 +228,7 @@ impl Host for Tenant {
             let (origin, response) = ask(surroundings, handles, request).await?;
             network.save(&origin, response, &name, &surroundings.files).await
         });
-        let file = work.await.unwrap_or(Err(Failure::Timeout)).map_err(|failure| network.scrubbed(failure));
+        let file = work.await.unwrap_or(Err(Failure::Timeout)).map_err(|failure| tell(surroundings, failure));
         Ok(file.map(|file| {
             let (name, media_type, size) = (file.name.clone(), file.media_type.clone(), file.size);
             Saved { handle: self.handles.add(file), name, media_type, size }
