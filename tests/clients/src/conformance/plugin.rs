@@ -210,7 +210,7 @@ impl Run<'_> {
         let report = wait::until("the program's word on the session", self.workplace.patience, || {
             self.session.alive()?;
             let report = self.server.status(self.program)?;
-            let said = report.get("owner").is_some_and(Value::is_object)
+            let said = report.get("owner").is_some_and(Value::is_string)
                 || session(&report, "client_says").is_some();
             Ok(said.then_some(report))
         })?;
