@@ -308,5 +308,9 @@ fn a_channel_in_the_place_of_a_command_is_pointed_to_one() {
     assert_eq!(output.status.code(), Some(2));
     assert!(output.stderr.contains("`tidegate try fakechat`"), "{}", output.stderr);
     let output = home.run(["nonsense"], "");
-    assert!(output.status.code() == Some(2) && output.stderr.contains("Usage: tidegate"), "{}", output.stderr);
+    assert!(
+        output.status.code() == Some(2) && output.stderr.contains("Usage: tidegate"),
+        "{}",
+        output.stderr
+    );
 }

@@ -259,7 +259,12 @@ fn a_session_that_waits_for_the_token_takes_it_up() {
     conversation.secret(TOKEN);
     let (code, shown) = conversation.end();
     assert!(code == 0 && shown.contains("A session serves the channel already"), "{shown}");
+    assert!(stage.status()["last_error"]["text"].as_str().unwrap().contains("tidegate configure telegram"));
     works_again(&stage, &mut server);
+    // What is over is not shown any more, and who may write has a name.
+    assert_eq!(stage.status()["last_error"], Value::Null);
+    let status = stage.home.run(["status", "telegram"], "").stdout;
+    assert!(status.contains("42 (ada_l)") && status.contains("just now ("), "{status}");
 }
 
 #[test]
