@@ -235,6 +235,10 @@ impl Channel {
     /// What went wrong last is over: `tidegate status` shows it no more.
     pub(super) fn trouble_is_over(&self) {
         if matches!(self.journal().trouble(), Ok(Some(_))) {
+            #[expect(
+                clippy::redundant_closure_for_method_calls,
+                reason = "the method is one of a transaction of one lifetime, and this takes any"
+            )]
             self.journal().store_soon(|transaction| transaction.clear_trouble());
         }
     }
