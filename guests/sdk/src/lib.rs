@@ -68,7 +68,7 @@ mod web;
 #[cfg(any(feature = "poll", feature = "web"))]
 pub use bindings::{
     exports::tidegate::channel::{
-        channel::{Credential, Descriptor, Features, IdForm, Identity, Place, Setting, TextUnit},
+        channel::{Credential, Descriptor, Features, Identity, Place, Setting, TextUnit, ValueForm},
         outbound::{Range, Sent, Wanted},
     },
     tidegate::channel::{

@@ -1,4 +1,4 @@
-use tidegate_guest::{Credential, Descriptor, Features, IdForm, Place, TextUnit};
+use tidegate_guest::{Credential, Descriptor, Features, Place, TextUnit, ValueForm};
 
 use crate::{
     api::{BOT, FILE},
@@ -30,6 +30,11 @@ pub(crate) fn describe() -> Descriptor {
             .to_owned(),
         hosts: hosts(),
         place: Place::Path(before.to_owned()),
+        // The part behind the colon has 35 characters so far.
+        form: Some(ValueForm {
+            pattern: "[0-9]{3,20}:[A-Za-z0-9_-]{30,80}".to_owned(),
+            example: "123456789:AAHereComesTheRestOfYourBotsToken0".to_owned(),
+        }),
     };
     Descriptor {
         name: "telegram".into(),
@@ -40,8 +45,8 @@ pub(crate) fn describe() -> Descriptor {
         hosts: hosts(),
         credentials: vec![credential(BOT, "/bot"), credential(FILE, "/file/bot")],
         settings: settings::declare(),
-        sender_ids: Some(IdForm { pattern: "[0-9]{1,19}".into(), example: "123456789".into() }),
-        group_ids: Some(IdForm { pattern: "-[0-9]{1,19}".into(), example: "-1001234567890".into() }),
+        sender_ids: Some(ValueForm { pattern: "[0-9]{1,19}".into(), example: "123456789".into() }),
+        group_ids: Some(ValueForm { pattern: "-[0-9]{1,19}".into(), example: "-1001234567890".into() }),
         reactions: emoji::all().map(str::to_owned).collect(),
         features: Features::REPLY
             | Features::EDIT

@@ -19,7 +19,7 @@ use crate::{
         document::{Change, Setting},
         pairing::Pending,
     },
-    guest::{Descriptor, IdForm},
+    guest::{Descriptor, ValueForm},
     launch,
     settings::nearest,
 };
@@ -154,7 +154,7 @@ impl Action {
     /// Refuses what cannot exist on the platform.
     fn check(&self, descriptor: &Descriptor) -> anyhow::Result<()> {
         let title = &descriptor.title;
-        let fits = |id: &str, form: Option<&IdForm>, what: &str| match form {
+        let fits = |id: &str, form: Option<&ValueForm>, what: &str| match form {
             Some(form) if !form.fits(id) => anyhow::bail!(
                 "\"{}\" cannot be {what} on {title}, which looks like {}: `tidegate status {}` shows the ids of those who \
                  have tried to write",

@@ -182,6 +182,13 @@ fn read(wanted: &[&Credential]) -> anyhow::Result<BTreeMap<String, String>> {
                 "what was entered has spaces or control characters in it, which no such secret has: nothing was stored"
             );
         }
+        if let Some(form) = credential.form.as_ref().filter(|form| !form.fits(value)) {
+            anyhow::bail!(
+                "what was entered is no {}, which looks like {}, so nothing was stored: was it copied whole?",
+                credential.env,
+                form.example
+            );
+        }
         values.insert(credential.env.clone(), value.to_owned());
     }
     Ok(values)

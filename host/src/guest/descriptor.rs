@@ -47,9 +47,9 @@ pub struct Descriptor {
     /// What the user may set.
     pub settings: Vec<Setting>,
     /// What senders' ids look like; None for any.
-    pub sender_ids: Option<IdForm>,
+    pub sender_ids: Option<ValueForm>,
     /// What the ids look like by which groups are enabled; None for any.
-    pub group_ids: Option<IdForm>,
+    pub group_ids: Option<ValueForm>,
     /// The only emoji that it can react with; empty for any.
     pub reactions: Vec<String>,
     /// What the platform can do.
@@ -79,6 +79,8 @@ pub struct Credential {
     pub hosts: Vec<HostPattern>,
     /// Where it goes.
     pub place: Place,
+    /// What its value looks like, if the channel says it.
+    pub form: Option<ValueForm>,
 }
 
 impl From<&Credential> for http::Credential {
@@ -121,7 +123,7 @@ fn is_among(choices: &[String], value: &str) -> bool {
 
 /// What an id looks like on a platform.
 #[derive(Clone, Debug, Serialize)]
-pub struct IdForm {
+pub struct ValueForm {
     #[serde(skip)]
     whole: Regex,
     /// As the channel says it: a regular expression.
@@ -130,7 +132,7 @@ pub struct IdForm {
     pub example: String,
 }
 
-impl IdForm {
+impl ValueForm {
     /// Whether an id can be one.
     pub fn fits(&self, id: &str) -> bool {
         self.whole.is_match(id)
@@ -185,8 +187,8 @@ impl TryFrom<wire::Descriptor> for Descriptor {
             hosts: list("hosts", wire.hosts, |text| host("hosts", text))?,
             credentials: list("credentials", wire.credentials, credential)?,
             settings: list("settings", wire.settings, setting)?,
-            sender_ids: wire.sender_ids.map(|form| id_form("sender-ids", form)).transpose()?,
-            group_ids: wire.group_ids.map(|form| id_form("group-ids", form)).transpose()?,
+            sender_ids: wire.sender_ids.map(|form| value_form("sender-ids", form)).transpose()?,
+            group_ids: wire.group_ids.map(|form| value_form("group-ids", form)).transpose()?,
             reactions: choices("reactions", wire.reactions)?,
             features: Features {
                 reply: has(wire::Features::REPLY),
@@ -233,6 +235,7 @@ fn credential(wire: wire::Credential) -> Result<Credential, InvalidDescriptor> {
             wire::Place::Frame(pointer) => Place::Frame(line(pointer)?),
             wire::Place::Verify => Place::Verify,
         },
+        form: wire.form.map(|form| value_form("credentials", form)).transpose()?,
     })
 }
 
@@ -263,14 +266,14 @@ fn choices(field: &'static str, values: Vec<String>) -> Result<Vec<String>, Inva
     values.into_iter().map(|value| line(field, value, CHOICE)).collect()
 }
 
-fn id_form(field: &'static str, wire: wire::IdForm) -> Result<IdForm, InvalidDescriptor> {
+fn value_form(field: &'static str, wire: wire::ValueForm) -> Result<ValueForm, InvalidDescriptor> {
     let (pattern, example) = (line(field, wire.pattern, PATTERN)?, line(field, wire.example, CHOICE)?);
     let compile = |pattern: &str| RegexBuilder::new(pattern).size_limit(COMPILED).nest_limit(DEPTH).build();
     // By itself too: with a parenthesis too many it could leave the group.
     let whole = compile(&pattern)
         .and_then(|_| compile(&format!(r"\A(?:{pattern})\z")))
         .map_err(|_| invalid(field, format!("{pattern:?} is no regular expression that the host takes")))?;
-    let form = IdForm { whole, pattern, example };
+    let form = ValueForm { whole, pattern, example };
     if !form.fits(&form.example) {
         return Err(invalid(field, format!("the example {:?} does not match the pattern", form.example)));
     }
@@ -328,7 +331,7 @@ mod tests {
     #[test]
     fn an_id_fits_its_form_as_a_whole() {
         let form = |pattern: &str, example: &str| {
-            id_form("group-ids", wire::IdForm { pattern: pattern.into(), example: example.into() })
+            value_form("group-ids", wire::ValueForm { pattern: pattern.into(), example: example.into() })
         };
         let digits = form("-?[0-9]+|x", "-12").unwrap();
         for (id, fits) in

@@ -11,7 +11,7 @@ use wasmtime::{Store, component::InstancePre};
 
 use self::attributes::Attributes;
 pub use self::{
-    descriptor::{Credential, Descriptor, Features, IdForm, InvalidDescriptor, Place, Setting},
+    descriptor::{Credential, Descriptor, Features, InvalidDescriptor, Place, Setting, ValueForm},
     said::{Answered, Button, ButtonStyle, Fault, Identity, News, Outgoing, Sent},
 };
 use crate::{

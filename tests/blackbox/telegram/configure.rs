@@ -187,6 +187,7 @@ fn what_is_no_token_is_not_kept() {
     for (typed, expected) in [
         (&[WRONG, WRONG, WRONG][..], "does not accept the bot token"),
         (&["https://api.telegram.org/bot1:x/getMe"], "was it copied whole"),
+        (&["abc"], "is no TELEGRAM_BOT_TOKEN, which looks like 123456789:AA"),
         (&[""], "nothing was entered"),
         (&["two words"], "spaces"),
     ] {

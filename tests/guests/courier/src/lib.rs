@@ -99,6 +99,7 @@ impl From<http::Failure> for Outcome {
 
 fn credential(name: &str, env: &str, hosts: &[&str], place: Place) -> Credential {
     Credential {
+        form: None,
         name: name.into(),
         env: env.into(),
         help: "Any text will do.".into(),
