@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Approval, Channel, channel::lock, outbound::Readers, permission::Prompt};
+use super::{Approval, Channel, channel::lock, invitation, outbound::Readers, permission::Prompt};
 use crate::{
     admission::{Admission, Rules, Shut},
     clock,
@@ -17,6 +17,9 @@ use crate::{
     journal::{self, Transaction},
     text,
 };
+
+/// Of how many people it is said at most that their events go nowhere: a crowd must not fill the log.
+const TOLD: usize = 100;
 
 /// How long refusals wait for company before they are written.
 const TALLY: Duration = Duration::from_secs(1);
@@ -119,9 +122,27 @@ impl Channel {
         rules
     }
 
+    /// Says that somebody's events go nowhere, and which command would change that: once for each of them.
+    fn tell_refused(&self, what: &Happening, reason: Reason) {
+        let name = self.name();
+        let command = invitation::command(name, what, reason);
+        let (Some(command), Some((chat, sender))) = (command, invitation::parties(what)) else {
+            return tracing::debug!("{name}: an event went nowhere: {reason}");
+        };
+        let mut told = lock(&self.told);
+        if told.len() < TOLD && told.insert((chat.id.clone(), sender.id.clone(), reason)) {
+            tracing::warn!(
+                "{name}: what {} ({}) writes goes nowhere, because {reason}. To change that, run `{command}` in a \
+                 terminal of your own",
+                text::name(&sender.name),
+                sender.id
+            );
+        }
+    }
+
     /// Counts an event that goes nowhere.
     pub(super) fn refuse(self: &Arc<Self>, what: &Happening, reason: Reason, now: u64) {
-        tracing::debug!("{}: an event went nowhere: {reason}", self.name());
+        self.tell_refused(what, reason);
         if self.admission.refuse(what, reason, now) {
             let channel = Arc::clone(self);
             tokio::spawn(async move {

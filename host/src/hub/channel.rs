@@ -19,7 +19,8 @@ use crate::{
     capability::{Effects, Surroundings},
     clock,
     contract::Source,
-    event::{ChannelName, SenderId},
+    event::{ChannelName, ChatId, SenderId},
+    gate::Reason,
     guest::{Descriptor, Guest, Identity},
     journal::{Error, Journal, Keep, SessionNote},
 };
@@ -43,6 +44,8 @@ pub struct Channel {
     pub(super) identity: OnceLock<Identity>,
     /// Strangers who will be told when they are in.
     pub(super) following: Mutex<HashSet<SenderId>>,
+    /// Of whom it was said that their events go nowhere, where, and why.
+    pub(super) told: Mutex<HashSet<(ChatId, SenderId, Reason)>>,
     /// Somebody was let in here.
     pub(super) paired: tokio::sync::Notify,
     /// What held when it was last looked at.
@@ -126,6 +129,7 @@ impl Channel {
             grants,
             identity: OnceLock::new(),
             following: Mutex::default(),
+            told: Mutex::default(),
             paired: tokio::sync::Notify::new(),
             rules: Mutex::default(),
             working: Working::default(),

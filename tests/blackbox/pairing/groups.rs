@@ -130,3 +130,29 @@ fn a_group_that_moves_keeps_its_rules() {
     assert_eq!(std::fs::read(file(&home)).unwrap(), before);
     assert!(refused(&home, &["group", "rm", "old"]).contains("not heard anyway"));
 }
+
+#[test]
+fn whoever_is_turned_away_is_named_with_the_command_that_lets_them_in() {
+    let home = Home::new();
+    home.access("bazaar", &json!({"dmPolicy": "allowlist", "allowFrom": ["friend"]}));
+    let (mut server, mut page) = open(&home);
+    // What is typed at a terminal: what stands between the backquotes.
+    let follow = |line: &str| {
+        let command = line.split('`').nth(1).unwrap();
+        let words: Vec<&str> = command.split(' ').skip(3).collect();
+        assert!(command.starts_with("tidegate access bazaar "), "{command}");
+        done(&home, &words);
+    };
+    write(&mut page, "eve", "hello?");
+    write(&mut page, "eve", "hello??");
+    assert_eq!(heard(&mut server, &mut page), [""; 0]);
+    let line = server.log("what eve (eve) writes goes nowhere, because the sender is not in allowFrom");
+    follow(&line);
+    in_group(&mut page, "-100", "eve", "hey bot", &json!({"addressed": true}));
+    follow(&server.log("because the group is not in groups"));
+    write(&mut page, "eve", "now");
+    in_group(&mut page, "-100", "eve", "hey again", &json!({"addressed": true}));
+    assert_eq!(heard(&mut server, &mut page), ["now", "hey again"]);
+    end(&mut server);
+    assert_eq!(server.logged("what eve (eve) writes"), 2, "once for each reason");
+}
