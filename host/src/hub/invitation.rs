@@ -16,8 +16,13 @@ pub(super) fn command(channel: &str, what: &Happening, reason: Reason) -> Option
         Reason::PairingFull => "status".to_owned(),
         Reason::Disabled => "policy pairing".to_owned(),
         Reason::Group => format!("group add {}", word(chat.group.as_deref().unwrap_or(&chat.id))?),
-        Reason::Member | Reason::Bot | Reason::Unaddressed | Reason::Rate | Reason::Button => return None,
-        Reason::Approver | Reason::Malformed => return None,
+        Reason::Member
+        | Reason::Bot
+        | Reason::Unaddressed
+        | Reason::Rate
+        | Reason::Button
+        | Reason::Approver
+        | Reason::Malformed => return None,
     };
     Some(format!("tidegate access {channel} {action}"))
 }
