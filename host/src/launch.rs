@@ -19,7 +19,7 @@ use crate::{
     admission::Admission,
     builtin::{self, Builtin},
     capability::{
-        Secrets, Surroundings, Unavailable,
+        Key, Secrets, Surroundings, Unavailable,
         files::Files,
         http::{self, HostPattern, Network},
         web::Page,
@@ -64,6 +64,13 @@ pub struct Order {
     pub opt_in: OptIn,
     /// The session is a person at this terminal.
     pub at_terminal: bool,
+}
+
+/// What of an order each channel is furnished by.
+#[derive(Clone, Copy, Default)]
+struct Wish {
+    port: Option<u16>,
+    at_terminal: bool,
 }
 
 /// Why nothing, or not everything, runs. Each says what to do about it.
@@ -214,8 +221,9 @@ impl Launcher {
         let (reception, known) = watch::channel(judge.begin());
         let (heard, hearing) = mpsc::unbounded_channel();
         let (mut running, mut ingresses) = (Vec::new(), Vec::new());
+        let wish = Wish { port: order.port, at_terminal: order.at_terminal };
         for blueprint in channels {
-            match self.furnish(blueprint, order.port, &relay, &known) {
+            match self.furnish(blueprint, wish, &relay, &known) {
                 Ok((channel, ingress)) => {
                     ingresses.push(ingress);
                     running.push(channel);
@@ -247,8 +255,8 @@ impl Launcher {
         let hub = Hub::new(Loaded::new(running, preparing, missing), Arc::clone(&relay));
         for load in late {
             let (launcher, hub) = (Arc::clone(self), hub.clone());
-            let (port, relay, known) = (order.port, Arc::clone(&relay), known.clone());
-            tokio::spawn(async move { launcher.add(load, port, &relay, &known, &hub).await });
+            let (relay, known) = (Arc::clone(&relay), known.clone());
+            tokio::spawn(async move { launcher.add(load, wish, &relay, &known, &hub).await });
         }
         let judging = judge.follow(query, hub.attached(), reception, heard);
         let attention = Attention { reception: known, hearing };
@@ -285,7 +293,7 @@ impl Launcher {
     async fn add(
         &self,
         mut load: Load,
-        port: Option<u16>,
+        wish: Wish,
         relay: &Arc<Relay>,
         reception: &watch::Receiver<Reception>,
         hub: &Hub,
@@ -298,10 +306,13 @@ impl Launcher {
             }
             let others = hub.loaded();
             let has_page = |channel: &Arc<Channel>| channel.guest().source() == Source::Web;
-            if port.is_some() && blueprint.source == Source::Web && others.channels().iter().any(has_page) {
+            if wish.port.is_some()
+                && blueprint.source == Source::Web
+                && others.channels().iter().any(has_page)
+            {
                 return Err(Error::Port(self.root.settings()));
             }
-            self.furnish(blueprint, port, relay, reception)
+            self.furnish(blueprint, wish, relay, reception)
         });
         match added {
             Ok((channel, ingress)) => {
@@ -319,7 +330,7 @@ impl Launcher {
     fn furnish(
         &self,
         blueprint: Blueprint,
-        port: Option<u16>,
+        wish: Wish,
         relay: &Arc<Relay>,
         reception: &watch::Receiver<Reception>,
     ) -> Result<(Arc<Channel>, Ingress), Error> {
@@ -331,7 +342,7 @@ impl Launcher {
         let failed = |source| Error::Files { name: name.clone(), source };
         let credentials = descriptor.credentials.iter().map(|one| (one.name.as_str(), one.env.as_str()));
         let source = match blueprint.source {
-            Source::Web => ingress::Source::Web { port: page_port(port, &settings, descriptor)? },
+            Source::Web => ingress::Source::Web { port: page_port(wish.port, &settings, descriptor)? },
             Source::Poll => ingress::Source::Poll,
             Source::Socket => return Err(Error::Source { name, kind: blueprint.source }),
         };
@@ -360,7 +371,7 @@ impl Launcher {
             network: Network::new(setup).map_err(|error| self.settings.error(error.to_string()))?,
             journal: Journal::open(&folder.join("journal.db"))?,
             files: Files::open(&folder, &self.root.all(&name), &settings.send_from).map_err(failed)?,
-            page: Page::new()?,
+            page: Page::new(Key::of(&folder)?),
             secrets,
             settings: settings.values,
             places,
@@ -380,7 +391,12 @@ impl Launcher {
         let guest = blueprint
             .furnish(surroundings, settings.limits)
             .map_err(|source| Error::Load { label: name.to_string(), source })?;
-        let grants = Grants { permission_prompts: settings.permission_prompts.unwrap_or(builtin.is_some()) };
+        let grants = Grants {
+            permission_prompts: settings.permission_prompts.unwrap_or(builtin.is_some()),
+            visitors_are_owner: wish.at_terminal
+                && builtin.is_none()
+                && matches!(source, ingress::Source::Web { .. }),
+        };
         let channel = Channel::new(guest, settings.keep, admission, Arc::clone(relay), grants);
         Ok((Arc::clone(&channel), Ingress::new(channel, folder, source, reception.clone())))
     }
@@ -390,7 +406,7 @@ impl Launcher {
         let builtin = builtin::find(name).ok_or_else(|| unknown(name))?;
         let blueprint = load(&self.engine, builtin.name, builtin.bytes).await?;
         let (_, reception) = watch::channel(Reception::Awaited);
-        Ok(self.furnish(blueprint, None, &Arc::default(), &reception)?.0)
+        Ok(self.furnish(blueprint, Wish::default(), &Arc::default(), &reception)?.0)
     }
 
     /// The port of a channel's page. `given` is what the command line says.

@@ -1,6 +1,7 @@
 //! tidegate's own tasks. `cargo xtask` lists them.
 
 mod clients;
+mod dist;
 mod guests;
 mod node;
 mod process;
@@ -44,6 +45,12 @@ enum Task {
         #[arg(long)]
         dist: bool,
     },
+    /// Pack what is shipped into target/archives: an archive for each platform, and checksums
+    Dist {
+        /// For this platform, such as aarch64-unknown-linux-gnu; may be given several times. Otherwise for this machine's
+        #[arg(long = "target", value_name = "PLATFORM")]
+        platforms: Vec<String>,
+    },
     /// Measure start, memory, latency and throughput of a release build
     #[command(disable_help_flag = true)]
     Bench {
@@ -82,6 +89,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
             guests::build(if *all { guests::Set::All } else { guests::Set::Shipped }, install)
         }
         Task::Build { dist } => build(*dist, install).map(drop),
+        Task::Dist { platforms } => dist::run(platforms, install),
         Task::Demo => {
             let program = build(false, install)?;
             process::run(std::process::Command::new(program).args(["try", "fakechat"]))

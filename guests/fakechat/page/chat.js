@@ -5,6 +5,8 @@ import { keepConnected, reconnectNow } from '/connection.js';
 import { receive, showWorking } from '/frame.js';
 import { arrangeAll } from '/log.js';
 import { restorePending, sendPendingTexts } from '/outbox.js';
+import '/search.js';
+import '/transcript.js';
 import { clearUnread } from '/view.js';
 
 document.addEventListener('visibilitychange', () => {

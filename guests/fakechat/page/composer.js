@@ -1,8 +1,9 @@
 import { formatSize, isPicture, labelOf } from '/attachment.js';
 import { $, closeButton, make } from '/dom.js';
-import { grown } from '/log.js';
+import { edit, editedId, stopEditing } from '/editing.js';
+import { grown, lastOwn } from '/log.js';
 import { notify } from '/notice.js';
-import { sendFile, sendText } from '/outbox.js';
+import { sendEdit, sendFile, sendText } from '/outbox.js';
 import { quotedId, unquote } from '/quoting.js';
 import { stick } from '/view.js';
 
@@ -16,11 +17,22 @@ function submit() {
   const text = composer.value;
   if (!canSend()) return;
   const replyTo = quotedId();
+  const edited = editedId();
+  if (edited !== undefined) {
+    stopEditing();
+    sendEdit(edited, text);
+    sent();
+    return;
+  }
   const files = staged.splice(0);
   if (files.length === 0) sendText(text, replyTo);
   files.forEach((item, index) => sendFile(item, index ? '' : text, index ? undefined : replyTo));
-  composer.value = '';
   $('staged').replaceChildren();
+  sent();
+}
+
+function sent() {
+  composer.value = '';
   unquote();
   composed();
   stick();
@@ -29,7 +41,7 @@ function submit() {
 }
 
 function canSend() {
-  return staged.length > 0 || composer.value.trim() !== '';
+  return (staged.length > 0 && editedId() === undefined) || composer.value.trim() !== '';
 }
 
 /** After any change to what would be sent. */
@@ -82,6 +94,7 @@ function stopQuoting() {
 }
 
 function onComposerKey(event) {
+  if (event.key === 'ArrowUp' && composer.value === '' && !event.isComposing && editLast()) event.preventDefault();
   // The Enter that ends an input method's composition belongs to it (229 where isComposing comes late).
   const composing = event.isComposing || event.keyCode === 229;
   if (event.key !== 'Enter' || event.shiftKey || composing) return;
@@ -89,8 +102,17 @@ function onComposerKey(event) {
   submit();
 }
 
+/** Puts the last message into the composer again; false if there is none that can be changed. */
+function editLast() {
+  const entry = lastOwn();
+  if (entry) edit(entry.message);
+  return Boolean(entry);
+}
+
 function onKey(event) {
-  if (event.key === 'Escape' && quotedId() !== undefined && !event.isComposing) stopQuoting();
+  if (event.key !== 'Escape' || event.isComposing) return;
+  if (editedId() !== undefined) stopEditing();
+  else if (quotedId() !== undefined) stopQuoting();
 }
 
 function onPaste(event) {
@@ -118,6 +140,7 @@ $('file').addEventListener('change', ({ target }) => {
   target.value = '';
 });
 $('unquote').addEventListener('click', stopQuoting);
+$('stop-editing').addEventListener('click', stopEditing);
 window.addEventListener('keydown', onKey);
 window.addEventListener('paste', onPaste);
 for (const type of ['dragenter', 'dragover', 'dragleave', 'drop']) window.addEventListener(type, onDrag);

@@ -57,8 +57,9 @@ function connect() {
 
 function address() {
   const key = ownKey();
-  const query = key ? `?key=${encodeURIComponent(key)}` : '';
-  return `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws${query}`;
+  // `host`: this page understands the host's own frames.
+  const query = key ? `host&key=${encodeURIComponent(key)}` : 'host';
+  return `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws?${query}`;
 }
 
 /** The link may be opened in a tab that has the page already: then nothing is loaded again. */

@@ -1,12 +1,14 @@
 // What the server says.
 
+import { announce } from '/alert.js';
 import { forgetFailures } from '/connection.js';
 import { $ } from '/dom.js';
 import { entryOf, grown, mergeHistory, show } from '/log.js';
-import { readMessage } from '/message.js';
+import { readMessage, snippet } from '/message.js';
 import { notify } from '/notice.js';
 import { savePending, settle, uploadNext } from '/outbox.js';
-import { awaitPrompts, showPrompt, showPrompts } from '/prompt.js';
+import { allowAnswers, showPrompt, showPrompts } from '/prompt.js';
+import { showWaiting } from '/waiting.js';
 
 const WORKING_FOR = 6000;
 
@@ -37,18 +39,19 @@ const onFrame = {
     show(message);
     savePending();
     grown(isNew ? 1 : 0, isNew && !mine ? 1 : 0);
+    if (isNew && !mine) announce('Session', snippet(message));
   },
 
   edit({ id, text }) {
     const entry = entryOf(id);
-    if (!entry) return;
+    // One's own edit, made here and not yet known to the server, is the newer one.
+    if (!entry || entry.message.change) return;
     show({ ...entry.message, text: String(text ?? ''), edited: true }, { pending: entry.pending });
     grown();
   },
 
   history({ messages }) {
     forgetFailures();
-    awaitPrompts();
     mergeHistory(messages);
     savePending();
     uploadNext();
@@ -64,6 +67,12 @@ const onFrame = {
 
   error({ text }) {
     notify(String(text));
+  },
+
+  /** The host's own word, at first and whenever it changes. */
+  host({ owner, waiting }) {
+    allowAnswers(Boolean(owner));
+    showWaiting({ owner: Boolean(owner), waiting: Number(waiting) || 0 });
   },
 
   prompt(frame) {

@@ -12,7 +12,7 @@ const MAX_TARGET = 2000;
 
 /** One pass: what is finished stands in `parent`; what is still open waits on a short stack. */
 export function appendInline(parent, text) {
-  const special = /[\\`*_~[\]!<\n]|https?:\/\//g;
+  const special = /[\\`*_~[\]!<&$\n]|https?:\/\//g;
   const ticks = tickRuns(text);
   const open = [];
   let done = 0;
@@ -31,6 +31,9 @@ export function appendInline(parent, text) {
 /** By first character: append what starts at `at`, say where to go on. */
 const INLINE = {
   '\\': (parent, text, at) => {
+    const maths = /^\\(?:\([^\n]{1,1000}?\\\)|\[[^]{1,1000}?\\\])/.exec(text.slice(at, at + MAX_TARGET));
+    // Escaped brackets around plain words are what they say.
+    if (maths && /[\\^_=]/.test(maths[0].slice(2, -2))) return appendMaths(parent, maths[0], at);
     if (text[at + 1] === '\n') return at + 1;
     if (!isPunctuation(text[at + 1])) return literal(parent, '\\', at);
     return literal(parent, text[at + 1], at + 1);
@@ -47,6 +50,16 @@ const INLINE = {
     const padded = inner.startsWith(' ') && inner.endsWith(' ') && !isBlank(inner);
     parent.append(make('code', '', padded ? inner.slice(1, -1) : inner));
     return end + length;
+  },
+  '&': (parent, text, at) => {
+    const entity = /^&(?:#(\d{1,7})|#x([\da-f]{1,6})|(\w{2,8}));/i.exec(text.slice(at, at + 12));
+    const character = entity && characterOf(entity);
+    return character ? (parent.append(character), at + entity[0].length) : literal(parent, '&', at);
+  },
+  // Marks in formulas are no emphasis. "$5 and $6" are prices.
+  '$': (parent, text, at) => {
+    const maths = /^(?:\$\$[^]{1,1000}?\$\$|\$(?![\s$])[^$\n]{0,300}?[^\s$\\]\$(?!\d))/.exec(text.slice(at, at + MAX_TARGET));
+    return maths ? appendMaths(parent, maths[0], at) : literal(parent, '$', at);
   },
   '*': emphasis,
   '_': emphasis,
@@ -69,6 +82,25 @@ const INLINE = {
     return at + tag[0].length;
   },
 };
+
+/** The entities that people and models write; all others stay as they are. */
+const ENTITIES = new Map(Object.entries({
+  amp: '&', apos: "'", copy: '©', deg: '°', euro: '€', gt: '>', hellip: '…', laquo: '«', larr: '←', ldquo: '“', lsquo: '‘',
+  lt: '<', mdash: '—', middot: '·', minus: '−', nbsp: '\u00a0', ndash: '–', quot: '"', raquo: '»', rarr: '→', rdquo: '”',
+  rsquo: '’', sect: '§', times: '×',
+}));
+
+function characterOf([, decimal, hexadecimal, name]) {
+  if (name) return ENTITIES.get(name);
+  const code = decimal ? parseInt(decimal, 10) : parseInt(hexadecimal, 16);
+  const isCharacter = code > 0 && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
+  return isCharacter ? String.fromCodePoint(code) : null;
+}
+
+function appendMaths(parent, formula, at) {
+  parent.append(make('span', 'maths', formula));
+  return at + formula.length;
+}
 
 function literal(parent, text, at) {
   parent.append(text);

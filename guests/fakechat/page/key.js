@@ -1,5 +1,5 @@
 // What makes this browser one that may answer permission prompts: the key of the link that tidegate prints
-// when it starts.
+// when it starts, and `tidegate open fakechat` shows.
 
 const STORED = 'fakechat.key';
 
@@ -24,6 +24,16 @@ export function takeKey() {
     // Storage is forbidden: the key holds until the page is reloaded.
   }
   return true;
+}
+
+/** A key that is good for nothing any more. */
+export function forgetKey() {
+  key = undefined;
+  try {
+    sessionStorage.removeItem(STORED);
+  } catch {
+    // Then there is none.
+  }
 }
 
 function stored() {

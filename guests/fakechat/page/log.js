@@ -2,6 +2,7 @@
 
 import { attachmentOf } from '/attachment.js';
 import { $, button, make } from '/dom.js';
+import { edit } from '/editing.js';
 import { dayLabel, dayOf, readMessage, snippet, speaker, textOf, timeOf } from '/message.js';
 import { quote } from '/quoting.js';
 import { follow, reveal } from '/view.js';
@@ -21,6 +22,17 @@ export function entryOf(id) {
 
 export function pendingEntries() {
   return [...entries.values()].filter((entry) => entry.pending);
+}
+
+/** In the order of the page, prompts among them. */
+export function allEntries() {
+  return [...log.children].map((node) => entries.get(node.dataset.id));
+}
+
+/** The person's last message, if its text can be changed. */
+export function lastOwn() {
+  const last = allEntries().findLast(({ message }) => message.from === 'user');
+  return last && !last.pending && !last.message.file ? last : null;
 }
 
 /** Puts a message on the page, or what is new about it in its old place. */
@@ -70,7 +82,9 @@ export function mergeHistory(history) {
     const known = entries.get(message.id);
     // Prompts are not in the history, but on the same clock.
     while (before?.matches('.prompt') && messageAt(before).ts <= message.ts) before = before.nextElementSibling;
-    if (!known || known.pending || JSON.stringify(known.message) !== JSON.stringify(message)) show(message, { before });
+    // An edit that the server does not know yet is newer than its history.
+    const current = known?.message.change || (known && !known.pending && JSON.stringify(known.message) === JSON.stringify(message));
+    if (!current) show(message, { before });
     if (known) before = known.node.nextElementSibling;
     else {
       added += 1;
@@ -99,7 +113,8 @@ function newEntry(id, upload) {
   };
   const reply = button('reply', 'Reply', () => quote(entry.message));
   const meta = make('div', 'meta');
-  meta.append(entry.facts, reply);
+  const change = button('edit', 'Edit', () => edit(entry.message));
+  meta.append(entry.facts, reply, change);
   node.dataset.id = id;
   node.tabIndex = -1;
   node.append(entry.who, entry.bubble, meta);
@@ -112,6 +127,7 @@ export function fill(entry) {
   const mine = message.from === 'user';
   node.dataset.from = message.from;
   if (mine) node.dataset.state = pending ? 'pending' : 'sent';
+  node.classList.toggle('attached', Boolean(message.file));
   who.textContent = speaker(message);
   const parts = [quoteOf(message), textOf(message), attachmentOf(message, upload), progressOf(upload)];
   bubble.replaceChildren(...parts.filter(Boolean));

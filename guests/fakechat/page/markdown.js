@@ -3,6 +3,7 @@
 
 import { indentOf, isBlank, runLength } from '/characters.js';
 import { button, make } from '/dom.js';
+import { colour } from '/highlight.js';
 import { appendInline } from '/inline.js';
 
 /** Containers (quotes, lists) nested deeper than this are shown as the text they are. */
@@ -100,12 +101,13 @@ function codeBlock(text, language) {
   const block = make('div', 'code');
   const head = make('div', 'code-head');
   const copy = button('copy', 'Copy', () => copyText(copy, text));
-  const code = make('code', '', text);
+  const code = make('code');
+  code.append(...colour(text, language));
   const pre = make('pre');
   // A long line scrolls sideways, which has to work from the keyboard as well.
   pre.tabIndex = 0;
   pre.append(code);
-  head.append(make('span', 'language', language || 'text'), copy);
+  head.append(make('span', 'language', language), copy);
   block.append(head, pre);
   return block;
 }

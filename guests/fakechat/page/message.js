@@ -8,26 +8,26 @@ const timeOfDay = new Intl.DateTimeFormat([], { hour: '2-digit', minute: '2-digi
 const fullDate = new Intl.DateTimeFormat([], { dateStyle: 'full', timeStyle: 'medium' });
 const dayName = new Intl.DateTimeFormat([], { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' });
 
-export function readMessage({ id, from, text, ts, replyTo, file, plain, edited }) {
+/** `change` is the id of an edit that the server has not confirmed. */
+export function readMessage({ id, from, text, ts, replyTo, file, plain, edited, change }) {
   const side = from === 'user' ? 'user' : 'assistant';
   const time = Number.isFinite(ts) ? ts : Date.now();
-  return { id: String(id), from: side, text: String(text ?? ''), ts: time, replyTo, file, plain, edited };
+  return { id: String(id), from: side, text: String(text ?? ''), ts: time, replyTo, file, plain, edited, change };
 }
 
 export function speaker(message) {
   return message.from === 'user' ? 'You' : 'Session';
 }
 
-export function snippet({ text, file, from, plain }) {
+export function snippet({ text, file, plain }) {
   const start = text.slice(0, 400);
-  const bare = from === 'user' || plain ? start : start.replace(/[*`#]+/g, '');
+  const bare = plain ? start : start.replace(/[*`#]+/g, '');
   return bare.replace(/\s+/g, ' ').trim().slice(0, 160) || file?.name || 'Message';
 }
 
 export function textOf(message) {
-  const asItIs = message.plain || message.from === 'user';
-  const text = make('div', asItIs ? 'text plain' : 'text markdown');
-  text.append(asItIs ? renderPlain(message.text) : renderMarkdown(message.text));
+  const text = make('div', message.plain ? 'text plain' : 'text markdown');
+  text.append(message.plain ? renderPlain(message.text) : renderMarkdown(message.text));
   return text;
 }
 

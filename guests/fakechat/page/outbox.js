@@ -17,6 +17,16 @@ export function sendText(text, replyTo) {
   if (connected()) transmit(entry);
 }
 
+/** Says a message again, with another text. */
+export function sendEdit(id, text) {
+  const known = entryOf(id);
+  if (!known) return;
+  const change = crypto.randomUUID();
+  const entry = show({ ...known.message, text, edited: true, change }, { pending: true });
+  savePending();
+  if (connected()) transmit(entry);
+}
+
 export function sendPendingTexts() {
   pendingTexts().forEach(transmit);
 }
@@ -39,9 +49,10 @@ export function restorePending() {
 }
 
 export function settle(id) {
-  const entry = entryOf(id);
+  const entry = entryOf(id) ?? pendingTexts().find(({ message }) => message.change === id);
   if (!entry?.pending) return;
   entry.pending = false;
+  delete entry.message.change;
   fill(entry);
   savePending();
 }
@@ -50,8 +61,8 @@ function pendingTexts() {
   return pendingEntries().filter((entry) => !entry.upload);
 }
 
-function transmit({ message: { id, text, replyTo } }) {
-  send({ id, text, ack: true, replyTo });
+function transmit({ message: { id, text, replyTo, change } }) {
+  send(change ? { id: change, text, ack: true, edits: id } : { id, text, ack: true, replyTo });
 }
 
 function draft(text, replyTo) {

@@ -1,6 +1,7 @@
 // Permission prompts: what the session may not do before somebody has said yes. Only a browser that may
 // answer them gets any.
 
+import { announce } from '/alert.js';
 import { connected, send } from '/connection.js';
 import { $, button, icon, make } from '/dom.js';
 import { entryOf, grown, insert, remove } from '/log.js';
@@ -11,22 +12,18 @@ import { notify } from '/notice.js';
 const PATIENCE = 5000;
 /** Buttons that have just come or moved do nothing yet: a click on its way was meant for something else. */
 const CALM = 400;
-/** Who may answer is told so right after the history; who has not been by then may not. */
-const SOON = 1000;
-
 const UNHEARD = 'Nothing came of it. You can try again.';
-const LOCKED = 'This page may no longer answer. Open the link that tidegate printed at its last start.';
+const LOCKED = 'This page may no longer answer.';
 
 const STYLES = new Set(['positive', 'negative', 'neutral']);
 
 let mayAnswer = false;
-let untold;
 
 /** A new prompt, or what has become of one. */
 export function showPrompt(frame) {
-  answerable(true);
   const isNew = show(readPrompt(frame));
   grown(isNew ? 1 : 0, isNew ? 1 : 0);
+  if (isNew) announce('A permission prompt waits', 'The session asks whether a tool may run.');
 }
 
 /** All that the server knows. One that is younger than all of these may have come while they were gathered. */
@@ -35,20 +32,13 @@ export function showPrompts(frames) {
   const listed = new Set(prompts.map(({ id }) => id));
   const newest = Math.max(...prompts.map(({ ts }) => ts));
   for (const { message: { id, ts } } of entries()) if (!listed.has(id) && ts <= newest) remove(id);
-  const first = !mayAnswer;
-  answerable(true);
+  const first = entries().length === 0;
   const open = prompts.filter((prompt) => show(prompt) && prompt.buttons.length > 0).length;
   grown(first ? 0 : open, first ? 0 : open);
 }
 
-/** After each connect: a server that was started again no longer honours the key. */
-export function awaitPrompts() {
-  clearTimeout(untold);
-  untold = setTimeout(answerable, SOON, false);
-}
-
-function answerable(may) {
-  clearTimeout(untold);
+/** Whether this page may answer. A server that was started again may no longer honour its key. */
+export function allowAnswers(may) {
   $('owner').hidden = !may;
   if (mayAnswer === may) return;
   mayAnswer = may;
@@ -59,13 +49,14 @@ function entries() {
   return [...$('log').querySelectorAll('.prompt')].map(({ dataset }) => entryOf(dataset.id));
 }
 
-function readPrompt({ id, text, ts, plain, buttons }) {
+function readPrompt({ id, text, ts, plain, buttons, decided }) {
   return {
     id: String(id),
     from: 'prompt',
     text: String(text ?? ''),
     ts: Number.isFinite(ts) ? ts : Date.now(),
     plain,
+    decided: Number.isFinite(decided) ? decided : undefined,
     buttons: (Array.isArray(buttons) ? buttons : []).map(({ action, label, style }) => ({
       action: String(action), label: String(label), style: STYLES.has(style) ? style : 'neutral',
     })),
@@ -113,14 +104,24 @@ function fill(entry) {
   const focused = node.contains(document.activeElement) ? document.activeElement : null;
   const open = message.buttons.length > 0;
   node.classList.toggle('decided', !open);
-  facts.replaceChildren(timeOf(message));
-  body.replaceChildren(textOf(message));
+  facts.replaceChildren(timeOf(open || !message.decided ? message : { ts: message.decided }));
+  body.replaceChildren(open ? textOf(message) : folded(textOf(message)));
   choices.replaceChildren(...(mayAnswer ? message.buttons.map((choice) => choiceOf(entry, choice)) : []));
   choices.classList.remove('busy');
   clearTimeout(entry.timer);
   state.textContent = open && !mayAnswer ? LOCKED : '';
   if (open && mayAnswer) rest(entry, CALM);
   if (focused && !node.contains(document.activeElement)) focusAgain(entry, focused.dataset.action);
+}
+
+/** What was decided stays in sight, what it was about folds away. */
+function folded(text) {
+  const rest = [...text.childNodes].slice(1);
+  if (rest.length === 0) return text;
+  const details = make('details', 'asked');
+  details.append(make('summary', '', 'What was asked'), ...rest);
+  text.append(details);
+  return text;
 }
 
 /** Whoever has pressed with the keyboard stays where they were. */

@@ -19,9 +19,9 @@ export function stick() {
   view.stuck = true;
 }
 
-export function reveal(node) {
+export function reveal(node, { focus = true } = {}) {
   node.scrollIntoView({ block: 'center', behavior: motion() });
-  node.focus({ preventScroll: true });
+  if (focus) node.focus({ preventScroll: true });
   node.classList.add('lit');
   setTimeout(() => node.classList.remove('lit'), 1800);
 }

@@ -5,13 +5,16 @@ use tidegate_guest::Response;
 const FILES: &[(&str, &str, &[u8])] = &[
     ("/", "text/html; charset=utf-8", include_bytes!("../page/index.html")),
     ("/style.css", "text/css; charset=utf-8", include_bytes!("../page/style.css")),
+    ("/alert.js", "text/javascript; charset=utf-8", include_bytes!("../page/alert.js")),
     ("/attachment.js", "text/javascript; charset=utf-8", include_bytes!("../page/attachment.js")),
     ("/characters.js", "text/javascript; charset=utf-8", include_bytes!("../page/characters.js")),
     ("/chat.js", "text/javascript; charset=utf-8", include_bytes!("../page/chat.js")),
     ("/composer.js", "text/javascript; charset=utf-8", include_bytes!("../page/composer.js")),
     ("/connection.js", "text/javascript; charset=utf-8", include_bytes!("../page/connection.js")),
     ("/dom.js", "text/javascript; charset=utf-8", include_bytes!("../page/dom.js")),
+    ("/editing.js", "text/javascript; charset=utf-8", include_bytes!("../page/editing.js")),
     ("/frame.js", "text/javascript; charset=utf-8", include_bytes!("../page/frame.js")),
+    ("/highlight.js", "text/javascript; charset=utf-8", include_bytes!("../page/highlight.js")),
     ("/inline.js", "text/javascript; charset=utf-8", include_bytes!("../page/inline.js")),
     ("/key.js", "text/javascript; charset=utf-8", include_bytes!("../page/key.js")),
     ("/link.js", "text/javascript; charset=utf-8", include_bytes!("../page/link.js")),
@@ -23,7 +26,10 @@ const FILES: &[(&str, &str, &[u8])] = &[
     ("/outbox.js", "text/javascript; charset=utf-8", include_bytes!("../page/outbox.js")),
     ("/prompt.js", "text/javascript; charset=utf-8", include_bytes!("../page/prompt.js")),
     ("/quoting.js", "text/javascript; charset=utf-8", include_bytes!("../page/quoting.js")),
+    ("/search.js", "text/javascript; charset=utf-8", include_bytes!("../page/search.js")),
+    ("/transcript.js", "text/javascript; charset=utf-8", include_bytes!("../page/transcript.js")),
     ("/view.js", "text/javascript; charset=utf-8", include_bytes!("../page/view.js")),
+    ("/waiting.js", "text/javascript; charset=utf-8", include_bytes!("../page/waiting.js")),
     ("/icon.svg", "image/svg+xml", include_bytes!("../page/icon.svg")),
 ];
 

@@ -25,6 +25,9 @@ pub(crate) struct Typed<'a> {
     pub(crate) text: Cow<'a, str>,
     #[serde(borrow, default, rename = "replyTo")]
     pub(crate) reply_to: Option<Cow<'a, str>>,
+    /// The client's own id of the message whose text this one replaces.
+    #[serde(borrow, default)]
+    pub(crate) edits: Option<Cow<'a, str>>,
     /// The client wants to be told once the message is stored, sends it again until it is, and vouches
     /// that its ids never repeat.
     #[serde(default)]
@@ -132,6 +135,9 @@ pub(crate) struct Prompt {
     pub(crate) plain: bool,
     /// None once it is decided.
     pub(crate) buttons: Vec<Button>,
+    /// When that was, in milliseconds since the Unix epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) decided: Option<u64>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
@@ -206,14 +212,16 @@ mod tests {
     #[test]
     fn what_a_client_sends_is_told_apart() {
         fn typed<'a>(id: &'a str, text: &'a str) -> Typed<'a> {
-            Typed { id: id.into(), text: text.into(), reply_to: None, ack: false }
+            Typed { id: id.into(), text: text.into(), reply_to: None, edits: None, ack: false }
         }
         let page = Typed { reply_to: Some("m1".into()), ack: true, ..typed("u1", "hi") };
+        let edit = Typed { edits: Some("u0".into()), ..typed("u1", "hi") };
         let press = Pressed { action: "allow \"it\"".into(), prompt: "p1".into() };
         for (frame, expected) in [
             // All that existing clients know.
             (r#"{"id":"u1","text":"a \"b\" ü"}"#, Some(FromPage::Message(typed("u1", "a \"b\" ü")))),
             (r#"{"id":"u1","text":"hi","replyTo":"m1","ack":true}"#, Some(FromPage::Message(page))),
+            (r#"{"id":"u1","text":"hi","edits":"u0"}"#, Some(FromPage::Message(edit))),
             (r#"{"id":"u1","text":"hi","more":[{}]}"#, Some(FromPage::Message(typed("u1", "hi")))),
             (r#"{"press":"allow \"it\"","message":"p1"}"#, Some(FromPage::Press(press))),
             (
@@ -250,15 +258,17 @@ mod tests {
             ]
             .map(Into::into)
             .to_vec(),
+            decided: None,
         };
         assert_eq!(
             ToPage::Prompt(&prompt).encode(),
             r#"{"type":"prompt","id":"p7-102","text":"May **it**?","ts":7,"buttons":[{"action":"a","label":"A","style":"positive"},{"action":"b","label":"B","style":"negative"},{"action":"c","label":"C","style":"neutral"}]}"#
         );
         prompt.buttons.clear();
+        prompt.decided = Some(8);
         assert_eq!(
             ToPage::Prompts { prompts: &[prompt] }.encode(),
-            r#"{"type":"prompts","prompts":[{"id":"p7-102","text":"May **it**?","ts":7,"buttons":[]}]}"#
+            r#"{"type":"prompts","prompts":[{"id":"p7-102","text":"May **it**?","ts":7,"buttons":[],"decided":8}]}"#
         );
         assert_eq!(ToPage::Notice { text: "no" }.encode(), r#"{"type":"notice","text":"no"}"#);
     }

@@ -46,7 +46,7 @@ pub(crate) fn revise(id: &str, text: &str) -> Result<bool, Fault> {
 
 /// Both sides, oldest first.
 pub(crate) fn past() -> Vec<Shown> {
-    let mut past: Vec<Shown> = journal::recent(SLOTS).into_iter().map(heard).collect();
+    let mut past = heard_once(journal::recent(SLOTS));
     past.extend(remembered().map(|(_, said)| said));
     past.sort_by_key(|said| said.ts);
     // The newest that fit into one frame.
@@ -57,6 +57,21 @@ pub(crate) fn past() -> Vec<Shown> {
     };
     let kept = past.iter().rev().take_while(fits).count();
     past.split_off(past.len() - kept)
+}
+
+/// Each message once, where it was first said, with the text that it has now.
+fn heard_once(messages: Vec<Message>) -> Vec<Shown> {
+    let mut past: Vec<Shown> = Vec::with_capacity(messages.len());
+    for said in messages.into_iter().map(heard) {
+        match past.iter_mut().find(|earlier| said.edited && earlier.id == said.id) {
+            Some(earlier) => {
+                earlier.text = said.text;
+                earlier.edited = true;
+            }
+            None => past.push(said),
+        }
+    }
+    past
 }
 
 fn heard(message: Message) -> Shown {
@@ -72,7 +87,7 @@ fn heard(message: Message) -> Shown {
         ts: message.sent_at,
         reply_to: message.reply_to.map(Into::into),
         file,
-        plain: true,
+        plain: false,
         edited: message.edited,
     }
 }

@@ -49,23 +49,26 @@ fn press(connection: u64, pressed: Pressed) -> Event {
 }
 
 fn message(connection: u64, typed: Typed) -> Event {
+    let edited = typed.edits.is_some();
+    let sent = typed.id.into_owned();
     let said = Shown {
-        id: typed.id.into_owned().into(),
+        id: typed.edits.map_or_else(|| sent.clone().into(), |id| id.into_owned().into()),
         from: From::User,
         text: typed.text.into_owned().into(),
         ts: environment::now(),
         reply_to: typed.reply_to.map(|id| id.into_owned().into()),
         file: None,
-        plain: true,
-        edited: false,
+        plain: false,
+        edited,
     };
     let event_id = if typed.ack {
-        page::push(Audience::One(connection), &ToPage::Ack { id: &said.id }.encode());
-        said.id.to_string()
+        page::push(Audience::One(connection), &ToPage::Ack { id: &sent }.encode());
+        sent
     } else {
         unique()
     };
-    page::push(Audience::Others(connection), &ToPage::Msg(&said).encode());
+    let news = if edited { ToPage::Edit { id: &said.id, text: &said.text } } else { ToPage::Msg(&said) };
+    page::push(Audience::Others(connection), &news.encode());
     event(event_id, said, Vec::new())
 }
 
@@ -93,7 +96,7 @@ pub(crate) fn upload(fields: Vec<(String, FieldValue)>) -> Result<(Event, Shown)
         ts: environment::now(),
         reply_to,
         file: Some(shown.clone()),
-        plain: true,
+        plain: false,
         edited: false,
     };
     let attachment = Attachment {
@@ -132,7 +135,7 @@ fn event(id: String, said: Shown, attachments: Vec<Attachment>) -> Event {
             text: said.text.into_owned(),
             sent_at: said.ts,
             addressed: true,
-            edited: false,
+            edited: said.edited,
             reply_to: said.reply_to.map(Cow::into_owned),
             attachments,
             album: None,

@@ -26,6 +26,7 @@ pub(crate) fn ask(outgoing: Outgoing) -> Result<String, Fault> {
         ts: now,
         plain: outgoing.format == Format::Plain,
         buttons: outgoing.buttons.into_iter().map(Into::into).collect(),
+        decided: None,
     };
     let id = prompt.id.clone();
     let frame = ToPage::Prompt(&prompt).encode();
@@ -45,6 +46,7 @@ pub(crate) fn revise(id: &str, text: &str, format: Format, buttons: Vec<Button>)
     text.clone_into(&mut prompt.text);
     prompt.plain = format == Format::Plain;
     prompt.buttons = buttons.into_iter().map(Into::into).collect();
+    prompt.decided = prompt.buttons.is_empty().then(environment::now);
     let frame = ToPage::Prompt(prompt).encode();
     prompts.store()?;
     page::push(Audience::Owner, &frame);
@@ -103,6 +105,7 @@ mod tests {
             ts: 0,
             plain: false,
             buttons: Vec::new(),
+            decided: None,
         };
         Prompts((0..count).map(prompt).collect())
     }

@@ -13,6 +13,7 @@ mod runtime;
 mod tally;
 
 use std::{
+    collections::BTreeSet,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -21,7 +22,7 @@ use std::{
 pub use self::{addressee::Addressee, file::Broken};
 use self::{file::AccessFile, tally::Tally};
 use crate::{
-    event::{Chat, ChatId, ChatKind, Happening, Message},
+    event::{Chat, ChatId, ChatKind, Happening, Message, SenderId},
     gate::{
         self, Access, Decision, DmPolicy, Members, Origin, Reason, Situation,
         access::Widening,
@@ -50,6 +51,8 @@ pub struct Admission {
 
 #[derive(Debug, Default)]
 struct State {
+    /// Senders who are the person at this terminal, as long as this process lives.
+    visitors: BTreeSet<SenderId>,
     /// The file as it was last read, and what came of it.
     read: Option<(file::Fingerprint, Result<Arc<Rules>, Shut>)>,
     rates: Rates,
@@ -205,7 +208,7 @@ impl Admission {
         let fingerprint = self.file.fingerprint()?;
         let read = match self.read(wait) {
             Err(error) if error.is_busy() => return Err(error),
-            read => read.map(|(rules, _)| rules),
+            read => read.map(|(rules, _)| self.with_visitors(rules)),
         };
         // What the file says holds until it changes. What stood in the way of reading it may pass by itself.
         let lasting = matches!(&read, Ok(_) | Err(Error::File(Broken::Invalid { .. })));
@@ -215,6 +218,28 @@ impl Admission {
         }
         self.lock().read = lasting.then(|| (fingerprint, rules.clone()));
         Ok(rules)
+    }
+
+    /// Lets this sender write as long as this process lives, and in no file. False if they may already.
+    pub fn trust_visitor(&self, sender: &SenderId) -> bool {
+        let mut state = self.lock();
+        let news = state.visitors.insert(sender.clone());
+        if news {
+            state.read = None;
+        }
+        news
+    }
+
+    fn with_visitors(&self, rules: Arc<Rules>) -> Arc<Rules> {
+        let visitors = self.lock().visitors.clone();
+        if visitors.is_empty() {
+            return rules;
+        }
+        let mut access = rules.access.clone();
+        access.allow_from.extend(visitors);
+        let (manners, wanted, withheld) =
+            (rules.manners.clone(), rules.wanted.clone(), rules.withheld.clone());
+        Arc::new(Rules { access, manners, wanted, withheld })
     }
 
     /// Reads the file, and lowers what was approved to what it still says.

@@ -1,7 +1,4 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Tenant;
 use crate::contract::imports::log::{Host, Level};
@@ -11,38 +8,104 @@ const LINES: u32 = 64;
 /// The longest line, in bytes.
 pub(super) const LENGTH: usize = 4096;
 
-/// The lines that one call has written, whichever way.
+/// The lines that one call writes, whichever way.
+///
+/// Complaints are kept until the call ends: if it fails, they tell why, and belong to the report of the failure.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Lines(Arc<AtomicU32>);
+pub struct Lines(Arc<Mutex<Record>>);
+
+#[derive(Debug, Default)]
+struct Record {
+    count: u32,
+    complaints: Vec<Line>,
+}
+
+/// One line of a guest's: printable, cut to 4096 bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    level: Level,
+    /// Without its end.
+    pub text: String,
+}
+
+/// How a line was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// It is written at once.
+    Remark(Level),
+    /// It is kept until the call ends.
+    Complaint(Level),
+}
 
 impl Lines {
     /// Another call begins.
     pub(super) fn reset(&self) {
-        self.0.store(0, Ordering::Relaxed);
+        *self.lock() = Record::default();
     }
 
-    /// Writes one line, cut to [`LENGTH`], if the call has not written too many.
-    pub(super) fn write(&self, channel: &str, level: Level, text: &str) {
-        let line = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |line| line.checked_add(1));
-        let line = line.unwrap_or(u32::MAX);
+    /// Takes one line, if the call has not written too many.
+    pub(super) fn write(&self, channel: &str, kind: Kind, text: &str) {
+        let mut record = self.lock();
+        let line = record.count;
+        record.count = line.saturating_add(1);
         if line < LINES {
-            let text = text.get(..text.floor_char_boundary(LENGTH)).unwrap_or_default().escape_debug();
-            match level {
-                Level::Debug => tracing::debug!(target: "guest", channel, "{text}"),
-                Level::Info => tracing::info!(target: "guest", channel, "{text}"),
-                Level::Warn => tracing::warn!(target: "guest", channel, "{text}"),
-                Level::Error => tracing::error!(target: "guest", channel, "{text}"),
+            let text =
+                text.get(..text.floor_char_boundary(LENGTH)).unwrap_or_default().escape_debug().to_string();
+            match kind {
+                Kind::Remark(level) => log(channel, level, &text),
+                Kind::Complaint(level) => record.complaints.push(Line { level, text }),
             }
         } else if line == LINES {
             tracing::warn!(target: "guest", channel, "more than {LINES} lines in one call: the rest is dropped");
         }
+    }
+
+    /// The call has succeeded: its complaints are lines like all others.
+    pub(super) fn settle(&self, channel: &str) {
+        for Line { level, text } in self.take_complaints() {
+            log(channel, level, &text);
+        }
+    }
+
+    /// The call has failed: what it had to complain about.
+    pub fn take_complaints(&self) -> Vec<Line> {
+        std::mem::take(&mut self.lock().complaints)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Record> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Line {
+    #[cfg(test)]
+    pub(crate) fn printed(text: &str) -> Self {
+        Self { level: Level::Warn, text: text.to_owned() }
+    }
+
+    /// Says the guest itself that something is wrong, rather than its language's runtime?
+    pub fn is_error(&self) -> bool {
+        self.level == Level::Error
+    }
+}
+
+fn log(channel: &str, level: Level, text: &str) {
+    match level {
+        Level::Debug => tracing::debug!(target: "guest", channel, "{text}"),
+        Level::Info => tracing::info!(target: "guest", channel, "{text}"),
+        Level::Warn => tracing::warn!(target: "guest", channel, "{text}"),
+        Level::Error => tracing::error!(target: "guest", channel, "{text}"),
     }
 }
 
 impl Host for Tenant {
     fn write(&mut self, level: Level, text: String) -> wasmtime::Result<()> {
         let channel = &*self.surroundings()?.name;
-        self.lines.write(channel, level, &text);
+        let kind = if level == Level::Error { Kind::Complaint(level) } else { Kind::Remark(level) };
+        // A panic's text has several lines.
+        for line in text.lines() {
+            self.lines.write(channel, kind, line);
+        }
         Ok(())
     }
 }

@@ -8,7 +8,9 @@ mod environment;
 pub mod files;
 pub mod http;
 mod journal;
-mod log;
+mod key;
+/// What guests say about themselves.
+pub mod log;
 mod secrets;
 mod state;
 mod wasi;
@@ -16,6 +18,7 @@ pub mod web;
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
+pub use key::Key;
 pub use secrets::{Secrets, Unavailable};
 use wasmtime::component::{Component, HasSelf, Linker};
 
@@ -146,11 +149,18 @@ impl Tenant {
         self.handles = handles;
     }
 
+    /// What its calls write to the log.
+    pub fn lines(&self) -> log::Lines {
+        self.lines.clone()
+    }
+
     /// What the call has done, and which files it was given or made.
     pub fn leave(&mut self) -> (Effects, files::Handles) {
         if let Some(wasi) = &self.wasi {
             wasi.flush();
         }
+        self.lines
+            .settle(self.surroundings.as_ref().map_or("a new channel", |surroundings| &surroundings.name));
         (std::mem::take(&mut self.effects), std::mem::take(&mut self.handles))
     }
 

@@ -23,7 +23,7 @@ use wasmtime_wasi::{
 
 use super::{
     Tenant,
-    log::{LENGTH, Lines},
+    log::{Kind, LENGTH, Lines},
 };
 use crate::{
     contract::{self, imports::log::Level},
@@ -50,11 +50,11 @@ impl std::fmt::Debug for Wasi {
 
 impl Wasi {
     fn new(channel: &str, lines: &Lines) -> Self {
-        let voice = |level| {
-            let rest = Rest { channel: channel.to_owned(), lines: lines.clone(), level, bytes: Vec::new() };
+        let voice = |kind| {
+            let rest = Rest { channel: channel.to_owned(), lines: lines.clone(), kind, bytes: Vec::new() };
             Voice(Arc::new(Mutex::new(rest)))
         };
-        let voices = [voice(Level::Info), voice(Level::Warn)];
+        let voices = [voice(Kind::Remark(Level::Info)), voice(Kind::Complaint(Level::Warn))];
         let [stdout, stderr] = voices.clone();
         let context = WasiCtx::builder().stdout(stdout).stderr(stderr).max_random_size(RANDOM).build();
         let mut table = ResourceTable::new();
@@ -119,7 +119,7 @@ struct Voice(Arc<Mutex<Rest>>);
 struct Rest {
     channel: String,
     lines: Lines,
-    level: Level,
+    kind: Kind,
     bytes: Vec<u8>,
 }
 
@@ -145,7 +145,7 @@ impl Rest {
 
     fn line(&mut self) {
         let text = String::from_utf8_lossy(&self.bytes);
-        self.lines.write(&self.channel, self.level, &text);
+        self.lines.write(&self.channel, self.kind, &text);
         self.bytes = Vec::new();
     }
 
@@ -156,9 +156,11 @@ impl Rest {
     }
 }
 
-/// The last words of an instance that has failed.
+/// The last words of an instance that has failed belong to the report of the failure.
 impl Drop for Rest {
     fn drop(&mut self) {
+        let (Kind::Remark(level) | Kind::Complaint(level)) = self.kind;
+        self.kind = Kind::Complaint(level);
         self.flush();
     }
 }
@@ -214,8 +216,12 @@ mod tests {
     #[test]
     fn what_is_written_becomes_lines() {
         let lines = Lines::default();
-        let mut rest =
-            Rest { channel: "x".into(), lines: lines.clone(), level: Level::Info, bytes: Vec::new() };
+        let mut rest = Rest {
+            channel: "x".into(),
+            lines: lines.clone(),
+            kind: Kind::Remark(Level::Info),
+            bytes: Vec::new(),
+        };
         rest.add(b"one\ntwo");
         assert_eq!(rest.bytes, b"two");
         rest.add(b" three\n\nfour");
@@ -227,5 +233,10 @@ mod tests {
             rest.add(&[b'x'; LENGTH / 2]);
             assert!(rest.bytes.len() < LENGTH);
         }
+        lines.reset();
+        rest.bytes = b"the end".to_vec();
+        drop(rest);
+        let texts: Vec<String> = lines.take_complaints().into_iter().map(|line| line.text).collect();
+        assert_eq!(texts, ["the end"]);
     }
 }

@@ -12,7 +12,7 @@ use axum::extract::ws::Utf8Bytes;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Tenant, files};
+use super::{Key, Tenant, files};
 use crate::contract::imports::{
     types::Upload,
     web::{Audience, Host},
@@ -45,13 +45,25 @@ impl Push {
 pub struct Page {
     connections: Mutex<HashMap<u64, Outbox>>,
     last: AtomicU64,
-    /// Who has it came through the link that was printed at this start.
-    key: String,
+    /// Permission requests that can be answered here at the moment.
+    waiting: AtomicUsize,
+    /// A browser that has it may answer them.
+    key: Key,
+}
+
+/// What a browser has said about itself when it connected.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Visit {
+    /// It has the key.
+    pub owner: bool,
+    /// It understands the host's own frames: `{"type": "host", "owner": BOOLEAN, "waiting": COUNT}`, at first and at each
+    /// change. `waiting` counts the permission requests that could be answered with the key.
+    pub hears_host: bool,
 }
 
 #[derive(Debug)]
 struct Outbox {
-    owner: bool,
+    visit: Visit,
     frames: mpsc::UnboundedSender<Utf8Bytes>,
     waiting: Arc<AtomicUsize>,
     cut_off: CancellationToken,
@@ -81,36 +93,41 @@ impl Frames {
 }
 
 impl Page {
-    /// A page that nobody has open, with a new key.
-    pub fn new() -> Result<Self, getrandom::Error> {
-        let mut key = [0; 16];
-        getrandom::fill(&mut key)?;
-        let key = format!("{:032x}", u128::from_ne_bytes(key));
-        Ok(Self { connections: Mutex::default(), last: AtomicU64::default(), key })
+    /// A page that nobody has open, with this key.
+    pub fn new(key: Key) -> Self {
+        Self { connections: Mutex::default(), last: AtomicU64::default(), waiting: AtomicUsize::new(0), key }
     }
 
     /// What the link has that makes a browser the owner's.
-    pub fn key(&self) -> &str {
+    pub fn key(&self) -> &Key {
         &self.key
     }
 
-    /// Is this the key? Takes as long for any text of its length.
-    pub fn is_key(&self, text: &str) -> bool {
-        let differences =
-            self.key.bytes().zip(text.bytes()).fold(0, |all, (left, right)| all | (left ^ right));
-        text.len() == self.key.len() && differences == 0
-    }
-
     /// Takes in a new connection. The token tells when it is cut off.
-    pub fn open(&self, owner: bool) -> (u64, Frames, CancellationToken) {
+    pub fn open(&self, visit: Visit) -> (u64, Frames, CancellationToken) {
         let id = self.last.fetch_add(1, Ordering::Relaxed) + 1;
         let (sender, frames) = mpsc::unbounded_channel();
         let waiting = Arc::<AtomicUsize>::default();
         let cut_off = CancellationToken::new();
         let outbox =
-            Outbox { owner, frames: sender, waiting: Arc::clone(&waiting), cut_off: cut_off.clone() };
-        self.lock().insert(id, outbox);
+            Outbox { visit, frames: sender, waiting: Arc::clone(&waiting), cut_off: cut_off.clone() };
+        let mut connections = self.lock();
+        if visit.hears_host {
+            outbox.send(host_frame(visit.owner, self.waiting.load(Ordering::Relaxed)));
+        }
+        connections.insert(id, outbox);
         (id, Frames { frames, waiting }, cut_off)
+    }
+
+    /// Says how many permission requests can be answered here.
+    pub fn set_waiting(&self, count: usize) {
+        let mut connections = self.lock();
+        if self.waiting.swap(count, Ordering::Relaxed) != count {
+            connections.retain(|_, outbox| {
+                let Visit { owner, hears_host } = outbox.visit;
+                !hears_host || outbox.send(host_frame(owner, count))
+            });
+        }
     }
 
     /// Lets go of a connection.
@@ -145,7 +162,7 @@ impl Page {
                 }
                 Audience::All => connections.retain(|_, outbox| outbox.send(frame.clone())),
                 Audience::Owner => {
-                    connections.retain(|_, outbox| !outbox.owner || outbox.send(frame.clone()));
+                    connections.retain(|_, outbox| !outbox.visit.owner || outbox.send(frame.clone()));
                 }
                 Audience::Others(not) => {
                     connections.retain(|id, outbox| *id == not || outbox.send(frame.clone()));
@@ -157,6 +174,10 @@ impl Page {
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Outbox>> {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn host_frame(owner: bool, waiting: usize) -> Utf8Bytes {
+    format!(r#"{{"type":"host","owner":{owner},"waiting":{waiting}}}"#).into()
 }
 
 impl Outbox {
@@ -200,11 +221,19 @@ mod tests {
         vec![Push { audience, frame: frame.into() }]
     }
 
+    fn page() -> Page {
+        Page::new(Key::of(tempfile::tempdir().unwrap().path()).unwrap())
+    }
+
+    fn got(frames: &mut Frames) -> Vec<String> {
+        std::iter::from_fn(|| frames.ready()).map(|frame| frame.to_string()).collect()
+    }
+
     #[test]
     fn a_frame_reaches_its_audience() {
-        let page = Page::new().unwrap();
-        let (first, mut to_first, _) = page.open(false);
-        let (_, mut to_second, _) = page.open(true);
+        let page = page();
+        let (first, mut to_first, _) = page.open(Visit::default());
+        let (_, mut to_second, _) = page.open(Visit { owner: true, hears_host: false });
         page.push(push(Audience::All, "all"));
         page.push(push(Audience::One(first), "one"));
         page.push(push(Audience::Others(first), "others"));
@@ -212,26 +241,30 @@ mod tests {
         let mut confined = push(Audience::All, "confined");
         confined[0].confine();
         page.push(confined);
-        let got = |frames: &mut Frames| {
-            std::iter::from_fn(|| frames.ready()).map(|frame| frame.to_string()).collect::<Vec<_>>()
-        };
         assert_eq!(got(&mut to_first), ["all", "one"]);
         assert_eq!(got(&mut to_second), ["all", "others", "owner", "confined"]);
     }
 
     #[test]
-    fn each_start_has_its_own_key() {
-        let (page, other) = (Page::new().unwrap(), Page::new().unwrap());
-        assert!(page.is_key(page.key()) && page.key().len() == 32);
-        for wrong in [other.key(), "", &page.key()[1..], &format!("{}0", page.key())] {
-            assert!(!page.is_key(wrong), "{wrong}");
-        }
+    fn the_host_says_what_waits_to_those_who_listen_for_it() {
+        let page = page();
+        page.set_waiting(1);
+        let (_, mut to_guest, _) = page.open(Visit { owner: false, hears_host: true });
+        let (_, mut to_owner, _) = page.open(Visit { owner: true, hears_host: true });
+        let (_, mut to_other, _) = page.open(Visit::default());
+        page.set_waiting(1);
+        page.set_waiting(0);
+        let guest =
+            [r#"{"type":"host","owner":false,"waiting":1}"#, r#"{"type":"host","owner":false,"waiting":0}"#];
+        assert_eq!(got(&mut to_guest), guest);
+        assert_eq!(got(&mut to_owner), guest.map(|frame| frame.replace("false", "true")));
+        assert_eq!(got(&mut to_other), [""; 0]);
     }
 
     #[test]
     fn a_browser_that_does_not_read_is_cut_off() {
-        let page = Page::new().unwrap();
-        let (_, frames, cut_off) = page.open(false);
+        let page = page();
+        let (_, frames, cut_off) = page.open(Visit::default());
         let frame = "x".repeat(1 << 20);
         for _ in 0..BACKLOG >> 20 {
             page.push(push(Audience::All, &frame));

@@ -27,5 +27,5 @@ pub use ancestors::{Process, Unreadable, Why, ancestors, claude_code, is_claude_
 pub use cure::cure;
 pub use managed::{ChannelPolicy, Policy};
 pub use opt_in::{ClaudeCode, InvalidOptIn, OptIn, Plugin, Reason, Verdict, judge};
-pub use person::{Refused, at_terminal, in_models_shell, outside};
+pub use person::{Refused, at_terminal, in_models_shell, is_behind, outside};
 pub use reception::{Basis, Heard, Judge, Reception};

@@ -6,7 +6,7 @@
 
 use std::io::{IsTerminal as _, stdin};
 
-use super::ancestors::{Process, Unreadable, ancestors, nearest_claude_code};
+use super::ancestors::{self, Process, Unreadable, ancestors, nearest_claude_code};
 
 /// Set in the shells that Claude Code opens for a model.
 const CHILD_SESSION: &str = "CLAUDE_CODE_CHILD_SESSION";
@@ -57,6 +57,15 @@ pub fn at_terminal() -> Result<(), Refused> {
 /// terminal.
 pub fn outside() -> Result<(), Refused> {
     Facts { child_session: in_models_shell(), ancestors: &ancestors() }.outside()
+}
+
+/// Refuses if Claude Code, and so perhaps a model, may have started that process.
+pub fn is_behind(pid: i32) -> Result<(), Refused> {
+    let line = ancestors::line(pid);
+    let child_session = line
+        .as_ref()
+        .is_ok_and(|line| line.first().is_some_and(|process| process.variable(CHILD_SESSION).is_some()));
+    Facts { child_session, ancestors: &line }.outside()
 }
 
 /// Was this started from a shell that a model uses? Claude Code marks those shells, and not the servers that it starts.

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::{
-    Common,
+    Common, candidates,
     output::{self, Paint},
     patience::announced,
     survey::{self, Kept, Survey},
@@ -35,6 +35,7 @@ use crate::{
     tidegate access telegram set mentionPatterns '[\"^hey claude\"]'")]
 pub(super) struct Access {
     /// Which channel
+    #[arg(add = candidates::channels())]
     channel: String,
     #[command(subcommand)]
     action: Option<Action>,
@@ -52,18 +53,19 @@ enum Action {
     /// Turn down the stranger who was given this code, or who has this id
     Deny {
         /// A code, or the id that `status` shows
+        #[arg(add = candidates::strangers())]
         code: String,
     },
     /// Let somebody write directly
     Allow {
         /// Their id on the platform
-        #[arg(allow_hyphen_values = true)]
+        #[arg(allow_hyphen_values = true, add = candidates::strangers())]
         id: String,
     },
     /// Let somebody write no more, directly and in groups
     Remove {
         /// Their id on the platform
-        #[arg(allow_hyphen_values = true)]
+        #[arg(allow_hyphen_values = true, add = candidates::senders())]
         id: String,
     },
     /// What becomes of direct messages
@@ -94,7 +96,7 @@ enum GroupAction {
     /// Hear a group, or change its rules
     Add {
         /// Its id on the platform: `tidegate status` shows those that have tried
-        #[arg(allow_hyphen_values = true)]
+        #[arg(allow_hyphen_values = true, add = candidates::strange_groups())]
         id: String,
         /// Hear every message, not only those that address the bot
         #[arg(long)]
@@ -106,7 +108,7 @@ enum GroupAction {
     /// Hear a group no more
     Rm {
         /// Its id on the platform
-        #[arg(allow_hyphen_values = true)]
+        #[arg(allow_hyphen_values = true, add = candidates::groups())]
         id: String,
     },
 }
@@ -129,7 +131,7 @@ impl Access {
     pub(super) fn run(self, common: &Common) -> anyhow::Result<()> {
         claude::at_terminal()?;
         let root = common.state_root()?;
-        let name = Survey::named(&root, &self.channel)?;
+        let name = Survey::named_or_new(&root, &self.channel)?;
         let action = self.action.unwrap_or(Action::Status);
         if let Some(builtin) = builtin::find(&name)
             && action.adds_ids()

@@ -5,6 +5,7 @@ use clap::Args;
 use super::{
     Common,
     answers::Answers,
+    candidates,
     output::{self, Paint},
     survey::Survey,
 };
@@ -23,6 +24,7 @@ const TRIES: u32 = 3;
 #[derive(Args)]
 pub(super) struct Configure {
     /// Which channel
+    #[arg(add = candidates::channels())]
     channel: String,
     /// Keep them in the system's keyring rather than in a file
     #[arg(long)]

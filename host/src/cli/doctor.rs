@@ -14,14 +14,14 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    Common,
+    Common, candidates,
     output::{self, Paint},
     port,
     survey::{Kept, Survey},
 };
 use crate::{
     admission::Admission,
-    builtin,
+    builtin::{self, Builtin},
     claude::{self, ChannelPolicy, ClaudeCode, OptIn, Policy, Reason, Verdict},
     clock,
     contract::{self, Source},
@@ -41,6 +41,7 @@ use crate::{
 #[derive(Args)]
 pub(super) struct Doctor {
     /// Which channel; all of them without
+    #[arg(add = candidates::channels())]
     channel: Option<String>,
     /// As JSON
     #[arg(long)]
@@ -86,6 +87,11 @@ struct Finding {
 
 fn good(found: impl Into<String>) -> Finding {
     Finding { state: State::Good, found: found.into(), cure: None }
+}
+
+/// Nothing is wrong, and this would be next.
+fn ready(found: impl Into<String>, next: impl Into<String>) -> Finding {
+    Finding { state: State::Good, found: found.into(), cure: Some(next.into()) }
 }
 
 fn notice(found: impl Into<String>, cure: impl Into<String>) -> Finding {
@@ -141,7 +147,7 @@ async fn examine(launcher: &Launcher, channel: Option<&str>) -> anyhow::Result<C
         },
     );
     for name in names {
-        one(&mut checks, launcher, &policy, name).await?;
+        one(&mut checks, launcher, &settings, &policy, name).await?;
     }
     Ok(checks)
 }
@@ -149,6 +155,7 @@ async fn examine(launcher: &Launcher, channel: Option<&str>) -> anyhow::Result<C
 async fn one(
     checks: &mut Checks,
     launcher: &Launcher,
+    settings: &Settings,
     policy: &Policy,
     name: ChannelName,
 ) -> anyhow::Result<()> {
@@ -160,7 +167,10 @@ async fn one(
         let read = || anyhow::Ok((kept.journal.sessions()?, remains(launcher.root().path(), &name, kept)?));
         read().map(Some).map_err(|error| match error.downcast_ref() {
             Some(error) => broken(error),
-            None => bad(error.to_string(), format!("Check that you may read {}", survey.folder.display())),
+            None => bad(
+                error.to_string(),
+                format!("`ls -la {}` shows whether you may read it", survey.folder.display()),
+            ),
         })
     });
     let (sessions, remains, journal_works) = match kept {
@@ -171,6 +181,15 @@ async fn one(
             (Vec::new(), Vec::new(), false)
         }
     };
+    let builtin = builtin::find(&name);
+    if let Some(builtin) = builtin
+        && matches!(survey.kept, Ok(None))
+        && survey.owner.is_none()
+        && is_untouched(launcher, settings, &name, builtin).await?
+    {
+        add("set up", ready("not yet, and nothing is wrong with that", format!("`tidegate setup {name}`")));
+        return Ok(());
+    }
     for note in &sessions {
         add("session", receiving(&survey, note));
     }
@@ -197,14 +216,14 @@ async fn one(
             ),
         ),
     }
-    if let Some(builtin) = builtin::find(&name) {
+    if let Some(builtin) = builtin {
         match launch::load(launcher.engine(), builtin.name, builtin.bytes).await {
             Ok(blueprint) => {
                 let descriptor = blueprint.descriptor.clone();
                 // A session that receives no messages has the page open all the same, to say why.
                 let shown = sessions.iter().any(|note| !matches!(note.attention, NotedAttention::Open(_)));
                 let looks = survey.owner.is_none() && !shown && blueprint.source == Source::Web;
-                if let Some((what, finding)) = settings(launcher, &descriptor, looks) {
+                if let Some((what, finding)) = settings_or_port(launcher, &descriptor, looks) {
                     add(what, finding);
                 }
                 // They are tried by a channel that runs.
@@ -215,7 +234,9 @@ async fn one(
                 }
             }
             Err(error) => {
-                add("component", bad(error.to_string(), "Install tidegate again, or another version of it"));
+                let cure =
+                    "Install tidegate again, or another version of it, and run `tidegate doctor` again";
+                add("component", bad(error.to_string(), cure));
             }
         }
     }
@@ -250,14 +271,32 @@ async fn one(
     Ok(())
 }
 
+/// Whether nobody has begun to set this channel up: it has no secret, no settings and no folder of its own.
+async fn is_untouched(
+    launcher: &Launcher,
+    settings: &Settings,
+    name: &ChannelName,
+    builtin: Builtin,
+) -> anyhow::Result<bool> {
+    if launcher.root().folder(name).is_dir() || settings.channels().any(|table| *table == **name) {
+        return Ok(false);
+    }
+    let descriptor = launch::load(launcher.engine(), builtin.name, builtin.bytes).await?.descriptor;
+    Ok(descriptor.credentials.iter().all(|credential| std::env::var_os(&credential.env).is_none()))
+}
+
 /// What is wrong with the channel's table in `channels.toml`; where nothing is, and if that is wanted, whether its port is
 /// free.
-fn settings(launcher: &Launcher, descriptor: &Descriptor, port: bool) -> Option<(&'static str, Finding)> {
+fn settings_or_port(
+    launcher: &Launcher,
+    descriptor: &Descriptor,
+    port: bool,
+) -> Option<(&'static str, Finding)> {
     match launcher.page_port(None, descriptor) {
         Ok(number) => port.then(|| ("port", free(&descriptor.name, number))),
         // No session can load the channel.
         Err(error) => {
-            let cure = format!("Correct {}", launcher.root().settings().display());
+            let cure = format!("Correct it: `${{EDITOR:-vi}} {}`", launcher.root().settings().display());
             Some(("settings", bad(error.to_string(), cure)))
         }
     }
@@ -268,10 +307,16 @@ fn broken(error: &journal::Error) -> Finding {
     let text = error.to_string();
     match error {
         journal::Error::Damaged(damage) => bad(damage.found(), damage.cure()),
-        journal::Error::Format { .. } => bad(text, "Update tidegate"),
+        journal::Error::Format { .. } => {
+            bad(text, "Install a newer tidegate: `tidegate --version` shows which one this is")
+        }
         journal::Error::Busy { .. } => bad(text, "End the other process, and run `tidegate doctor` again"),
         journal::Error::Sqlite { path, .. } | journal::Error::Sync { path, .. } => {
-            bad(text, format!("Check that {} belongs to you and that its disk is not full", path.display()))
+            let path = path.display();
+            bad(
+                text,
+                format!("`ls -l {path}; df -h {path}` shows whether it belongs to you and its disk is full"),
+            )
         }
     }
 }
@@ -326,7 +371,7 @@ fn remains(root: &Path, name: &ChannelName, kept: &Kept) -> anyhow::Result<Vec<(
     found.push((
         "last event",
         match journal.last_event()? {
-            (Some(at), count) => good(format!("{} ({count} kept)", clock::iso(at))),
+            (Some(at), count) => good(format!("{} ({count} kept)", clock::ago(at, clock::now()))),
             (None, _) => notice(
                 "none is kept",
                 format!("Write something: `tidegate status {name}` shows what is turned away"),
@@ -352,7 +397,7 @@ fn remains(root: &Path, name: &ChannelName, kept: &Kept) -> anyhow::Result<Vec<(
                 format!("If messages still do not arrive, look into tidegate.*.log in {}", root.display())
             }
         };
-        found.push(("last error", notice(format!("{}  {what}", clock::iso(at)), cure)));
+        found.push(("last error", notice(format!("{}: {what}", clock::ago(at, clock::now())), cure)));
     }
     let refusals = admission.refusals(u32::MAX)?;
     let dropped: u64 = refusals.iter().map(|refusal| refusal.count).sum();
@@ -402,7 +447,10 @@ fn receiving(survey: &Survey, note: &SessionNote) -> Finding {
         ),
         NotedAttention::Open(_) if survey.owner.is_none() => bad(
             format!("{session} could receive messages, but cannot open the channel"),
-            "Remove what the lines \"port\" and \"last error\" name: the session then opens it by itself",
+            format!(
+                "Remove what the lines \"port\" and \"last error\" of `tidegate doctor {name}` name: the session then opens \
+                 it by itself"
+            ),
         ),
         NotedAttention::Open(_) if !survey.serves(note.process) => notice(
             format!("{session} receives no messages, because another session serves the channel"),
@@ -432,9 +480,12 @@ fn free(name: &ChannelName, port: u16) -> Finding {
     match Listener::check(port, name) {
         Ok(()) => good(format!("{port} is free for its page")),
         Err(unusable) if unusable.in_use => {
-            bad(format!("port {port} is in use by {}", port::holder(port)), unusable.cure)
+            let cure = format!("{}; for a trial: `tidegate try {name} --port 0`", unusable.cure);
+            bad(format!("port {port} is in use by {}", port::holder(port)), cure)
         }
-        Err(unusable) => bad(unusable.found, unusable.cure),
+        Err(unusable) => {
+            bad(unusable.found, format!("{}; for a trial: `tidegate try {name} --port 0`", unusable.cure))
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
 use clap::Args;
 
 use super::{
-    Common,
+    Common, candidates,
     output::{self, counted},
 };
 use crate::{
@@ -25,12 +25,13 @@ use crate::{
 #[derive(Args)]
 pub(super) struct Forget {
     /// Which channel
+    #[arg(add = candidates::channels())]
     channel: String,
     /// Only messages of this chat
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", add = candidates::chats())]
     chat: Option<String>,
     /// Only messages by this sender
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", add = candidates::people())]
     sender: Option<String>,
     /// Only messages that are older, like 12h or 30d
     #[arg(long, value_name = "AGE", value_parser = age)]

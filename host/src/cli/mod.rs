@@ -3,6 +3,7 @@
 mod access;
 mod answers;
 mod attempt;
+mod candidates;
 mod compile;
 mod completions;
 mod configure;
@@ -11,6 +12,8 @@ mod forget;
 mod inspect;
 mod list;
 mod logging;
+mod manual;
+mod open;
 mod output;
 mod patience;
 mod port;
@@ -24,10 +27,11 @@ mod survey;
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::{
-    Args, Parser, Subcommand,
+    Args, CommandFactory as _, Parser, Subcommand,
     builder::styling,
     error::{ContextKind, ContextValue},
 };
+use clap_complete::CompleteEnv;
 
 use crate::{
     builtin,
@@ -99,12 +103,15 @@ enum Command {
     Setup(setup::Setup),
     Configure(configure::Configure),
     Access(access::Access),
+    Open(open::Open),
     Status(status::Status),
     Doctor(doctor::Doctor),
     Report(report::Report),
     Inspect(inspect::Inspect),
     Forget(forget::Forget),
     Completions(completions::Completions),
+    #[command(hide = true)]
+    Manual(manual::Manual),
     #[command(name = compiler::SUBCOMMAND, hide = true)]
     Compile(compile::Compile),
 }
@@ -117,6 +124,11 @@ pub fn run() -> ExitCode {
 }
 
 fn command() -> ExitCode {
+    match completed() {
+        Ok(false) => {}
+        Ok(true) => return ExitCode::SUCCESS,
+        Err(error) => return explain(&error),
+    }
     let Arguments { common, command } = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return explain(&error),
@@ -128,6 +140,7 @@ fn command() -> ExitCode {
         Command::Setup(setup) => setup.run(&common),
         Command::Configure(configure) => configure.run(&common),
         Command::Access(access) => access.run(&common),
+        Command::Open(open) => open.run(&common),
         Command::Status(status) => status.run(&common),
         Command::Report(report) => report.run(&common),
         Command::Inspect(inspect) => inspect.run(&common),
@@ -137,6 +150,7 @@ fn command() -> ExitCode {
             Err(error) => Err(error),
         },
         Command::Completions(completions) => completions.run(),
+        Command::Manual(manual) => manual.run(),
         Command::Compile(compile) => return compile.run(),
     };
     match result {
@@ -147,6 +161,13 @@ fn command() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Answers a shell that completes a command line, if one asks.
+fn completed() -> Result<bool, clap::Error> {
+    let here = std::env::current_dir().ok();
+    let completion = CompleteEnv::with_factory(Arguments::command).var(completions::VARIABLE);
+    completion.try_complete(std::env::args_os(), here.as_deref())
 }
 
 /// Says what is wrong with a command line, or what was asked for instead of a command.

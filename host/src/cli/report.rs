@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    Common,
+    Common, candidates,
     output::{self, Paint},
     survey::Survey,
 };
@@ -16,6 +16,7 @@ use crate::{clock, journal::SetAside};
 #[derive(Args)]
 pub(super) struct Report {
     /// Which channel
+    #[arg(add = candidates::channels())]
     channel: String,
     /// As JSON
     #[arg(long)]

@@ -3,7 +3,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Common, output};
+use super::{Common, candidates, output};
 use crate::{
     claude::{self, OptIn},
     hub::Hub,
@@ -45,7 +45,7 @@ pub(super) struct Serve {
 #[derive(Args)]
 pub(super) struct Channels {
     /// Names of channels: see `tidegate list`
-    #[arg(value_name = "CHANNEL", required_unless_present = "development")]
+    #[arg(value_name = "CHANNEL", required_unless_present = "development", add = candidates::channels())]
     names: Vec<String>,
     /// Also load a channel from this component file, which nobody has approved. May be given several times
     #[arg(

@@ -4,21 +4,24 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    Common, access,
+    Common, access, candidates,
     output::{self, Paint},
-    survey::{Kept, Survey},
+    survey::{self, Kept, Survey},
 };
 use crate::{
     clock,
+    event::ChannelName,
     gate::document::Document,
     journal::{NotedAttention, Refusal, SessionNote},
     settings::Settings,
+    state_root::StateRoot,
 };
 
 /// Show how channels stand: who serves them, who may write, what was turned away
 #[derive(Args)]
 pub(super) struct Status {
     /// Which channel; all of them without
+    #[arg(add = candidates::channels())]
     channel: Option<String>,
     /// As JSON
     #[arg(long)]
@@ -36,6 +39,8 @@ struct Report {
     owner: Option<String>,
     /// Why the rest of this cannot be told, if so: its journal cannot be read.
     unreadable: Option<String>,
+    /// Why no session can load it, if its settings are wrong.
+    settings: Option<String>,
     /// Why it is shut, if it is.
     shut: Option<String>,
     /// Who may write, as `access.json` has it.
@@ -114,15 +119,33 @@ impl Status {
             Some(name) => vec![Survey::named(&root, name)?],
             None => Survey::names(&root, &settings),
         };
-        let surveys = names.into_iter().map(|name| Survey::of(&root, name));
+        let faults = faults(common, &root, &names)?;
+        let surveys = names.into_iter().zip(faults).map(|(name, fault)| (Survey::of(&root, name), fault));
         let text = if self.json {
+            let report = |(survey, fault)| Report { settings: fault, ..report(survey) };
             serde_json::to_string_pretty(&surveys.map(report).collect::<Vec<_>>())? + "\n"
         } else {
             let paint = Paint::stdout();
-            surveys.map(|survey| show(&survey, paint)).collect::<Vec<_>>().join("\n")
+            let show = |(survey, fault): (Survey, Option<String>)| show(&survey, fault.as_deref(), paint);
+            surveys.map(show).collect::<Vec<_>>().join("\n")
         };
         Ok(output::print(&text)?)
     }
+}
+
+/// What is wrong with each channel's settings. Where there are none, nothing needs to be loaded to know.
+fn faults(common: &Common, root: &StateRoot, names: &[ChannelName]) -> anyhow::Result<Vec<Option<String>>> {
+    if !root.settings().exists() {
+        return Ok(names.iter().map(|_| None).collect());
+    }
+    let launcher = common.launcher(common.log.quiet())?;
+    super::runtime()?.block_on(async {
+        let mut faults = Vec::with_capacity(names.len());
+        for name in names {
+            faults.push(survey::fault_in_settings(&launcher, name).await?);
+        }
+        Ok(faults)
+    })
 }
 
 fn report(survey: Survey) -> Report {
@@ -131,6 +154,7 @@ fn report(survey: Survey) -> Report {
         folder: survey.folder.display().to_string(),
         owner: survey.owner,
         unreadable: None,
+        settings: None,
         shut: None,
         access: None,
         withheld: Vec::new(),
@@ -198,17 +222,24 @@ fn session(survey: &Survey, note: &SessionNote, paint: Paint) -> String {
     format!("pid {} in {} {attention}", note.process, output::harmless(&note.directory))
 }
 
-fn show(survey: &Survey, paint: Paint) -> String {
+fn show(survey: &Survey, fault: Option<&str>, paint: Paint) -> String {
     let mut text = format!("{}\n", paint.bold(&survey.name));
     let row = |text: &mut String, label: &str, value: &str| row(text, paint, label, value);
     match &survey.owner {
         Some(owner) => row(&mut text, "served", &output::harmless(owner)),
         None => row(&mut text, "served", &paint.dim("by no session at the moment")),
     }
+    if let Some(fault) = fault {
+        row(&mut text, "settings", &paint.red(&output::harmless(fault)));
+    }
     let shown = match &survey.kept {
         Ok(Some(kept)) => show_kept(&mut text, survey, kept, paint),
         Ok(None) => {
-            row(&mut text, "state", &paint.dim("it has not run yet"));
+            row(
+                &mut text,
+                "state",
+                &paint.dim(&format!("it has not run yet: `tidegate setup {}` begins", survey.name)),
+            );
             Ok(())
         }
         Err(error) => Err(anyhow::anyhow!("{error}")),

@@ -10,7 +10,7 @@ use crate::{
     builtin,
     event::ChannelName,
     journal::{self, Journal},
-    launch,
+    launch::{self, Launcher},
     lock::{self, Lock},
     settings::{Settings, nearest},
     state_root::StateRoot,
@@ -69,11 +69,33 @@ impl Survey {
     pub(super) fn named(root: &StateRoot, name: &str) -> anyhow::Result<ChannelName> {
         let parsed = ChannelName::new(name)?;
         if builtin::find(name).is_none() && !root.folder(&parsed).is_dir() {
-            let hint = nearest(name, builtin::ALL.iter().map(|builtin| builtin.name));
-            anyhow::bail!("there is no channel \"{name}\"{hint}");
+            anyhow::bail!("there is no channel \"{name}\"{}", hint(name));
         }
         Ok(parsed)
     }
+
+    /// The same, and also a channel in a file that has not run yet, unless a built-in one was meant.
+    pub(super) fn named_or_new(root: &StateRoot, name: &str) -> anyhow::Result<ChannelName> {
+        let hint = hint(name);
+        if builtin::find(name).is_none() && hint.contains("did you mean") {
+            return Self::named(root, name);
+        }
+        Ok(ChannelName::new(name)?)
+    }
+}
+
+fn hint(name: &str) -> String {
+    nearest(name, builtin::ALL.iter().map(|builtin| builtin.name))
+}
+
+/// Why no session can load this built-in channel, if that is for its table in `channels.toml` or the like.
+pub(super) async fn fault_in_settings(
+    launcher: &Launcher,
+    name: &ChannelName,
+) -> anyhow::Result<Option<String>> {
+    let Some(builtin) = builtin::find(name) else { return Ok(None) };
+    let blueprint = launch::load(launcher.engine(), builtin.name, builtin.bytes).await?;
+    Ok(launcher.page_port(None, &blueprint.descriptor).err().map(|error| error.to_string()))
 }
 
 /// Opens what a channel keeps; makes it where it is missing.

@@ -9,6 +9,9 @@ use crate::text::{TextUnit, abridge, fenced, visible};
 /// What marks a button as one of ours.
 const ACTION: &str = "permission";
 
+/// How much of what was asked stays below a prompt that is settled, in characters.
+const KEPT: usize = 1000;
+
 /// What a request is called: five letters of a to z, without l.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
@@ -150,9 +153,18 @@ impl Request {
     /// The text of a prompt as Markdown, no longer than this. What the model wrote stands in code, with whatever is
     /// invisible made visible; where it is too long, both of its ends are there.
     pub fn prompt(&self, details: bool, limit: usize, unit: TextUnit) -> String {
-        let tool = abridge(&visible(&one_line(&self.tool_name)), 60, TextUnit::Scalar).replace('`', "'");
-        let head = format!("🔐 Claude wants to use `{tool}`. Allow it?");
+        let head = format!("🔐 Claude wants to use `{}`. Allow it?", self.tool());
         let tail = format!("Answer with `yes {id}` or `no {id}`.", id = self.id);
+        framed(&head, &self.body(details), &tail, limit, unit).unwrap_or_else(|| format!("{head}\n\n{tail}"))
+    }
+
+    /// The tool's name, as it can stand in code.
+    fn tool(&self) -> String {
+        abridge(&visible(&one_line(&self.tool_name)), 60, TextUnit::Scalar).replace('`', "'")
+    }
+
+    /// What the model wrote, with everything invisible made visible.
+    fn body(&self, details: bool) -> String {
         let mut body = visible(self.description.trim());
         if details && self.has_details() {
             if !body.is_empty() {
@@ -160,44 +172,55 @@ impl Request {
             }
             body.push_str(&visible(self.input_preview.trim()));
         }
-        let frame = format!("{head}\n\n{tail}");
-        if body.is_empty() {
-            return frame;
-        }
-        let whole = |body: &str| format!("{head}\n{}\n{tail}", fenced(body));
-        // The fence grows with what it fences, so that the room for the body is found by trying.
-        let mut room = limit.saturating_sub(unit.length(&whole(""))).saturating_sub(2);
-        while room > 0 {
-            let text = whole(&abridge(&body, room, unit));
-            let length = unit.length(&text);
-            if length <= limit {
-                return text;
-            }
-            room = room.saturating_sub(length - limit);
-        }
-        frame
+        body
     }
 }
 
-/// How a request has ended, for whoever was asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// How a request has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Somebody has decided.
-    Decided(Verdict, String),
+    Decided(Verdict),
     /// Nobody has.
     Expired,
 }
 
 impl Outcome {
-    /// What a prompt says from then on.
-    pub fn text(&self, request: &Request) -> String {
-        let tool = abridge(&visible(&one_line(&request.tool_name)), 60, TextUnit::Scalar).replace('`', "'");
+    /// One sentence, as Markdown. `who` has decided: a name, or `you`.
+    pub fn headline(self, request: &Request, who: &str) -> String {
+        let tool = request.tool();
         match self {
-            Self::Decided(Verdict::Allow, who) => format!("✅ `{tool}` was allowed by {who}."),
-            Self::Decided(Verdict::Deny, who) => format!("❌ `{tool}` was denied by {who}."),
+            Self::Decided(Verdict::Allow) => format!("✅ `{tool}` was allowed by {who}."),
+            Self::Decided(Verdict::Deny) => format!("❌ `{tool}` was denied by {who}."),
             Self::Expired => format!("⌛ Nobody has answered about `{tool}` here; the question is closed."),
         }
     }
+
+    /// What a prompt says from then on: the headline, and below it what was asked, as far as there is room.
+    pub fn text(self, request: &Request, who: &str, limit: usize, unit: TextUnit) -> String {
+        let headline = self.headline(request, who);
+        let asked = abridge(&request.body(true), KEPT, TextUnit::Scalar);
+        framed(&headline, &asked, "", limit, unit).unwrap_or(headline)
+    }
+}
+
+/// A head, a body in code, and a tail, no longer than the limit: the body gives way. None where nothing is left of it.
+fn framed(head: &str, body: &str, tail: &str, limit: usize, unit: TextUnit) -> Option<String> {
+    if body.is_empty() {
+        return None;
+    }
+    let whole = |body: &str| format!("{head}\n{}\n{tail}", fenced(body)).trim_end().to_owned();
+    // The fence grows with what it fences, so that the room for the body is found by trying.
+    let mut room = limit.saturating_sub(unit.length(&whole(""))).saturating_sub(2);
+    while room > 0 {
+        let text = whole(&abridge(body, room, unit));
+        let length = unit.length(&text);
+        if length <= limit {
+            return Some(text);
+        }
+        room = room.saturating_sub(length - limit);
+    }
+    None
 }
 
 fn one_line(text: &str) -> String {
@@ -292,7 +315,15 @@ mod tests {
 
     #[test]
     fn an_outcome_says_who() {
-        let text = Outcome::Decided(Verdict::Deny, "Ada".into()).text(&request());
-        assert!(text.contains("denied by Ada") && text.contains("Bash"), "{text}");
+        let denied = Outcome::Decided(Verdict::Deny);
+        assert_eq!(
+            denied.text(&request(), "Ada", 4096, TextUnit::Scalar),
+            "❌ `Bash` was denied by Ada.\n```\nList files\n\n{\"command\":\"ls\"}\n```"
+        );
+        // Where there is no room for what was asked, the outcome is all.
+        assert_eq!(denied.text(&request(), "you", 40, TextUnit::Scalar), "❌ `Bash` was denied by you.");
+        let long = Request { input_preview: "x".repeat(10_000), ..request() };
+        let text = Outcome::Decided(Verdict::Allow).text(&long, "you", 100_000, TextUnit::Scalar);
+        assert!(text.chars().count() < KEPT + 200, "{text}");
     }
 }

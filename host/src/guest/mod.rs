@@ -3,13 +3,18 @@
 mod attributes;
 mod convert;
 mod descriptor;
+mod failure;
 mod said;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use wasmtime::{Store, component::InstancePre};
 
-use self::attributes::Attributes;
+use self::{attributes::Attributes, failure::Asked};
 pub use self::{
     descriptor::{Credential, Descriptor, Features, InvalidDescriptor, Place, Setting, ValueForm},
     said::{Answered, Button, ButtonStyle, Fault, Identity, News, Outgoing, Sent},
@@ -94,9 +99,20 @@ impl Blueprint {
             move |store, instance| indices.load(store, instance),
             Tenant::stranger,
         );
-        let (described, ()) = pool
-            .call(Lane::Inward, DESCRIBE, |store, channel| Box::pin(channel.call_describe(store)), |_| ())
-            .await?;
+        let lines = OnceLock::new();
+        let described = pool
+            .call(
+                Lane::Inward,
+                DESCRIBE,
+                |store, channel| {
+                    let _ = lines.set(store.data().tenant.lines());
+                    Box::pin(channel.call_describe(store))
+                },
+                Tenant::leave,
+            )
+            .await;
+        let (described, _) =
+            described.map_err(|error| failure::told(label, &Asked::to("describe"), error, lines.get()))?;
         let descriptor = Descriptor::try_from(described)?;
         Ok(Self {
             engine,
@@ -204,9 +220,11 @@ impl Guest {
     pub async fn send(&self, outgoing: Outgoing) -> Result<(Sent, Effects), CallError> {
         let mut handles = Handles::default();
         let files: u64 = outgoing.files.iter().map(|file| file.size).sum();
+        let asked = Asked::about("send", format!("to the chat {}", outgoing.chat));
         let outgoing = convert::outgoing(outgoing, &mut handles);
         let (sent, (effects, _)) = self
             .call(
+                asked,
                 Lane::Outward,
                 self.deadline() + Duration::from_secs(files / SLOWEST),
                 handles,
@@ -227,11 +245,14 @@ impl Guest {
         buttons: Vec<Button>,
     ) -> Result<Answered<()>, CallError> {
         let buttons: Vec<_> = buttons.into_iter().map(imports::types::Button::from).collect();
-        self.ask(move |store, exports| {
-            Box::pin(async move {
-                exports.outbound.call_edit(store, &chat, &message, &text, format.into(), &buttons).await
-            })
-        })
+        self.ask(
+            Asked::about("edit", format!("message {message} in the chat {chat}")),
+            move |store, exports| {
+                Box::pin(async move {
+                    exports.outbound.call_edit(store, &chat, &message, &text, format.into(), &buttons).await
+                })
+            },
+        )
         .await
     }
 
@@ -241,7 +262,7 @@ impl Guest {
         press: EventId,
         notice: Option<String>,
     ) -> Result<Answered<()>, CallError> {
-        self.ask(move |store, exports| {
+        self.ask(Asked::to("acknowledge"), move |store, exports| {
             Box::pin(async move { exports.outbound.call_acknowledge(store, &press, notice.as_deref()).await })
         })
         .await
@@ -250,7 +271,9 @@ impl Guest {
     /// Asks the platform who this bot is.
     pub async fn identify(&self) -> Result<Answered<Identity>, CallError> {
         let Answered { result, effects } = self
-            .ask(|store, exports| Box::pin(async move { exports.channel.call_identify(store).await }))
+            .ask(Asked::to("identify"), |store, exports| {
+                Box::pin(async move { exports.channel.call_identify(store).await })
+            })
             .await?;
         let identity = |identity: exports::channel::Identity| Identity {
             id: SenderId::new(identity.id),
@@ -268,7 +291,7 @@ impl Guest {
         message: MessageId,
         emoji: String,
     ) -> Result<Answered<()>, CallError> {
-        self.ask(move |store, exports| {
+        self.ask(Asked::to("react"), move |store, exports| {
             Box::pin(async move { exports.outbound.call_react(store, &chat, &message, &emoji).await })
         })
         .await
@@ -276,7 +299,7 @@ impl Guest {
 
     /// Shows that an answer is being worked on.
     pub async fn typing(&self, chat: ChatId, thread: Option<String>) -> Result<Answered<()>, CallError> {
-        self.ask(move |store, exports| {
+        self.ask(Asked::to("typing"), move |store, exports| {
             Box::pin(async move { exports.outbound.call_typing(store, &chat, thread.as_deref()).await })
         })
         .await
@@ -286,7 +309,7 @@ impl Guest {
     pub async fn history(&self, chat: ChatId, limit: u32) -> Result<Answered<Vec<Message>>, CallError> {
         let range = exports::outbound::Range::Latest;
         let Answered { result, effects } = self
-            .ask(move |store, exports| {
+            .ask(Asked::about("history", format!("of the chat {chat}")), move |store, exports| {
                 Box::pin(async move { exports.outbound.call_history(store, &chat, &range, limit).await })
             })
             .await?;
@@ -303,9 +326,15 @@ impl Guest {
         wanted: Vec<Wanted>,
     ) -> Result<Answered<Vec<PathBuf>>, CallError> {
         let (Answered { result, effects }, handles) = self
-            .ask_with_files(self.deadline() + POLL, move |store, exports| {
-                Box::pin(async move { exports.outbound.call_fetch(store, &chat, &message, &wanted).await })
-            })
+            .ask_with_files(
+                Asked::about("fetch", format!("of message {message}")),
+                self.deadline() + POLL,
+                move |store, exports| {
+                    Box::pin(
+                        async move { exports.outbound.call_fetch(store, &chat, &message, &wanted).await },
+                    )
+                },
+            )
             .await?;
         let files = &self.surroundings.files;
         let path = |saved: &Saved| Some(files.inbox_path(handles.saved(saved.handle)?));
@@ -319,9 +348,13 @@ impl Guest {
         handles: Handles,
     ) -> Result<(Result<WebResponse, Fault>, News), CallError> {
         let (answer, (effects, handles)) = self
-            .call(Lane::Inward, self.deadline(), handles, |store, exports| {
-                Box::pin(async move { web(exports)?.call_handle(store, &request).await })
-            })
+            .call(
+                Asked::about("handle", format!("{} {}", request.method, request.path)),
+                Lane::Inward,
+                self.deadline(),
+                handles,
+                |store, exports| Box::pin(async move { web(exports)?.call_handle(store, &request).await }),
+            )
             .await?;
         Ok(match answer {
             Ok(answer) => {
@@ -340,9 +373,15 @@ impl Guest {
         signal: WebSignal,
     ) -> Result<(News, Option<Fault>), CallError> {
         let (events, (effects, handles)) = self
-            .call(Lane::Inward, self.deadline(), Handles::default(), |store, exports| {
-                Box::pin(async move { web(exports)?.call_receive(store, connection, &signal).await })
-            })
+            .call(
+                Asked::about("receive", signal_name(&signal)),
+                Lane::Inward,
+                self.deadline(),
+                Handles::default(),
+                |store, exports| {
+                    Box::pin(async move { web(exports)?.call_receive(store, connection, &signal).await })
+                },
+            )
             .await?;
         Ok(self.news(events, effects, &handles))
     }
@@ -350,9 +389,15 @@ impl Guest {
     /// Asks the platform for news, from this cursor on.
     pub async fn poll(&self, cursor: Option<String>) -> Result<Answered<Batch>, CallError> {
         let (result, (effects, _)) = self
-            .call(Lane::Inward, self.deadline() + POLL, Handles::default(), |store, exports| {
-                Box::pin(async move { poll(exports)?.call_poll(store, cursor.as_deref()).await })
-            })
+            .call(
+                Asked::to("poll"),
+                Lane::Inward,
+                self.deadline() + POLL,
+                Handles::default(),
+                |store, exports| {
+                    Box::pin(async move { poll(exports)?.call_poll(store, cursor.as_deref()).await })
+                },
+            )
             .await?;
         Ok(Answered { result: result.map_err(Fault::from), effects })
     }
@@ -361,9 +406,15 @@ impl Guest {
     /// is to be carried out all the same.
     pub async fn translate(&self, payload: Arc<Vec<u8>>) -> Result<(News, Option<Fault>), CallError> {
         let (events, (effects, handles)) = self
-            .call(Lane::Inward, self.deadline(), Handles::default(), |store, exports| {
-                Box::pin(async move { poll(exports)?.call_translate(store, &payload).await })
-            })
+            .call(
+                Asked::about("translate", format!("an update of {} bytes", payload.len())),
+                Lane::Inward,
+                self.deadline(),
+                Handles::default(),
+                |store, exports| {
+                    Box::pin(async move { poll(exports)?.call_translate(store, &payload).await })
+                },
+            )
             .await?;
         Ok(self.news(events, effects, &handles))
     }
@@ -384,36 +435,44 @@ impl Guest {
     /// Makes one call, which gets these files. The answer comes with what the call leaves.
     async fn call<R>(
         &self,
+        asked: Asked,
         lane: Lane,
         deadline: Duration,
         handles: Handles,
         call: impl for<'a> FnOnce(&'a mut Store<Resident<Tenant>>, &'a Exports) -> Call<'a, R>,
     ) -> Result<(R, (Effects, Handles)), CallError> {
-        self.pool
+        // What the call has printed outlives an instance that failed.
+        let lines = OnceLock::new();
+        let called = self
+            .pool
             .call(
                 lane,
                 deadline,
                 |store, exports| {
-                    store.data_mut().tenant.enter(handles);
+                    let tenant = &mut store.data_mut().tenant;
+                    tenant.enter(handles);
+                    let _ = lines.set(tenant.lines());
                     call(store, exports)
                 },
                 Tenant::leave,
             )
-            .await
+            .await;
+        called.map_err(|error| failure::told(&self.descriptor.name, &asked, error, lines.get()))
     }
 
-    async fn ask<R>(&self, call: impl Question<R>) -> Result<Answered<R>, CallError> {
-        self.ask_with_files(self.deadline(), call).await.map(|(answered, _)| answered)
+    async fn ask<R>(&self, asked: Asked, call: impl Question<R>) -> Result<Answered<R>, CallError> {
+        self.ask_with_files(asked, self.deadline(), call).await.map(|(answered, _)| answered)
     }
 
     /// Also hands out the files that the call has made.
     async fn ask_with_files<R>(
         &self,
+        asked: Asked,
         deadline: Duration,
         call: impl Question<R>,
     ) -> Result<(Answered<R>, Handles), CallError> {
         let (result, (effects, handles)) =
-            self.call(Lane::Outward, deadline, Handles::default(), call).await?;
+            self.call(asked, Lane::Outward, deadline, Handles::default(), call).await?;
         Ok((Answered { result: result.map_err(Fault::from), effects }, handles))
     }
 
@@ -428,6 +487,14 @@ impl Guest {
     /// What the channel's calls can reach.
     pub fn surroundings(&self) -> &Arc<Surroundings> {
         &self.surroundings
+    }
+}
+
+fn signal_name(signal: &WebSignal) -> String {
+    match signal {
+        WebSignal::Opened => "a browser has come".to_owned(),
+        WebSignal::Frame(text) => format!("a frame of {} bytes", text.len()),
+        WebSignal::Closed => "a browser has gone".to_owned(),
     }
 }
 

@@ -2,7 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Approval, Channel, channel::lock, invitation, outbound::Readers, permission::Prompt};
+use super::{
+    Approval, Channel,
+    channel::lock,
+    invitation,
+    outbound::Readers,
+    permission::{Decider, Prompt},
+};
 use crate::{
     admission::{Admission, Rules, Shut},
     clock,
@@ -81,7 +87,38 @@ impl Channel {
         now: u64,
     ) -> Result<Decision, journal::Error> {
         let standing = |id: &RequestId| self.relay.standing(id, self.name());
-        Admission::decide(transaction, access, what, origin, &standing, now)
+        let decision = Admission::decide(transaction, access, what, origin, &standing, now)?;
+        // A code that nobody can be told helps nobody.
+        let mute = !self.descriptor().features.reply;
+        Ok(if mute && matches!(decision, Decision::Pair(_)) {
+            Decision::Drop(Reason::Stranger)
+        } else {
+            decision
+        })
+    }
+
+    /// Whether somebody whom nobody has let in is the person at this terminal, on a page that only this machine reaches.
+    pub(super) fn is_owner(&self, decision: &Decision, what: &Happening, origin: Origin) -> bool {
+        let Happening::Message(message) = what else { return false };
+        let unknown = match decision {
+            Decision::Pair(_) => true,
+            Decision::Drop(reason) => {
+                matches!(reason, Reason::Stranger | Reason::AlreadyAnswered | Reason::PairingFull)
+            }
+            _ => false,
+        };
+        let here = self.grants().visitors_are_owner && origin == Origin::Visitor;
+        if !(unknown && here && message.chat.kind == ChatKind::Direct) {
+            return false;
+        }
+        if self.admission.trust_visitor(&message.sender.id) {
+            let (name, id) = (self.name(), &message.sender.id);
+            tracing::warn!(
+                "{name}: {id} writes on the page of this machine, and counts as you while you try it. For a session of Claude \
+                 Code {id} is a stranger until you run `tidegate access {name} allow {id}`"
+            );
+        }
+        true
     }
 
     /// May anything be taken in at all? Asked before the guest is, so that nothing is lost that could come later.
@@ -188,20 +225,22 @@ impl Channel {
                     chat: chat.id.clone(),
                     message,
                 });
-                let (notice, revision) = self.relay.answer(&id, answer, &who, pressed);
+                let decider = Decider { who, channel: self.name().clone(), chat: chat.id.clone() };
+                let (notice, revision) = self.relay.answer(&id, answer, decider, pressed);
                 self.acknowledge(press, notice, &chat.id).await;
                 self.relay.revise(revision).await;
             }
             Aside::Settled { id, chat, press } => {
-                let notice =
-                    self.relay.outcome(&id).unwrap_or_else(|| "This is not open any more.".to_owned());
+                let unknown = || "This is not open any more.".to_owned();
+                let notice = self.relay.outcome(&id, self.name(), &chat).unwrap_or_else(unknown);
                 let (press, message) = press.unzip();
                 self.acknowledge(press, Some(notice.clone()), &chat).await;
                 // One that was asked before this process began has its buttons still; one that is open keeps them.
                 if let Some(message) = message
                     && !self.relay.asks(self.name(), &chat, &message)
                 {
-                    self.revise(chat, message, notice, Vec::new()).await;
+                    let text = self.relay.settled_text(&id, self, &chat).unwrap_or(notice);
+                    self.revise(chat, message, text, Vec::new()).await;
                 }
             }
             Aside::Unauthorized { press } => {

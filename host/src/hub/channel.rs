@@ -61,6 +61,8 @@ pub struct Channel {
     pub(super) draining: AtomicBool,
     /// A task is about to write the delivery marks.
     settling: Mutex<bool>,
+    /// A task waits for strangers to be let in.
+    pub(super) watching: AtomicBool,
 }
 
 /// What the user has granted a channel beyond carrying chat.
@@ -68,6 +70,8 @@ pub struct Channel {
 pub struct Grants {
     /// It carries permission prompts: whoever answers them decides what the session may do.
     pub permission_prompts: bool,
+    /// Whoever writes on its loopback page is the person at this terminal: not where a session serves it.
+    pub visitors_are_owner: bool,
 }
 
 /// Does the channel work?
@@ -146,6 +150,7 @@ impl Channel {
             keep,
             draining: AtomicBool::new(false),
             settling: Mutex::default(),
+            watching: AtomicBool::new(false),
         })
     }
 
@@ -184,11 +189,11 @@ impl Channel {
         lock(&self.condition).clone()
     }
 
-    /// Where its page is, for whoever may decide there: see [`crate::capability::web::Page::key`].
+    /// Where its page is, for whoever may decide there: see [`crate::capability::Key`].
     pub fn link(&self) -> Option<String> {
         let Condition::Up { address: Some(address) } = self.condition() else { return None };
         let decides = self.grants.permission_prompts && self.descriptor().features.reply;
-        decides.then(|| format!("{address}/#key={}", self.surroundings().page.key()))
+        decides.then(|| format!("{address}/#key={}", self.surroundings().page.key().as_str()))
     }
 
     /// Says whether it works. The answer is whether that is news.
@@ -294,6 +299,9 @@ impl Channel {
         self.journal().resume()?;
         self.admission.abandon_unfinished(clock::now())?;
         self.take_up_held()?;
+        if !self.journal().strangers()?.is_empty() {
+            self.watch_strangers();
+        }
         self.ask_about_what_waits();
         self.drain_soon();
         Ok(())

@@ -97,6 +97,8 @@ struct Decided<'a> {
     asides: Vec<Aside>,
     /// Stored, and not whole yet.
     held: Vec<(Event, Option<String>)>,
+    /// A stranger's event waits for a person's decision.
+    waiting: bool,
 }
 
 /// A group that goes on under another id.
@@ -211,6 +213,7 @@ impl<'a> Decided<'a> {
             stored: Vec::new(),
             asides: Vec::new(),
             held: Vec::new(),
+            waiting: false,
         }
     }
 
@@ -230,6 +233,8 @@ impl<'a> Decided<'a> {
             message.addressed = true;
         }
         let decision = channel.decide(transaction, access, &event.what, self.origin, now)?;
+        let decision =
+            if channel.is_owner(&decision, &event.what, self.origin) { Decision::Deliver } else { decision };
         match (decision, event.what) {
             (Decision::Deliver, Happening::Message(message)) => {
                 let rate = channel.admission.rate(access, &message, now);
@@ -286,7 +291,11 @@ impl<'a> Decided<'a> {
                     channel.held.overhear(album, Event { id: event.id.clone(), what: what.clone() });
                 }
                 channel.refuse(&what, reason, now);
-                self.asides.extend(Aside::refused(event.id, &what, reason));
+                let event = Event { id: event.id, what };
+                if channel.lets_wait(&event.what, reason) && transaction.let_wait(&event, now)? {
+                    self.waiting = true;
+                }
+                self.asides.extend(Aside::refused(event.id, &event.what, reason));
             }
             // The gate answers each kind of event with what belongs to it.
             (decision, _) => tracing::error!("{}: {decision:?} makes no sense here", channel.name()),
@@ -324,6 +333,9 @@ impl<'a> Decided<'a> {
     /// Does what is to be done beside it, once it is committed. What comes back is to be delivered.
     fn carry_out(self) -> Vec<Delivery> {
         self.channel.set_aside(self.asides);
+        if self.waiting {
+            self.channel.watch_strangers();
+        }
         for (event, album) in self.held {
             self.channel.make_whole(event, album);
         }

@@ -17,6 +17,7 @@ mod outstanding;
 mod pace;
 mod pairing;
 mod permission;
+mod stranger;
 mod whole;
 mod working;
 

@@ -1,7 +1,8 @@
 //! Permission prompts: from a session to the people who may decide, and the first answer back.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    borrow::Cow,
+    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -42,7 +43,7 @@ struct Open {
     request: Request,
     inbox: Arc<dyn Inbox>,
     /// Whose approvers are asked: nobody else's word counts.
-    channels: HashSet<ChannelName>,
+    channels: HashMap<ChannelName, Arc<Channel>>,
     prompts: Vec<Prompt>,
     /// An approver has asked for the details: prompts that are noted later show them too.
     details: bool,
@@ -51,11 +52,46 @@ struct Open {
 
 /// A request that was answered, or has expired.
 struct Settled {
-    id: RequestId,
-    /// What its prompts say from then on.
-    text: String,
+    settlement: Arc<Settlement>,
     /// The prompts that were known when it was settled: they are edited already.
     prompts: Vec<Prompt>,
+}
+
+/// What became of a request.
+pub(super) struct Settlement {
+    request: Request,
+    outcome: Outcome,
+    /// None where nobody has decided.
+    decider: Option<Decider>,
+}
+
+/// Who has decided, and in which direct chat.
+#[derive(Clone)]
+pub(super) struct Decider {
+    pub(super) who: Sender,
+    pub(super) channel: ChannelName,
+    pub(super) chat: ChatId,
+}
+
+impl Settlement {
+    /// What a prompt in this chat says from then on.
+    fn text(&self, channel: &Channel, chat: &ChatId) -> String {
+        let descriptor = channel.descriptor();
+        let who = self.who(channel.name(), chat);
+        self.outcome.text(&self.request, &who, descriptor.max_text as usize, descriptor.text_unit)
+    }
+
+    /// The decider, as the person in this chat knows them.
+    fn who(&self, channel: &ChannelName, chat: &ChatId) -> Cow<'_, str> {
+        match &self.decider {
+            None => Cow::Borrowed("nobody"),
+            Some(decider) if decider.channel != *channel => {
+                Cow::Owned(format!("{} on {}", decider.who.name, decider.channel))
+            }
+            Some(decider) if decider.chat == *chat => Cow::Borrowed("you"),
+            Some(decider) => Cow::Borrowed(&decider.who.name),
+        }
+    }
 }
 
 /// What is left to do to prompts. It takes a while, so the person who has answered is told before.
@@ -67,7 +103,7 @@ pub(super) enum Revision {
     /// The request is open, and they show its details.
     Details(Request, Vec<Prompt>),
     /// The request is settled: they say so, and have no buttons any more.
-    Settled(String, Vec<Prompt>),
+    Settled(Arc<Settlement>, Vec<Prompt>),
 }
 
 /// A message that asks.
@@ -104,8 +140,8 @@ impl Hub {
         let relay = Arc::clone(&self.relay);
         let id = request.id.clone();
         let since = Instant::now();
-        let names = channels.iter().map(|channel| channel.name().clone()).collect();
-        match relay.open(request, inbox, names, since) {
+        let asked = channels.iter().map(|channel| (channel.name().clone(), Arc::clone(channel))).collect();
+        match relay.open(request, inbox, asked, since) {
             Opened::Already => return tracing::warn!("permission {id} is open already"),
             Opened::Yes => {}
             Opened::InsteadOf(settled) => {
@@ -129,8 +165,8 @@ impl Relay {
     pub(super) fn standing(&self, id: &RequestId, channel: &ChannelName) -> Standing {
         let board = self.lock();
         match board.open.get(id) {
-            Some(open) if open.channels.contains(channel) => Standing::Open,
-            None if board.settled.iter().any(|settled| settled.id == *id) => Standing::Settled,
+            Some(open) if open.channels.contains_key(channel) => Standing::Open,
+            None if board.settled(id).is_some() => Standing::Settled,
             Some(_) | None => Standing::Unknown,
         }
     }
@@ -144,9 +180,16 @@ impl Relay {
         })
     }
 
-    /// What became of a settled request.
-    pub(super) fn outcome(&self, id: &RequestId) -> Option<String> {
-        self.lock().settled.iter().find(|settled| settled.id == *id).map(|settled| settled.text.clone())
+    /// What became of a settled request, in one sentence for the person in this chat.
+    pub(super) fn outcome(&self, id: &RequestId, channel: &ChannelName, chat: &ChatId) -> Option<String> {
+        let settlement = Arc::clone(&self.lock().settled(id)?.settlement);
+        Some(settlement.outcome.headline(&settlement.request, &settlement.who(channel, chat)))
+    }
+
+    /// What a prompt of a settled request says.
+    pub(super) fn settled_text(&self, id: &RequestId, channel: &Channel, chat: &ChatId) -> Option<String> {
+        let settlement = Arc::clone(&self.lock().settled(id)?.settlement);
+        Some(settlement.text(channel, chat))
     }
 
     /// Carries out an answer. `pressed` is the prompt whose button was pressed, if one was: the press may come before
@@ -156,7 +199,7 @@ impl Relay {
         &self,
         id: &RequestId,
         answer: Answer,
-        who: &Sender,
+        decider: Decider,
         pressed: Option<Prompt>,
     ) -> (Option<String>, Revision) {
         if let (Some(pressed), Some(open)) = (pressed, self.lock().open.get_mut(id)) {
@@ -164,9 +207,10 @@ impl Relay {
         }
         match answer {
             Answer::Verdict(verdict) => {
-                let outcome = Outcome::Decided(verdict, who.name.clone());
-                let Some((open, text)) = self.settle(id, &outcome) else {
-                    return (self.outcome(id), Revision::None);
+                let Decider { who, channel, chat } = decider.clone();
+                let Some((open, settlement)) = self.settle(id, Outcome::Decided(verdict), Some(decider))
+                else {
+                    return (self.outcome(id, &channel, &chat), Revision::None);
                 };
                 open.inbox.verdict(id, verdict);
                 tracing::info!("permission {id}: {verdict:?} by {} ({})", who.name, who.id);
@@ -174,7 +218,7 @@ impl Relay {
                     Verdict::Allow => "Allowed.",
                     Verdict::Deny => "Denied.",
                 };
-                (Some(told.to_owned()), Revision::Settled(text, open.prompts))
+                (Some(told.to_owned()), Revision::Settled(settlement, open.prompts))
             }
             Answer::Details => {
                 let mut board = self.lock();
@@ -200,8 +244,11 @@ impl Relay {
                 };
                 stream::iter(prompts).for_each_concurrent(EDITED_AT_ONCE, detail).await;
             }
-            Revision::Settled(text, prompts) => {
-                let close = |prompt: Prompt| prompt.edit(text.clone(), Vec::new());
+            Revision::Settled(settlement, prompts) => {
+                let close = |prompt: Prompt| {
+                    let text = settlement.text(&prompt.channel, &prompt.chat);
+                    prompt.edit(text, Vec::new())
+                };
                 stream::iter(prompts).for_each_concurrent(EDITED_AT_ONCE, close).await;
             }
         }
@@ -210,8 +257,8 @@ impl Relay {
     async fn expire(&self, id: &RequestId, since: Instant) {
         // The same letters may stand for another request by now.
         let same = self.lock().open.get(id).is_some_and(|open| open.since == since);
-        if same && let Some((open, text)) = self.settle(id, &Outcome::Expired) {
-            self.revise(Revision::Settled(text, open.prompts)).await;
+        if same && let Some((open, settlement)) = self.settle(id, Outcome::Expired, None) {
+            self.revise(Revision::Settled(settlement, open.prompts)).await;
         }
     }
 
@@ -219,7 +266,7 @@ impl Relay {
         &self,
         request: &Request,
         inbox: Arc<dyn Inbox>,
-        channels: HashSet<ChannelName>,
+        channels: HashMap<ChannelName, Arc<Channel>>,
         since: Instant,
     ) -> Opened {
         let mut board = self.lock();
@@ -229,17 +276,26 @@ impl Relay {
         let full = board.open.len() >= OPEN;
         let oldest = board.open.iter().filter(|_| full).min_by_key(|(_, open)| open.since);
         let oldest = oldest.map(|(id, _)| id.clone());
-        let evicted = oldest.and_then(|id| board.settle(&id, &Outcome::Expired));
-        board.settled.retain(|settled| settled.id != request.id);
+        let evicted = oldest.and_then(|id| board.settle(&id, Outcome::Expired, None));
+        board.settled.retain(|settled| settled.settlement.request.id != request.id);
         let open =
             Open { request: request.clone(), inbox, channels, prompts: Vec::new(), details: false, since };
+        let asked: Vec<_> = open.channels.values().cloned().collect();
         board.open.insert(request.id.clone(), open);
-        evicted.map_or(Opened::Yes, |(open, text)| Opened::InsteadOf(Revision::Settled(text, open.prompts)))
+        board.tell_pages(asked.iter());
+        evicted.map_or(Opened::Yes, |(open, settlement)| {
+            Opened::InsteadOf(Revision::Settled(settlement, open.prompts))
+        })
     }
 
     /// Takes a request off the board: the first answer wins.
-    fn settle(&self, id: &RequestId, outcome: &Outcome) -> Option<(Open, String)> {
-        self.lock().settle(id, outcome)
+    fn settle(
+        &self,
+        id: &RequestId,
+        outcome: Outcome,
+        decider: Option<Decider>,
+    ) -> Option<(Open, Arc<Settlement>)> {
+        self.lock().settle(id, outcome, decider)
     }
 
     /// Asks everybody on this channel who may decide.
@@ -277,13 +333,13 @@ impl Relay {
     /// Nobody on this channel can be asked.
     fn withdraw(&self, id: &RequestId, channel: &ChannelName) {
         let mut board = self.lock();
-        if let Some(open) = board.open.get_mut(id) {
-            open.channels.remove(channel);
-            if open.channels.is_empty() {
-                board.open.remove(id);
-                tracing::debug!("nobody can be asked about permission {id}");
-            }
+        let Some(open) = board.open.get_mut(id) else { return };
+        let withdrawn = open.channels.remove(channel);
+        if open.channels.is_empty() {
+            board.open.remove(id);
+            tracing::debug!("nobody can be asked about permission {id}");
         }
+        board.tell_pages(withdrawn.iter());
     }
 
     /// Remembers prompts that were sent, to edit them once there is an answer. It may have come while they were sent:
@@ -323,22 +379,39 @@ impl Board {
             let new = open.add(prompts);
             return if open.details { Revision::Details(open.request.clone(), new) } else { Revision::None };
         }
-        let Some(settled) = self.settled.iter().find(|settled| settled.id == *id) else {
-            return Revision::None;
-        };
+        let Some(settled) = self.settled(id) else { return Revision::None };
         let new = prompts.into_iter().filter(|prompt| !settled.prompts.contains(prompt)).collect();
-        Revision::Settled(settled.text.clone(), new)
+        Revision::Settled(Arc::clone(&settled.settlement), new)
     }
 
-    fn settle(&mut self, id: &RequestId, outcome: &Outcome) -> Option<(Open, String)> {
+    fn settled(&self, id: &RequestId) -> Option<&Settled> {
+        self.settled.iter().find(|settled| settled.settlement.request.id == *id)
+    }
+
+    fn settle(
+        &mut self,
+        id: &RequestId,
+        outcome: Outcome,
+        decider: Option<Decider>,
+    ) -> Option<(Open, Arc<Settlement>)> {
         let open = self.open.remove(id)?;
-        let text = outcome.text(&open.request);
         if self.settled.len() >= SETTLED {
             self.settled.pop_front();
         }
-        let settled = Settled { id: id.clone(), text: text.clone(), prompts: open.prompts.clone() };
-        self.settled.push_back(settled);
-        Some((open, text))
+        let settlement = Arc::new(Settlement { request: open.request.clone(), outcome, decider });
+        self.settled
+            .push_back(Settled { settlement: Arc::clone(&settlement), prompts: open.prompts.clone() });
+        self.tell_pages(open.channels.values());
+        Some((open, settlement))
+    }
+
+    /// Tells the pages of these channels how many requests wait, not which: a page that may answer them has them.
+    fn tell_pages<'a>(&self, channels: impl Iterator<Item = &'a Arc<Channel>>) {
+        for channel in channels {
+            let waiting =
+                self.open.values().filter(|open| open.channels.contains_key(channel.name())).count();
+            channel.surroundings().page.set_waiting(waiting);
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
+use self::web::link::Doorkeeper;
 use crate::{
     claude::Reception,
     hub::{Channel, Condition},
@@ -40,6 +41,8 @@ pub struct Ingress {
     reception: watch::Receiver<Reception>,
     /// The page, which is also there while nothing is taken in: then it says why.
     page: Option<web::Server>,
+    /// Gives the link to that page to a person who asks for it.
+    doorkeeper: Option<Doorkeeper>,
     /// The last process that had the channel before the page only said why.
     last_owner: Option<String>,
 }
@@ -64,7 +67,7 @@ impl Ingress {
         source: Source,
         reception: watch::Receiver<Reception>,
     ) -> Self {
-        Self { channel, folder, source, reception, page: None, last_owner: None }
+        Self { channel, folder, source, reception, page: None, doorkeeper: None, last_owner: None }
     }
 
     /// Begins if the session takes messages, and goes on trying in the background if that fails. Either way the
@@ -98,6 +101,7 @@ impl Ingress {
             let patient = opened.is_some_and(|opened| opened.elapsed() < YIELD);
             if let Some(lock) = lock.take().or_else(|| self.begin(!patient)) {
                 let condition = self.serve().await;
+                self.doorkeeper = None;
                 self.channel.pause(condition);
                 self.last_owner = lock::introduction(&self.folder);
                 drop(lock);
@@ -247,6 +251,9 @@ impl Ingress {
         if let Some(link) = self.channel.link() {
             // For the person who reads this, and in no file of ours: with it, a browser may decide.
             tracing::info!(target: SECRET, "{name}: to answer permission prompts on the page, open {link}");
+            self.doorkeeper = Doorkeeper::start(&self.folder, &self.channel)
+                .inspect_err(|error| tracing::warn!("{name}: `tidegate open {name}` will not work: {error}"))
+                .ok();
         }
         Ok(lock)
     }

@@ -17,6 +17,7 @@ mod retention;
 mod schema;
 mod session;
 mod state;
+mod stranger;
 mod transaction;
 
 use std::{

@@ -55,6 +55,7 @@ impl Journal {
                 "attachment WHERE at",
                 "refusal WHERE last",
                 "set_aside WHERE at",
+                "stranger WHERE at",
                 "held WHERE body IS NULL AND at",
             ] {
                 database.execute(&format!("DELETE FROM {table} < ?1"), [cutoff.cast_signed()])?;
@@ -122,7 +123,7 @@ impl Journal {
     }
 }
 
-/// What [`Forget`] asks for, of the tables `event` and `held`.
+/// What [`Forget`] asks for, of the tables `event`, `held` and `stranger`.
 const CONDITIONS: &str = "(?1 IS NULL OR ?1 IN (body ->> '$.message.chat.id', body ->> '$.press.chat.id'))
      AND (?2 IS NULL OR ?2 IN (body ->> '$.message.sender.id', body ->> '$.press.sender.id'))
      AND (?3 IS NULL OR at < ?3)";
@@ -141,6 +142,7 @@ impl Transaction<'_> {
             };
             let events = erase("event")?;
             erase("held")?;
+            erase("stranger")?;
             // It is not known whose they are.
             database.execute_batch("DELETE FROM set_aside")?;
             let all = forget.chat.is_none() && forget.sender.is_none() && forget.before.is_none();

@@ -16,7 +16,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig, hooks::Wal};
 use super::Error;
 
 /// What `PRAGMA user_version` says in a file of this format.
-pub(super) const FORMAT: i32 = 4;
+pub(super) const FORMAT: i32 = 5;
 
 /// Each time so many pages (24 MiB) have been added to the write-ahead log without any quiet, it is moved into the
 /// file while others go on writing. Most pages are in it many times and are moved once: seldom is cheap.
@@ -124,6 +124,12 @@ const TABLES: &str = "
         reason  TEXT NOT NULL,
         payload BLOB NOT NULL
     ) STRICT;
+    CREATE TABLE IF NOT EXISTS stranger (
+        place INTEGER PRIMARY KEY,
+        id    TEXT NOT NULL UNIQUE,
+        at    INTEGER NOT NULL,
+        body  BLOB NOT NULL          -- JSON
+    ) STRICT;
     CREATE TABLE IF NOT EXISTS session (
         process   INTEGER PRIMARY KEY,
         since     INTEGER NOT NULL,    -- milliseconds since the Unix epoch
@@ -134,7 +140,7 @@ const TABLES: &str = "
         written   INTEGER NOT NULL,
         received  INTEGER NOT NULL
     ) STRICT;
-    PRAGMA user_version = 4;
+    PRAGMA user_version = 5;
     COMMIT;
 ";
 
@@ -159,8 +165,8 @@ pub(super) fn open(path: &Path, log_pages: Arc<AtomicU32>) -> Result<Connection,
                 _ => create(&database).map_err(failed)?,
             }
         }
-        // Formats 1 and 3 had some of the tables; none has changed.
-        0 | 1 | 3 => create(&database).map_err(failed)?,
+        // Formats 1, 3 and 4 had some of the tables; none has changed.
+        0 | 1 | 3 | 4 => create(&database).map_err(failed)?,
         _ => return Err(Error::Format { path: path.to_owned(), found }),
     }
     database.busy_timeout(Duration::ZERO).map_err(failed)?;

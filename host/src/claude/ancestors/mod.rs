@@ -96,6 +96,11 @@ pub fn ancestors() -> Result<Vec<Process>, Unreadable> {
     climb(parent(), look).collect()
 }
 
+/// A process and all above it, itself first: as [`ancestors`].
+pub(super) fn line(pid: i32) -> Result<Vec<Process>, Unreadable> {
+    climb(pid, look).collect()
+}
+
 /// The nearest Claude Code process above this one. Processes above it are not looked at, so it does not matter whether
 /// they can be.
 pub fn claude_code() -> Result<Option<Process>, Unreadable> {

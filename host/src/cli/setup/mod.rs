@@ -13,6 +13,7 @@ use self::entry::Entry;
 use super::{
     Common,
     answers::Answers,
+    candidates,
     configure::{self, Stored},
     output::{self, Paint},
     serve,
@@ -25,6 +26,7 @@ use crate::{builtin, claude, guest::Identity, hub::Channel, launch::Launcher, se
 #[derive(Args)]
 pub(super) struct Setup {
     /// Which channel; asked for without
+    #[arg(add = candidates::channels())]
     channel: Option<String>,
     /// Keep secrets in the system's keyring rather than in a file
     #[arg(long)]

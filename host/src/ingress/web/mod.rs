@@ -1,6 +1,7 @@
 //! A web channel's server on loopback: the guest's page, its WebSocket, files in both directions.
 
 mod files;
+pub mod link;
 mod origin;
 mod page;
 mod socket;

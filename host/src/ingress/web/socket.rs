@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::state;
 use crate::{
-    capability::web::Frames,
+    capability::web::{Frames, Visit},
     gate::Origin,
     guest::WebSignal,
     hub::{Channel, Intake},
@@ -39,18 +39,21 @@ pub(super) async fn upgrade(
     RawQuery(query): RawQuery,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    // `?key=…`, which the page has from the link that was printed at this start.
+    // `?key=…`, which the page has from its link, and `host`, where it understands the host's own frames.
     let query = query.unwrap_or_default();
     let key = query.split('&').find_map(|pair| pair.strip_prefix("key="));
-    let owner = key.is_some_and(|key| channel.surroundings().page.is_key(key));
+    let visit = Visit {
+        owner: key.is_some_and(|key| channel.surroundings().page.key().matches(key)),
+        hears_host: query.split('&').any(|pair| pair == "host"),
+    };
     upgrade
         .max_message_size(READ)
         .max_frame_size(READ)
         .read_buffer_size(16 << 10)
-        .on_upgrade(move |socket| async move { converse(&channel, socket, owner).await })
+        .on_upgrade(move |socket| async move { converse(&channel, socket, visit).await })
 }
 
-async fn converse(channel: &Arc<Channel>, socket: WebSocket, owner: bool) {
+async fn converse(channel: &Arc<Channel>, socket: WebSocket, visit: Visit) {
     if let Some(reason) = channel.deaf() {
         // The page asks for all of it: see `state`.
         let mut socket = socket;
@@ -58,8 +61,8 @@ async fn converse(channel: &Arc<Channel>, socket: WebSocket, owner: bool) {
         let _ = tokio::time::timeout(FAREWELL, socket.send(farewell)).await;
         return;
     }
-    let (connection, frames, cut_off) = channel.surroundings().page.open(owner);
-    let origin = if owner { Origin::Trusted } else { Origin::Visitor };
+    let (connection, frames, cut_off) = channel.surroundings().page.open(visit);
+    let origin = if visit.owner { Origin::Trusted } else { Origin::Visitor };
     let (sink, stream) = socket.split();
     let mut writer = tokio::spawn({
         let cut_off = cut_off.clone();

@@ -1,0 +1,113 @@
+//! What a shell offers for an argument: looked up when it asks, in the folder of the channel that is named before it.
+
+use std::collections::BTreeMap;
+
+use clap_complete::{ArgValueCandidates, CompletionCandidate};
+
+use super::survey::{Kept, Survey};
+use crate::{event::ChannelName, gate::Reason, journal::Refusal, settings::Settings, state_root::StateRoot};
+
+/// How many refusals are looked at.
+const REFUSALS: u32 = 100;
+
+type Found = anyhow::Result<BTreeMap<String, String>>;
+
+/// The names of channels.
+pub(super) fn channels() -> ArgValueCandidates {
+    offered(|words| {
+        let root = words.root()?;
+        let settings = Settings::read(&root.settings())?;
+        Ok(Survey::names(&root, &settings).iter().map(|name| (name.to_string(), String::new())).collect())
+    })
+}
+
+/// People who may write.
+pub(super) fn senders() -> ArgValueCandidates {
+    offered(|words| {
+        let Kept { admission, .. } = words.kept()?;
+        let (rules, mut names) = (admission.rules_blocking()?, admission.sender_names()?);
+        let mut named = |id| names.remove(id).unwrap_or_default();
+        Ok(rules.access.allow_from.iter().map(|id| (id.to_string(), named(id))).collect())
+    })
+}
+
+/// People who have tried to write.
+pub(super) fn strangers() -> ArgValueCandidates {
+    offered(|words| {
+        let refused = words.kept()?.admission.refusals(REFUSALS)?;
+        let name = |Refusal { sender, name, .. }| (sender.into_string(), name);
+        Ok(refused.into_iter().map(name).collect())
+    })
+}
+
+/// Groups that are heard.
+pub(super) fn groups() -> ArgValueCandidates {
+    offered(|words| {
+        let Kept { admission, .. } = words.kept()?;
+        let (rules, mut names) = (admission.rules_blocking()?, admission.chat_names()?);
+        let mut named = |id| names.remove(id).unwrap_or_default();
+        Ok(rules.access.groups.keys().map(|id| (id.to_string(), named(id))).collect())
+    })
+}
+
+/// Groups that have tried to write.
+pub(super) fn strange_groups() -> ArgValueCandidates {
+    offered(|words| {
+        let refused = words.kept()?.admission.refusals(REFUSALS)?.into_iter();
+        let groups = refused.filter(|refusal| refusal.reason == Reason::Group);
+        Ok(groups.map(|Refusal { chat, title, .. }| (chat.to_string(), title)).collect())
+    })
+}
+
+/// Chats that something was received from, and people who wrote there.
+pub(super) fn chats() -> ArgValueCandidates {
+    offered(|words| {
+        let names = words.kept()?.admission.chat_names()?;
+        Ok(names.into_iter().map(|(id, name)| (id.to_string(), name)).collect())
+    })
+}
+
+/// People whom something was received from.
+pub(super) fn people() -> ArgValueCandidates {
+    offered(|words| {
+        let names = words.kept()?.admission.sender_names()?;
+        Ok(names.into_iter().map(|(id, name)| (id.to_string(), name)).collect())
+    })
+}
+
+fn offered(find: fn(&Words) -> Found) -> ArgValueCandidates {
+    ArgValueCandidates::new(move || {
+        // A shell that completes has nowhere to show an error.
+        let found = find(&Words::typed()).unwrap_or_default();
+        let candidate = |(value, help): (String, String)| {
+            let help = (!help.is_empty() && help != value).then(|| help.into());
+            CompletionCandidate::new(value).help(help)
+        };
+        found.into_iter().map(candidate).collect()
+    })
+}
+
+/// The command line so far.
+struct Words(Vec<String>);
+
+impl Words {
+    fn typed() -> Self {
+        Self(std::env::args().skip_while(|word| word != "--").skip(1).collect())
+    }
+
+    fn root(&self) -> anyhow::Result<StateRoot> {
+        let after = self.0.iter().position(|word| word == "--home").and_then(|at| self.0.get(at + 1));
+        let joined = self.0.iter().find_map(|word| word.strip_prefix("--home="));
+        Ok(StateRoot::find(joined.or(after.map(String::as_str)).map(AsRef::as_ref))?)
+    }
+
+    /// What the channel that is named keeps.
+    fn kept(&self) -> anyhow::Result<Kept> {
+        let root = self.root()?;
+        let settings = Settings::read(&root.settings())?;
+        let names: Vec<ChannelName> = Survey::names(&root, &settings);
+        let named = names.into_iter().find(|name| self.0.iter().skip(2).any(|word| *word == **name));
+        let survey = Survey::of(&root, named.ok_or_else(|| anyhow::anyhow!("no channel is named yet"))?);
+        survey.kept?.ok_or_else(|| anyhow::anyhow!("the channel has not run yet"))
+    }
+}

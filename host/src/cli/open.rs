@@ -1,0 +1,54 @@
+use std::io;
+
+use anyhow::Context as _;
+use clap::Args;
+
+use super::{Common, candidates, output, survey::Survey};
+use crate::{
+    claude,
+    ingress::web::link::{self, Wish},
+};
+
+/// Show the link to a channel's page, with the key that lets a browser answer permission prompts
+#[derive(Args)]
+#[command(
+    after_help = "Whoever has the link can answer for you: it is shown to a person at a terminal only, and to no program \
+    below Claude Code.\n\n\
+    Examples:\n  \
+    tidegate open fakechat           the link, good until the session ends\n  \
+    tidegate open fakechat --keep    … good for a day, for every session until then"
+)]
+pub(super) struct Open {
+    /// The channel
+    #[arg(add = candidates::channels())]
+    channel: String,
+    /// Keep the key for a day, in the channel's folder: pages that have it need no new link after a restart
+    #[arg(long)]
+    keep: bool,
+}
+
+impl Open {
+    pub(super) fn run(&self, common: &Common) -> anyhow::Result<()> {
+        claude::at_terminal()?;
+        let root = common.state_root()?;
+        let name = Survey::named(&root, &self.channel)?;
+        let folder = root.folder(&name);
+        let Some(owner) = Survey::owner(&folder) else {
+            anyhow::bail!(
+                "nobody serves {name} at the moment: start a session with it, or `tidegate try {name}`, and ask again"
+            );
+        };
+        let wish = if self.keep { Wish::Keep } else { Wish::Link };
+        let answer = match link::ask(&folder, wish) {
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) =>
+            {
+                anyhow::bail!("{name} has no page that answers permission prompts ({owner})");
+            }
+            answer => answer.with_context(|| format!("{name} is served ({owner}), and does not answer"))?,
+        };
+        let link = answer.map_err(|reason| anyhow::anyhow!("no link: {reason}"))?;
+        output::print(&format!("{link}\n"))?;
+        Ok(())
+    }
+}

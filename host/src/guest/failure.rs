@@ -1,0 +1,136 @@
+//! A call that failed, told to its channel's author in one piece.
+
+use std::fmt;
+
+use crate::{
+    capability::log::{Line, Lines},
+    sandbox::CallError,
+};
+
+/// What a guest was asked.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    /// The function, as the contract calls it.
+    function: &'static str,
+    /// What about, in a few words; may be empty.
+    about: String,
+}
+
+impl Asked {
+    pub(super) fn to(function: &'static str) -> Self {
+        Self { function, about: String::new() }
+    }
+
+    pub(super) fn about(function: &'static str, about: impl Into<String>) -> Self {
+        Self { function, about: about.into() }
+    }
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.about.as_str() {
+            "" => write!(formatter, "`{}`", self.function),
+            about => write!(formatter, "`{}` ({about})", self.function),
+        }
+    }
+}
+
+/// Logs the failure, and what the call has printed. The result is the error with the guest's own cause in it.
+pub(super) fn told(channel: &str, asked: &Asked, error: CallError, lines: Option<&Lines>) -> CallError {
+    let printed = lines.map(Lines::take_complaints).unwrap_or_default();
+    let report = Report { asked, error: &error, printed: &printed };
+    tracing::error!(target: "guest", channel, "{report}");
+    match (error, cause(&printed)) {
+        (CallError::Trap(_), Some(cause)) => CallError::Trap(cause),
+        (error, _) => error,
+    }
+}
+
+struct Report<'a> {
+    asked: &'a Asked,
+    error: &'a CallError,
+    printed: &'a [Line],
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "it failed in {}: {}", self.asked, self.error)?;
+        if !self.printed.is_empty() {
+            write!(formatter, "\n  what it said:")?;
+        }
+        self.printed.iter().try_for_each(|line| write!(formatter, "\n  | {}", line.text))
+    }
+}
+
+/// In one line, why the guest says that it failed. A panic of Rust's has its place in one line and its text in the next;
+/// runtimes of other languages write the error last, after the way that led there.
+fn cause(printed: &[Line]) -> Option<String> {
+    let text = |line: &Line| line.text.trim().to_owned();
+    if let Some(at) = printed.iter().position(|line| line.text.contains("panicked at ")) {
+        let mut lines = printed.iter().skip(at).map(text);
+        let place = lines.next()?;
+        // Older ones have both in one line.
+        return Some(match lines.next().filter(|_| place.ends_with(':')) {
+            Some(message) => format!("{place} {message}"),
+            None => place,
+        });
+    }
+    if let Some(panic) = printed.iter().find(|line| line.text.starts_with("panic: ")) {
+        return Some(text(panic));
+    }
+    if let Some(error) = printed.iter().rev().find(|line| line.is_error()) {
+        return Some(text(error));
+    }
+    let own = |line: &&Line| !line.text.trim().is_empty() && !line.text.starts_with([' ', '\t']);
+    printed.iter().rev().find(own).map(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(texts: &[&str]) -> Vec<Line> {
+        texts.iter().map(|text| Line::printed(text)).collect()
+    }
+
+    #[test]
+    fn the_cause_is_found_in_what_languages_print() {
+        for (printed, expected) in [
+            (
+                &["panicked at src/lib.rs:4:9:", "index out of bounds"][..],
+                Some("panicked at src/lib.rs:4:9: index out of bounds"),
+            ),
+            (&["panicked at 'boom', src/lib.rs:4:9"], Some("panicked at 'boom', src/lib.rs:4:9")),
+            (
+                &[
+                    "Traceback (most recent call last):",
+                    "  File \"app.py\", line 7, in handle",
+                    "KeyError: 'text'",
+                ],
+                Some("KeyError: 'text'"),
+            ),
+            (
+                &["panic: oops", "", "goroutine 1 [running]:", "main.main()", "\t/app/main.go:7"],
+                Some("panic: oops"),
+            ),
+            (&["", "   "], None),
+            (&[], None),
+        ] {
+            assert_eq!(cause(&lines(printed)).as_deref(), expected, "{printed:?}");
+        }
+    }
+
+    #[test]
+    fn a_failure_is_one_block() {
+        let asked = Asked::about("handle", "POST /hook");
+        let error = CallError::Trap("wasm trap: unreachable".into());
+        let printed = lines(&["panicked at src/lib.rs:4:9:", "boom"]);
+        let report = Report { asked: &asked, error: &error, printed: &printed };
+        assert_eq!(
+            report.to_string(),
+            "it failed in `handle` (POST /hook): it crashed: wasm trap: unreachable\n  what it said:\n  | panicked at \
+             src/lib.rs:4:9:\n  | boom"
+        );
+        assert_eq!(Asked::to("poll").to_string(), "`poll`");
+    }
+}
