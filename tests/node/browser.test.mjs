@@ -85,7 +85,7 @@ scene('hostile text is only text', async ({ page, server }) => {
   }
   const own = await tell(page, server, scripts[0]);
   assert.equal(await text(page, own).innerText(), scripts[0]);
-  assert.equal(await text(page, own).locator('*').count(), 0);
+  assert.equal(await text(page, own).locator('img, script').count(), 0);
   // A quote is text as well.
   await answer(page, server, 'quoting', { reply_to: own });
   assert.equal(await page.locator('.quote img').count(), 0);
@@ -203,7 +203,7 @@ scene('after a reload everything is where it was', async ({ t, page, server }) =
 
   const before = await conversation(page);
   assert.deepEqual(before.map(({ text: words }) => words), [
-    'First question', 'First answer, corrected', 'Second question\nwith **two** lines', 'With a file', 'And another',
+    'First question', 'First answer, corrected', 'Second question\nwith two lines', 'With a file', 'And another',
   ]);
   await page.reload();
   await connected(page);
@@ -304,7 +304,7 @@ scene('quotes lead back to what they quote', async ({ page, server }) => {
   await tell(page, server, 'No hurry');
   const reply = await answer(page, server, 'It is *42*', { reply_to: question });
   const quote = message(page, reply).locator('.quote');
-  assert.match(await quote.innerText(), /^You\s+What is \*\*the\*\* answer\?$/);
+  assert.match(await quote.innerText(), /^You\s+What is the answer\?$/);
   const other = await answer(page, server, 'No quote here');
   assert.equal(await message(page, other).locator('.quote').count(), 0);
 

@@ -161,8 +161,12 @@ class Stage {
     await page.routeWebSocket(/\/ws\b/, (socket) => {
       this.#socket = socket;
       socket.onMessage((data) => this.received.push(JSON.parse(data)));
+      const { searchParams } = new URL(socket.url());
+      assert.ok(searchParams.has('host'), 'the page listens to the host');
+      const owner = searchParams.get('key') === this.key;
+      this.say({ type: 'host', owner, waiting: 0 });
       this.say({ type: 'history', messages: this.history });
-      if (new URL(socket.url()).searchParams.get('key') === this.key) this.say({ type: 'prompts', prompts: this.prompts });
+      if (owner) this.say({ type: 'prompts', prompts: this.prompts });
     });
     await page.goto(`${address}/#key=${this.key}`);
     await mayAnswer(page);

@@ -25,8 +25,7 @@ export function announce(title, body) {
 
 /** Two soft notes. A browser plays them only once the person has touched the page. */
 function chime() {
-  sound ??= new AudioContext();
-  if (sound.state !== 'running') return;
+  if (sound?.state !== 'running') return;
   [[660, 0], [880, 0.12]].forEach(([frequency, delay]) => {
     const [note, volume] = [sound.createOscillator(), sound.createGain()];
     const start = sound.currentTime + delay;
@@ -40,6 +39,7 @@ function chime() {
 }
 
 async function toggle() {
+  if (!on) wake();
   if (on) set(false);
   else if (!globalThis.Notification) notify('This browser has no notifications.');
   else if (await Notification.requestPermission() === 'granted') set(true);
@@ -48,7 +48,6 @@ async function toggle() {
 
 function set(value) {
   on = value;
-  if (on) wake();
   $('alerts').ariaPressed = String(on);
   $('alerts').title = on ? 'Notifications and sound are on' : 'Notifications and sound are off';
   try {
@@ -59,6 +58,7 @@ function set(value) {
   }
 }
 
+/** A browser complains about sound that the person's own hand has not begun. */
 function wake() {
   sound ??= new AudioContext();
   sound.resume();

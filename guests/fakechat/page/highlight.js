@@ -45,7 +45,7 @@ const SCRIPT = family([
   HASH, String.raw`(?<string>"""(?:[^"]|"(?!""))*(?:""")?|'''(?:[^']|'(?!''))*(?:''')?|${DOUBLE}|${SINGLE})`, NUMBER, WORD,
 ], SCRIPT_WORDS);
 const SQL = family([String.raw`(?<comment>--[^\n]*|\/\*(?:[^*]|\*(?!\/))*(?:\*\/)?)`, `(?<string>${SINGLE})`, NUMBER, WORD], SQL_WORDS, 'i');
-const DATA = family([HASH, String.raw`(?<keyword>"(?:[^"\\\n]|\\.)*"(?=\s*:)|^[ \t-]*[\w.-]+(?=\s*[:=])|^\[[^\]\n]*\])`,
+const DATA = family([HASH, String.raw`(?<keyword>"(?:[^"\\\n]|\\.)*"(?=\s*:)|^[ \t]*(?:- +)?[\w.-]+(?=[ \t]*[:=])|^\[[^\]\n]*\])`,
   `(?<string>${DOUBLE}|${SINGLE})`, NUMBER, WORD], DATA_WORDS, 'm');
 const MARKUP = family([String.raw`(?<comment><!--(?:[^-]|-(?!->))*(?:-->)?)`, String.raw`(?<keyword><\/?[\w:-]+|\/?>)`,
   `(?<string>${DOUBLE}|'[^'\n<>]*')`], new Set());
