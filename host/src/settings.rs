@@ -116,6 +116,11 @@ impl Settings {
         Self::parse(path, &text)
     }
 
+    /// None at all: all defaults.
+    pub fn none(path: &Path) -> Self {
+        Self { path: path.to_owned(), tables: BTreeMap::new() }
+    }
+
     fn parse(path: &Path, text: &str) -> Result<Self, Error> {
         let error = |problem| Error { path: path.to_owned(), problem };
         let document: Table = text.parse().map_err(|problem: toml::de::Error| error(problem.to_string()))?;

@@ -5,7 +5,7 @@ use std::process::Command;
 use serde_json::json;
 
 use crate::{
-    harness::{Home, Page, bazaar},
+    harness::{Home, Page, Server, bazaar},
     pairing::{code, done, eventually, write},
     person::Person,
 };
@@ -141,6 +141,7 @@ fn a_stranger_who_asks_takes_nothing_from_what_is_typed() {
 #[test]
 fn a_question_that_was_settled_elsewhere_goes_away() {
     let home = Home::new();
+    home.access("bazaar", &json!({"dmPolicy": "pairing"}));
     let (mut person, mut page) = asked(&home);
     write(&mut page, "7", "let me in");
     let code = code(&mut page, "7");
@@ -172,9 +173,5 @@ fn it_ends_with_its_terminal() {
     let home = Home::new();
     let (person, _page) = asked(&home);
     drop(person);
-    let owner = || {
-        let status = home.run(["status", "bazaar", "--json"], "").stdout;
-        serde_json::from_str::<serde_json::Value>(&status).unwrap()[0]["owner"].clone()
-    };
-    eventually("the end", || owner().is_null());
+    eventually("the end", || Server::owner(&home, "bazaar").is_none());
 }

@@ -206,6 +206,8 @@ fn every_line_of_the_doctor_that_is_not_good_says_what_to_do() {
     let home = Home::new();
     home.settings("[fakechatt]\nport = 1\n");
     home.access("fakechat", &json!({"dmPolicy": "disabled"}));
+    // Somebody has begun with Telegram, and not ended.
+    home.access("telegram", &json!({"dmPolicy": "pairing"}));
     let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = socket.local_addr().unwrap().port().to_string();
     let output = home.command(["doctor", "--json"]).env("FAKECHAT_PORT", &port).output().unwrap();

@@ -193,6 +193,13 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// Who serves this channel, as others see it.
+    pub(crate) fn owner(home: &Home, channel: &str) -> Option<String> {
+        let status = home.run(["status", channel, "--json"], "").stdout;
+        let status: Value = serde_json::from_str(&status).unwrap();
+        status[0]["owner"].as_str().map(str::to_owned)
+    }
+
     pub(crate) fn start(command: Command) -> Self {
         let (mut server, log) = Self::start_unread(command);
         server.read_log(log);
@@ -664,6 +671,11 @@ pub(crate) fn upload(port: u16, id: &str, text: &str, file_name: &str, bytes: &[
 /// The guest that misbehaves in this way, as a file; its one sender may write.
 pub(crate) fn chameleon(home: &Home, behaviour: &str) -> PathBuf {
     home.access("chameleon", &json!({"dmPolicy": "allowlist", "allowFrom": ["s"]}));
+    fixture(home, "chameleon", behaviour)
+}
+
+/// The same, whose sender nobody has let in.
+pub(crate) fn bare_chameleon(home: &Home, behaviour: &str) -> PathBuf {
     fixture(home, "chameleon", behaviour)
 }
 

@@ -107,7 +107,8 @@ fn a_prompt_comes_to_the_approvers_own_chat_and_a_press_there_decides() {
         assert_eq!(acknowledged, json!({"call": "acknowledge", "press": press, "notice": notice}));
         let edit = page.call("edit");
         assert_eq!((&edit["chat"], &edit["message"]), (&prompt["chat"], &prompt["id"]));
-        assert!(text(&edit).contains("`Bash`") && text(&edit).contains("by ada"), "{edit}");
+        assert!(text(&edit).contains("`Bash`") && text(&edit).contains("by you"), "{edit}");
+        assert!(text(&edit).contains("List files"), "what was asked stays: {edit}");
         assert!(labels(&edit).is_empty(), "{edit}");
     }
     assert!(server.arrived(EVENT).is_empty(), "a press is no chat");
@@ -172,7 +173,8 @@ fn the_first_of_several_answers_counts_and_the_others_are_told_so() {
     assert_eq!(verdict(&mut server)["behavior"], "deny");
     assert_eq!(page.call("acknowledge")["notice"], "Denied.");
     let mut edited = [page.call("edit"), page.call("edit")].map(|edit| {
-        assert!(labels(&edit).is_empty() && text(&edit).contains("denied by ada"), "{edit}");
+        let who = if edit["chat"] == "ada" { "denied by you" } else { "denied by ada" };
+        assert!(labels(&edit).is_empty() && text(&edit).contains(who), "{edit}");
         edit["message"].as_str().unwrap().to_owned()
     });
     edited.sort();

@@ -275,7 +275,7 @@ scene('notifications come when the person looks elsewhere, and wants them', asyn
 
 scene('the page has no barrier that axe finds, in any width and colour', async ({ page, server, open }) => {
   const owner = await open(await server.link());
-  await tell(page, server, 'Please *look* at `this`');
+  await tell(page, server, 'Please *look* at `this`:\n\n> quote\n\n- item\n\n```sh\nls\n```\n\n| a |\n|---|\n| 1 |');
   await answer(page, server, '# Title\n\n```rust\n// say\nlet x = "1" + 2;\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n- [x] done\n\n> quote');
   server.requestPermission(REQUEST);
   await owner.locator('.prompt').waitFor();

@@ -20,8 +20,8 @@ const SCRIPT_WORDS = words('and as assert async await begin break case class con
   + 'none None nonlocal not null or pass raise require rescue return self set source then true True False try unless '
   + 'until unset when while with yield');
 const SQL_WORDS = words('add all alter and any as asc begin between by case cascade check column commit concurrently '
-  + 'constraint create cross database default delete desc distinct drop else end exists explain false for foreign from '
-  + 'full function grant group having if in index inner insert intersect into is join key left like limit not null on or '
+  + 'constraint create cross database default delete desc distinct drop else end exists explain false for foreign '
+  + 'from full function grant group having if in index inner insert intersect into is join key left like limit not null on or '
   + 'order outer over partition primary references returning right rollback select set table then true union unique '
   + 'update using values view when where with');
 const DATA_WORDS = words('true false null yes no on off');

@@ -104,9 +104,17 @@ fn bad(found: impl Into<String>, cure: impl Into<String>) -> Finding {
 
 impl Doctor {
     pub(super) fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
-        let launcher = common.launcher(common.log.quiet())?;
-        let runtime = super::runtime()?;
-        let checks = runtime.block_on(examine(&launcher, self.channel.as_deref()))?;
+        let checks = match common.launcher(common.log.silent()) {
+            Ok(launcher) => super::runtime()?.block_on(examine(&launcher, self.channel.as_deref()))?,
+            // Without valid settings there is nothing else to look at.
+            Err(launch::Error::Settings(error)) => {
+                let mut checks = Checks::default();
+                let cure = edit(&common.state_root()?.settings());
+                checks.add(None, "settings", bad(error.to_string(), cure));
+                checks
+            }
+            Err(error) => return Err(error.into()),
+        };
         let text = if self.json {
             serde_json::to_string_pretty(&checks.0)? + "\n"
         } else {
@@ -181,6 +189,19 @@ async fn one(
             (Vec::new(), Vec::new(), false)
         }
     };
+    if let Some(unused) = launcher.root().unused(&name) {
+        add(
+            "folder",
+            notice(
+                format!(
+                    "{} is not used, because the channel's folder is {}",
+                    unused.display(),
+                    survey.folder.display()
+                ),
+                format!("To use it, add `--home {}`", unused.parent().unwrap_or(&unused).display()),
+            ),
+        );
+    }
     let builtin = builtin::find(&name);
     if let Some(builtin) = builtin
         && matches!(survey.kept, Ok(None))
@@ -223,11 +244,13 @@ async fn one(
                 // A session that receives no messages has the page open all the same, to say why.
                 let shown = sessions.iter().any(|note| !matches!(note.attention, NotedAttention::Open(_)));
                 let looks = survey.owner.is_none() && !shown && blueprint.source == Source::Web;
-                if let Some((what, finding)) = settings_or_port(launcher, &descriptor, looks) {
+                let looked = settings_or_port(launcher, &descriptor, looks);
+                let loads = looked.as_ref().is_none_or(|(what, _)| *what != "settings");
+                if let Some((what, finding)) = looked {
                     add(what, finding);
                 }
                 // They are tried by a channel that runs.
-                if journal_works {
+                if journal_works && loads {
                     for finding in credentials(launcher, &descriptor).await? {
                         add("credential", finding);
                     }
@@ -246,19 +269,6 @@ async fn one(
     }
     if survey.folder.is_dir() {
         add("folder", folder(&survey.folder));
-    }
-    if let Some(unused) = launcher.root().unused(&name) {
-        add(
-            "folder",
-            notice(
-                format!(
-                    "{} is not used, because the channel's folder is {}",
-                    unused.display(),
-                    survey.folder.display()
-                ),
-                format!("To use it, add `--home {}`", unused.parent().unwrap_or(&unused).display()),
-            ),
-        );
     }
     for (what, finding) in remains {
         add(what, finding);
@@ -295,11 +305,13 @@ fn settings_or_port(
     match launcher.page_port(None, descriptor) {
         Ok(number) => port.then(|| ("port", free(&descriptor.name, number))),
         // No session can load the channel.
-        Err(error) => {
-            let cure = format!("Correct it: `${{EDITOR:-vi}} {}`", launcher.root().settings().display());
-            Some(("settings", bad(error.to_string(), cure)))
-        }
+        Err(error) => Some(("settings", bad(error.to_string(), edit(&launcher.root().settings())))),
     }
+}
+
+/// How a file is corrected.
+fn edit(path: &Path) -> String {
+    format!("Correct it: `${{EDITOR:-vi}} {}`", path.display())
 }
 
 /// A journal that cannot be used.
@@ -429,7 +441,7 @@ fn access(name: &ChannelName, admission: &Admission) -> Finding {
         ),
         Ok(rules) => good(format!(
             "{} may write directly, {} heard, dmPolicy is {}",
-            rules.access.allow_from.len(),
+            output::counted(rules.access.allow_from.len(), "person", "people"),
             output::counted(rules.access.groups.len(), "group is", "groups are"),
             rules.access.dm_policy
         )),

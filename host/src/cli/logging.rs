@@ -24,6 +24,11 @@ impl Level {
     pub(super) fn quiet(self) -> Self {
         Self { stderr: if self.file == LevelFilter::INFO { LevelFilter::WARN } else { self.stderr }, ..self }
     }
+
+    /// For a command that says itself what is wrong: nothing of the log appears, unless it was asked for.
+    pub(super) fn silent(self) -> Self {
+        Self { stderr: if self.file == LevelFilter::INFO { LevelFilter::OFF } else { self.stderr }, ..self }
+    }
 }
 
 impl FromStr for Level {

@@ -56,8 +56,8 @@ const USAGE: u8 = 2;
     version,
     styles = STYLES,
     disable_help_subcommand = true,
-    after_help = "Begin with `tidegate try fakechat`: it needs neither an account nor Claude Code. `tidegate setup` connects a\n\
-        channel with Claude Code, step by step.\n\n\
+    after_help = "Begin with `tidegate try fakechat`: it needs neither an account nor Claude Code. `tidegate setup` connects \
+        a channel with Claude Code, step by step.\n\n\
         Files:\n  \
         ~/.claude/channels/                state: a folder for each channel, and the log\n  \
         ~/.claude/channels/channels.toml   settings: ports, limits, how long messages are kept\n\n\
@@ -66,9 +66,9 @@ const USAGE: u8 = 2;
         TIDEGATE_LOG        how much is logged: off, error, warn, info, debug, trace\n  \
         TELEGRAM_BOT_TOKEN  telegram's token, above what `tidegate configure` has stored\n  \
         FAKECHAT_PORT       the port of fakechat's page; likewise <CHANNEL>_PORT for any other page\n\n\
-        With CLAUDE_CODE_MCP_ALLOWLIST_ENV=1 Claude Code hands none of these to the servers that it starts. Then secrets\n\
-        come from what `tidegate configure` has stored, ports from --port or channels.toml, and the folder from --home;\n\
-        or write the variables into the server's \"env\" in .mcp.json."
+        With CLAUDE_CODE_MCP_ALLOWLIST_ENV=1 Claude Code hands none of these to the servers that it starts. Then \
+        secrets come from what `tidegate configure` has stored, ports from --port or channels.toml, and the folder \
+        from --home; or write the variables into the server's \"env\" in .mcp.json."
 )]
 struct Arguments {
     #[command(flatten)]

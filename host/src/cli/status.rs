@@ -114,12 +114,19 @@ struct Trouble {
 impl Status {
     pub(super) fn run(self, common: &Common) -> anyhow::Result<()> {
         let root = common.state_root()?;
-        let settings = Settings::read(&root.settings())?;
+        let path = root.settings();
+        let (settings, wrong) = match Settings::read(&path) {
+            Ok(settings) => (settings, None),
+            Err(error) => (Settings::none(&path), Some(error)),
+        };
         let names = match &self.channel {
             Some(name) => vec![Survey::named(&root, name)?],
             None => Survey::names(&root, &settings),
         };
-        let faults = faults(common, &root, &names)?;
+        let faults = match &wrong {
+            Some(error) => names.iter().map(|_| Some(error.to_string())).collect(),
+            None => faults(common, &root, &names)?,
+        };
         let surveys = names.into_iter().zip(faults).map(|(name, fault)| (Survey::of(&root, name), fault));
         let text = if self.json {
             let report = |(survey, fault)| Report { settings: fault, ..report(survey) };
@@ -138,7 +145,7 @@ fn faults(common: &Common, root: &StateRoot, names: &[ChannelName]) -> anyhow::R
     if !root.settings().exists() {
         return Ok(names.iter().map(|_| None).collect());
     }
-    let launcher = common.launcher(common.log.quiet())?;
+    let launcher = common.launcher(common.log.silent())?;
     super::runtime()?.block_on(async {
         let mut faults = Vec::with_capacity(names.len());
         for name in names {

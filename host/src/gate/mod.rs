@@ -3,7 +3,7 @@
 //! Everything here is a pure function of what it is given: no file, no clock, no database, nothing of wasm or
 //! MCP. What keeps the state and carries the decisions out is `admission` and the hub.
 //!
-//! [`decide`] is the table of the README's *Access*, row by row.
+//! [`decide`] is the table of `docs/access.md`, row by row.
 
 pub mod access;
 mod decision;

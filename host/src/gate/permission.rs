@@ -321,7 +321,7 @@ mod tests {
             "❌ `Bash` was denied by Ada.\n```\nList files\n\n{\"command\":\"ls\"}\n```"
         );
         // Where there is no room for what was asked, the outcome is all.
-        assert_eq!(denied.text(&request(), "you", 40, TextUnit::Scalar), "❌ `Bash` was denied by you.");
+        assert_eq!(denied.text(&request(), "you", 30, TextUnit::Scalar), "❌ `Bash` was denied by you.");
         let long = Request { input_preview: "x".repeat(10_000), ..request() };
         let text = Outcome::Decided(Verdict::Allow).text(&long, "you", 100_000, TextUnit::Scalar);
         assert!(text.chars().count() < KEPT + 200, "{text}");

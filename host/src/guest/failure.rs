@@ -38,15 +38,17 @@ impl fmt::Display for Asked {
 /// Logs the failure, and what the call has printed. The result is the error with the guest's own cause in it.
 pub(super) fn told(channel: &str, asked: &Asked, error: CallError, lines: Option<&Lines>) -> CallError {
     let printed = lines.map(Lines::take_complaints).unwrap_or_default();
-    let report = Report { asked, error: &error, printed: &printed };
-    tracing::error!(target: "guest", channel, "{report}");
-    match (error, cause(&printed)) {
+    let error = match (error, cause(&printed)) {
         (CallError::Trap(_), Some(cause)) => CallError::Trap(cause),
         (error, _) => error,
-    }
+    };
+    let report = Report { channel, asked, error: &error, printed: &printed };
+    tracing::error!(target: "guest", "{report}");
+    error
 }
 
 struct Report<'a> {
+    channel: &'a str,
     asked: &'a Asked,
     error: &'a CallError,
     printed: &'a [Line],
@@ -54,7 +56,7 @@ struct Report<'a> {
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "it failed in {}: {}", self.asked, self.error)?;
+        write!(formatter, "{} failed in {}: {}", self.channel, self.asked, self.error)?;
         if !self.printed.is_empty() {
             write!(formatter, "\n  what it said:")?;
         }
@@ -125,10 +127,10 @@ mod tests {
         let asked = Asked::about("handle", "POST /hook");
         let error = CallError::Trap("wasm trap: unreachable".into());
         let printed = lines(&["panicked at src/lib.rs:4:9:", "boom"]);
-        let report = Report { asked: &asked, error: &error, printed: &printed };
+        let report = Report { channel: "bakery", asked: &asked, error: &error, printed: &printed };
         assert_eq!(
             report.to_string(),
-            "it failed in `handle` (POST /hook): it crashed: wasm trap: unreachable\n  what it said:\n  | panicked at \
+            "bakery failed in `handle` (POST /hook): it crashed: wasm trap: unreachable\n  what it said:\n  | panicked at \
              src/lib.rs:4:9:\n  | boom"
         );
         assert_eq!(Asked::to("poll").to_string(), "`poll`");

@@ -108,7 +108,8 @@ impl Channel {
             _ => false,
         };
         let here = self.grants().visitors_are_owner && origin == Origin::Visitor;
-        if !(unknown && here && message.chat.kind == ChatKind::Direct) {
+        // Where there is an access.json, a person has decided who may write.
+        if !(unknown && here && message.chat.kind == ChatKind::Direct && self.admission.mode().is_none()) {
             return false;
         }
         if self.admission.trust_visitor(&message.sender.id) {

@@ -144,7 +144,7 @@ fn nobody_decides_but_an_approver_in_a_direct_chat_by_first_writing_or_pressing(
     assert_eq!(verdict(&mut server), json!({"request_id": "abcde", "behavior": "allow"}));
     assert_eq!(page.call("acknowledge")["notice"], "Allowed.");
     let edit = page.call("edit");
-    assert!(edit["message"] == prompt["id"] && text(&edit).contains("allowed by ada"), "{edit}");
+    assert!(edit["message"] == prompt["id"] && text(&edit).contains("allowed by you"), "{edit}");
     assert!(!visitor.calls().iter().any(is_prompt), "it was shown the outcome");
 
     // What is settled stays so.
@@ -157,7 +157,7 @@ fn nobody_decides_but_an_approver_in_a_direct_chat_by_first_writing_or_pressing(
     ] {
         page.tell(&told);
         let answer = page.call(call);
-        assert!(answer[part].as_str().unwrap().contains("allowed by ada"), "{told} gives {answer}");
+        assert!(answer[part].as_str().unwrap().contains("allowed by you"), "{told} gives {answer}");
         assert!(server.arrived(VERDICT).is_empty(), "{told}");
     }
 }

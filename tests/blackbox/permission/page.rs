@@ -74,11 +74,11 @@ fn the_page_that_has_the_key_decides() {
         assert_eq!(page.wait("notice")["text"], notice);
         let outcome = page.wait("prompt");
         assert_eq!(outcome["id"], prompt["id"]);
-        assert!(labels(&outcome).is_empty() && text(&outcome).contains("by web"), "{outcome}");
+        assert!(labels(&outcome).is_empty() && text(&outcome).contains("by you"), "{outcome}");
     }
     // Whoever comes later sees how it went.
     let later = server.own_page("fakechat").wait("prompts")["prompts"].clone();
-    assert!(later[0]["text"].as_str().unwrap().contains("allowed by web"), "{later}");
+    assert!(later[0]["text"].as_str().unwrap().contains("allowed by you"), "{later}");
     assert_eq!(later.as_array().unwrap().len(), 2);
 
     ask(&mut server, "cdefg");

@@ -25,7 +25,9 @@ fn behaviour() -> String {
 impl Channel for Chameleon {
     fn describe() -> Descriptor {
         let mut name = "chameleon".to_owned();
+        let mut features = Features::REPLY | Features::EDIT | Features::REACT | Features::UPLOADS;
         match behaviour().as_str() {
+            "mute" => features = Features::empty(),
             "trap" => trap(),
             "loop" => spin(),
             "grow" => grow(),
@@ -47,7 +49,7 @@ impl Channel for Chameleon {
             sender_ids: None,
             group_ids: None,
             reactions: Vec::new(),
-            features: Features::REPLY | Features::EDIT | Features::REACT | Features::UPLOADS,
+            features,
             max_text: 1000,
             text_unit: TextUnit::Byte,
             max_upload: 1 << 20,
@@ -87,6 +89,10 @@ impl WebSource for Chameleon {
             Body::Bytes(bytes) => bytes,
             Body::Form(fields) => format!("{} fields", fields.len()).into_bytes(),
         };
+        if request.path == "/hook" {
+            let text = String::from_utf8_lossy(&body);
+            events.push(event(&text.replace(' ', "-"), &text));
+        }
         Ok(Answer { response: Response { status, headers, body }, events })
     }
 
