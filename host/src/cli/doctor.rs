@@ -211,6 +211,11 @@ async fn one(
         add("set up", ready("not yet, and nothing is wrong with that", format!("`tidegate setup {name}`")));
         return Ok(());
     }
+    if builtin.is_none() && matches!(survey.kept, Ok(None)) && survey.owner.is_none() && sessions.is_empty() {
+        let next = "A channel in a file is tried by `tidegate try --load FILE`";
+        add("set up", ready("not yet: it has never run", next));
+        return Ok(());
+    }
     for note in &sessions {
         add("session", receiving(&survey, note));
     }
@@ -426,10 +431,7 @@ fn access(name: &ChannelName, admission: &Admission) -> Finding {
     match admission.rules_blocking() {
         Err(shut) => bad(
             shut.to_string(),
-            format!(
-                "Correct {}; `tidegate access {name}` then shows who may write",
-                admission.path().display()
-            ),
+            format!("{}; `tidegate access {name}` then shows who may write", edit(admission.path())),
         ),
         Ok(rules) if rules.access.dm_policy == DmPolicy::Disabled => notice(
             "nobody is heard, because dmPolicy is disabled",

@@ -9,7 +9,7 @@ use super::{
     survey::{self, Kept, Survey},
 };
 use crate::{
-    clock,
+    builtin, clock,
     event::ChannelName,
     gate::document::Document,
     journal::{NotedAttention, Refusal, SessionNote},
@@ -242,11 +242,11 @@ fn show(survey: &Survey, fault: Option<&str>, paint: Paint) -> String {
     let shown = match &survey.kept {
         Ok(Some(kept)) => show_kept(&mut text, survey, kept, paint),
         Ok(None) => {
-            row(
-                &mut text,
-                "state",
-                &paint.dim(&format!("it has not run yet: `tidegate setup {}` begins", survey.name)),
-            );
+            let next = match builtin::find(&survey.name) {
+                Some(_) => format!("it has not run yet: `tidegate setup {}` begins", survey.name),
+                None => "it has not run yet".to_owned(),
+            };
+            row(&mut text, "state", &paint.dim(&next));
             Ok(())
         }
         Err(error) => Err(anyhow::anyhow!("{error}")),
