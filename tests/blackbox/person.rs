@@ -25,7 +25,8 @@ impl Person {
         let go = home.path().join("go");
         let _ = std::fs::remove_file(&go);
         let mut command = Command::new("/bin/sh");
-        let script = "exec 3<&0; { until [ -e \"$GO\" ]; do sleep 0.01; done; exec \"$@\" <&3 3<&-; } &";
+        let script =
+            "exec 3<&0; { until [ -e \"$GO\" ]; do sleep 0.01; done; exec setsid --ctty \"$@\" <&3 3<&-; } &";
         command.args(["-c", script, "sh"]).arg(program.get_program()).args(program.get_args());
         command.env_clear().envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
         command.env("GO", &go).env("PATH", "/usr/bin:/bin");

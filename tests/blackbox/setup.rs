@@ -2,9 +2,14 @@
 
 use std::{fs, path::PathBuf, process::Command};
 
+use fake_telegram::TOKEN;
 use serde_json::Value;
 
-use crate::{harness::Home, person::Person};
+use crate::{
+    harness::Home,
+    person::Person,
+    telegram::stage::{Stage, ada},
+};
 
 /// In a project of its own, without Claude Code on the PATH.
 fn setup(home: &Home, arguments: &[&str]) -> (Person, PathBuf) {
@@ -62,4 +67,48 @@ fn an_entry_that_is_there_is_replaced_only_if_asked() {
     person.enter("");
     person.see("Ready.");
     assert_eq!(entry(&file)["command"], "mine");
+}
+
+/// The first hour with a bot: from no token to an answer in the chat, and then a trial in the terminal.
+#[test]
+fn a_bot_is_set_up_from_its_token_to_an_answer() {
+    let stage = Stage::strange();
+    fs::remove_file(stage.folder().join(".env")).unwrap();
+    let (home, chat) = (&stage.home, ada().chat());
+    let (mut person, file) = setup(home, &["telegram"]);
+    person.see("1. The account");
+    person.see("(not shown)");
+    person.enter("abc");
+    person.see("is no TELEGRAM_BOT_TOKEN");
+
+    let (mut person, _) = setup(home, &["telegram"]);
+    person.see("(not shown)");
+    person.enter(TOKEN);
+    person.see("2. The first message");
+    stage.platform.says(&ada(), &chat, "let me in");
+    let told = stage.told(&chat);
+    let (_, rest) = told.split_once("Your pairing code is ").unwrap();
+    let code: String = rest.chars().take_while(char::is_ascii_alphanumeric).collect();
+    person.see("Their code");
+    person.enter(&code);
+    assert!(stage.told(&chat).starts_with("Paired"));
+    stage.platform.says(&ada(), &chat, "hello?");
+    person.see("wrote: hello?");
+    assert!(stage.told(&chat).contains("tidegate works"));
+    person.see("3. Claude Code");
+    person.see("Which?");
+    person.enter("1");
+    person.see("Ready.");
+    person.see("https://t.me/fake_telegram_bot");
+    let entry: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    assert_eq!(entry["mcpServers"]["telegram"]["args"], serde_json::json!(["serve", "telegram"]));
+
+    let mut person = Person::start(home, ["try", "telegram"]);
+    person.see("nobody has written yet>");
+    stage.platform.says(&ada(), &chat, "and now?");
+    person.see("reply to ada_l (42)>");
+    person.enter("now it is a trial");
+    assert_eq!(stage.told(&chat), "now it is a trial");
+    person.enter("/quit");
+    assert!(person.end().success());
 }

@@ -174,7 +174,13 @@ fn done(channel: &Channel, identity: Option<&Identity>, served: bool) -> String 
 fn read(wanted: &[&Credential]) -> anyhow::Result<BTreeMap<String, String>> {
     let mut values = BTreeMap::new();
     for credential in wanted {
-        let value = rpassword::prompt_password(format!("{} (not shown): ", credential.env))?;
+        let value =
+            rpassword::prompt_password(format!("{} (not shown): ", credential.env)).map_err(|error| {
+                anyhow::anyhow!(
+                    "{} cannot be asked for, because this process has no terminal: {error}",
+                    credential.env
+                )
+            })?;
         let value = value.trim();
         if value.is_empty() {
             anyhow::bail!("nothing was entered, nothing was stored");

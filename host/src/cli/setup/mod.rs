@@ -18,7 +18,9 @@ use super::{
     output::{self, Paint},
     serve,
 };
-use crate::{builtin, claude, guest::Identity, hub::Channel, launch::Launcher, settings::nearest};
+use crate::{
+    builtin, claude, contract::Source, guest::Identity, hub::Channel, launch::Launcher, settings::nearest,
+};
 
 /// Set a channel up, step by step: its token, the first message, and Claude Code
 ///
@@ -73,7 +75,11 @@ impl Setup {
         step.begin("Claude Code")?;
         let entry = Entry::new(&name, common.home.as_deref());
         entry.place(&mut answers, paint).await?;
-        output::print(&end(&channel, identity.as_ref(), paint))?;
+        let page = match channel.guest().source() {
+            Source::Web => Some(launcher.page_port(None, channel.descriptor())?),
+            Source::Poll | Source::Socket => None,
+        };
+        output::print(&end(&channel, identity.as_ref(), page, paint))?;
         Ok(())
     }
 }
@@ -113,14 +119,17 @@ async fn choose(launcher: &Arc<Launcher>, answers: &mut Answers) -> anyhow::Resu
 }
 
 /// What to do now.
-fn end(channel: &Channel, identity: Option<&Identity>, paint: Paint) -> String {
+fn end(channel: &Channel, identity: Option<&Identity>, page: Option<u16>, paint: Paint) -> String {
     let name = channel.name();
     let command = paint.bold(&format!("claude --dangerously-load-development-channels server:{name}"));
     let place = identity.and_then(|identity| identity.link.clone());
-    let write = place.map_or_else(
-        || "on the page whose link tidegate prints".to_owned(),
-        |link| format!("to {}", paint.cyan(&link)),
-    );
+    let write = match (place, page) {
+        (Some(link), _) => format!("to {}", paint.cyan(&link)),
+        (None, Some(port)) if port != 0 => {
+            format!("on its page, {}", paint.cyan(&format!("http://127.0.0.1:{port}")))
+        }
+        (None, _) => format!("on its page, whose address `tidegate status {name}` shows"),
+    };
     format!(
         "\n{} Start a session in your project, confirm its question about the channel, and write {write}:\n  {command}\n\
          `tidegate doctor {name}` checks all of this at any time.\n",
