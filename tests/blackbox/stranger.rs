@@ -1,6 +1,6 @@
 //! Strangers on a channel that cannot tell them a code, such as a webhook: nothing of theirs vanishes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ fn mute(home: &Home) -> PathBuf {
     bare_chameleon(home, "mute")
 }
 
-fn serve(home: &Home, file: &PathBuf) -> (Server, u16) {
+fn serve(home: &Home, file: &Path) -> (Server, u16) {
     let mut server = home.serve(["--load".as_ref(), file.as_os_str()]);
     let port = server.port("chameleon");
     (server, port)

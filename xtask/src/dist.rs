@@ -1,6 +1,7 @@
 //! What is shipped: an archive for each platform, with the program, its manual and its completions, and checksums.
 
 use std::{
+    fmt::Write as _,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
@@ -120,8 +121,10 @@ fn sum_up(folder: &Path) -> anyhow::Result<()> {
     let mut sums = String::new();
     for name in files(folder)?.into_iter().filter(|name| name.ends_with(".tar.gz")) {
         let digest = Sha256::digest(fs::read(folder.join(&name))?);
-        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        sums += &format!("{digest}  {name}\n");
+        for byte in digest {
+            write!(sums, "{byte:02x}")?;
+        }
+        writeln!(sums, "  {name}")?;
     }
     fs::write(folder.join(SUMS), &sums)?;
     process::say(sums.trim_end());

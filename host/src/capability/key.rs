@@ -18,6 +18,9 @@ const KEPT: Duration = Duration::from_hours(24);
 /// The file of a kept key, in the channel's folder: when it ends, in milliseconds since the Unix epoch, and the key.
 const FILE: &str = "page.key";
 
+/// What others may do with a file, of its mode.
+const OTHERS: u32 = 0o077;
+
 /// 32 hexadecimal digits: new at each start, unless a person has had the last one kept.
 #[derive(Debug)]
 pub struct Key {
@@ -83,7 +86,7 @@ fn kept(path: &Path, now: u64) -> Option<String> {
     let read = || {
         let about = file.metadata().ok()?;
         let private = about.is_file()
-            && about.mode() & 0o077 == 0
+            && about.mode() & OTHERS == 0
             && about.uid() == rustix::process::geteuid().as_raw();
         let mut text = String::new();
         (&file).take(100).read_to_string(&mut text).ok()?;

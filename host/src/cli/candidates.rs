@@ -26,8 +26,8 @@ pub(super) fn senders() -> ArgValueCandidates {
     offered(|words| {
         let Kept { admission, .. } = words.kept()?;
         let (rules, mut names) = (admission.rules_blocking()?, admission.sender_names()?);
-        let mut named = |id| names.remove(id).unwrap_or_default();
-        Ok(rules.access.allow_from.iter().map(|id| (id.to_string(), named(id))).collect())
+        let mut help = |id| names.remove(id).unwrap_or_default();
+        Ok(rules.access.allow_from.iter().map(|id| (id.to_string(), help(id))).collect())
     })
 }
 
@@ -45,8 +45,8 @@ pub(super) fn groups() -> ArgValueCandidates {
     offered(|words| {
         let Kept { admission, .. } = words.kept()?;
         let (rules, mut names) = (admission.rules_blocking()?, admission.chat_names()?);
-        let mut named = |id| names.remove(id).unwrap_or_default();
-        Ok(rules.access.groups.keys().map(|id| (id.to_string(), named(id))).collect())
+        let mut help = |id| names.remove(id).unwrap_or_default();
+        Ok(rules.access.groups.keys().map(|id| (id.to_string(), help(id))).collect())
     })
 }
 
@@ -106,8 +106,8 @@ impl Words {
         let root = self.root()?;
         let settings = Settings::read(&root.settings())?;
         let names: Vec<ChannelName> = Survey::names(&root, &settings);
-        let named = names.into_iter().find(|name| self.0.iter().skip(2).any(|word| *word == **name));
-        let survey = Survey::of(&root, named.ok_or_else(|| anyhow::anyhow!("no channel is named yet"))?);
+        let channel = names.into_iter().find(|name| self.0.iter().skip(2).any(|word| *word == **name));
+        let survey = Survey::of(&root, channel.ok_or_else(|| anyhow::anyhow!("no channel is named yet"))?);
         survey.kept?.ok_or_else(|| anyhow::anyhow!("the channel has not run yet"))
     }
 }

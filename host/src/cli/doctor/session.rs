@@ -1,0 +1,94 @@
+//! Whether a session receives what a channel brings.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    path::PathBuf,
+};
+
+use super::finding::{Finding, bad, good, notice, split};
+use crate::{
+    claude::{self, ClaudeCode, OptIn, Policy, Verdict},
+    cli::survey::Survey,
+    journal::{NotedAttention, SessionNote},
+};
+
+/// Would the session around this terminal receive messages?
+pub(super) fn session(name: &str, policy: &Policy) -> Finding {
+    let claude = ClaudeCode::find();
+    if let Ok(None) = &claude.process {
+        return notice(
+            "no session has this channel at the moment, and this terminal belongs to none",
+            format!(
+                "Start one with `claude --dangerously-load-development-channels server:{name}`, or plugin:{name}@tidegate \
+                 where it is installed as a plugin"
+            ),
+        );
+    }
+    match claude::judge(OptIn::Auto, &claude, &[name], policy) {
+        Verdict::In => good("the session around this terminal receives messages"),
+        Verdict::Out(reason) => bad(reason.found(), reason.cure()),
+    }
+}
+
+/// Does a session serve the channel? `sessions` have it now.
+pub(super) fn owner(survey: &Survey, sessions: &[SessionNote]) -> Finding {
+    let name = &survey.name;
+    match &survey.owner {
+        Some(owner) => good(format!("served by {owner}")),
+        None if sessions.is_empty() => notice(
+            "no session serves it at the moment",
+            format!("Start a session that has it in .mcp.json or as a plugin, or run `tidegate try {name}`"),
+        ),
+        None => notice(
+            "no session serves it at the moment: see those above",
+            format!("Start a session that receives messages, or run `tidegate try {name}`"),
+        ),
+    }
+}
+
+/// Does a session that runs receive messages?
+pub(super) fn receiving(survey: &Survey, note: &SessionNote) -> Finding {
+    let name = &survey.name;
+    let session = format!("the session of process {} in {}", note.process, note.directory);
+    match &note.attention {
+        NotedAttention::Awaited => notice(
+            format!("{session} is starting, and Claude Code has not said yet whether it receives messages"),
+            format!("Run `tidegate doctor {name}` again in some seconds"),
+        ),
+        NotedAttention::Open(_) if survey.owner.is_none() => bad(
+            format!("{session} could receive messages, but cannot open the channel"),
+            format!(
+                "Remove what the lines \"port\" and \"last error\" of `tidegate doctor {name}` name: the session then opens \
+                 it by itself"
+            ),
+        ),
+        NotedAttention::Open(_) if !survey.serves(note.process) => notice(
+            format!("{session} receives no messages, because another session serves the channel"),
+            "End that session if messages should come to this one",
+        ),
+        NotedAttention::Open(basis) => good(format!("{session} receives messages ({basis})")),
+        NotedAttention::Closed { word, reason } => {
+            let (what, cure) = split(reason, word.as_deref());
+            let cure = cure.unwrap_or("Start the session again; its /status in Claude Code may say more");
+            bad(format!("{session} receives no messages: {what}"), cure)
+        }
+    }
+}
+
+/// What the client has noted about this channel in its debug log: the file, and the last few lines.
+pub(super) fn debug_log(name: &str) -> Option<(PathBuf, Vec<String>)> {
+    const LINES: usize = 3;
+    let folder = std::env::var_os("CLAUDE_CONFIG_DIR")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".claude")));
+    let session = std::env::var("CLAUDE_CODE_SESSION_ID").ok().filter(|id| !id.contains('/'));
+    let path = folder?.join("debug").join(format!("{}.txt", session?));
+    let lines = BufReader::new(fs::File::open(&path).ok()?).lines().map_while(Result::ok);
+    let mut found: Vec<String> = lines
+        .filter(|line| line.contains(name) && line.to_ascii_lowercase().contains("channel"))
+        .map(|line| line.chars().take(300).collect())
+        .collect();
+    let last = found.split_off(found.len().saturating_sub(LINES));
+    Some((path, last))
+}
