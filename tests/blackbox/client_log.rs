@@ -14,7 +14,7 @@ use fake_telegram::Server as Platform;
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{Home, PATIENCE, Page, Server, http, try_http},
+    harness::{Home, PATIENCE, Page, Server, free_port, http, try_http},
     telegram::stage::{Stage, ada},
 };
 
@@ -142,11 +142,6 @@ fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         assert!(start.elapsed() < PATIENCE, "{what}");
         thread::sleep(Duration::from_millis(10));
     }
-}
-
-/// A port that is free, most likely for as long as a test takes.
-fn free_port() -> u16 {
-    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
 /// What the page is told about the session.

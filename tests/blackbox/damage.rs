@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::harness::{Home, Server};
+use crate::harness::{Home, Server, free_port};
 
 /// Another file in the journal's place.
 fn replace(journal: &Path) {
@@ -75,6 +75,8 @@ fn serve_status_and_doctor_say_what_is_damaged_and_what_to_do() {
         assert_clear(reports[0]["unreadable"].as_str().unwrap(), &journal);
         assert_eq!((&reports[1]["channel"], &reports[1]["unreadable"]), (&json!("telegram"), &Value::Null));
 
+        // Another program on this machine may have the default port.
+        home.settings(&format!("[fakechat]\nport = {}\n", free_port()));
         let doctor = home.run(["doctor"], "");
         assert_eq!(doctor.status.code(), Some(1));
         assert_clear(&doctor.stdout, &journal);

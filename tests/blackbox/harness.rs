@@ -4,7 +4,7 @@ use std::{
     ffi::OsStr,
     fmt::Write as _,
     io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     os::{fd::OwnedFd, unix::process::ExitStatusExt as _},
     path::{Path, PathBuf},
     process::{Child, ChildStderr, ChildStdin, Command, ExitStatus, Stdio},
@@ -601,6 +601,11 @@ impl Response {
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
+}
+
+/// A port that is free at this moment, which is all that can be known.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
 /// One HTTP request, byte by byte as a test wants it.

@@ -6,7 +6,10 @@ use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use serde_json::json;
 
-use crate::harness::{Home, Server};
+use crate::{
+    harness::{Home, Server, free_port},
+    pairing::eventually,
+};
 
 /// What the command prints, with what differs from run to run left out.
 fn read(home: &Home, arguments: &[&str]) -> String {
@@ -85,6 +88,8 @@ fn working() {
     let mut page = server.page("fakechat");
     page.say("1", "hello");
     server.event();
+    // The server notes it a moment after it has written the event.
+    eventually("the count", || read(&home, &["status", "fakechat"]).contains("1 received"));
     let doctor = read(&home, &["doctor", "fakechat"]);
     assert!(!doctor.contains('✗'), "{doctor}");
     same("working.txt", &[doctor, read(&home, &["status", "fakechat"])]);
@@ -99,8 +104,7 @@ fn broken() {
     let env = home.path().join("telegram/.env");
     fs::write(&env, "").unwrap();
     fs::set_permissions(&env, fs::Permissions::from_mode(0o644)).unwrap();
-    // Free at this moment, which is all that can be known.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     home.settings(&format!(
         "[fakechat]\nport = {port}\n\n[fakechta]\n\n[telegram]\nsend_from = [\"relative\"]\n"
     ));

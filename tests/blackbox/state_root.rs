@@ -1,7 +1,6 @@
 //! Which folder holds the state: what the command line and the environment say, and nothing else.
 
 use std::{
-    net::TcpListener,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -9,7 +8,7 @@ use std::{
 use fake_telegram::Server as Platform;
 use serde_json::Value;
 
-use crate::harness::{Home, PATIENCE, Server, http};
+use crate::harness::{Home, PATIENCE, Server, free_port, http};
 
 /// A person's home directory, with what the official plugin has left in it.
 struct Person {
@@ -126,8 +125,7 @@ fn a_trial_in_a_folder_of_its_own_takes_nothing_of_the_real_bot() {
 fn files_and_arguments_are_enough_where_a_client_hands_on_no_variables() {
     let person = Person::new();
     let root = person.path("elsewhere");
-    // Free at this moment, which is all that can be known.
-    let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let port = free_port();
     person.settings(&root, &format!("[fakechat]\nport = {port}\n"));
     std::fs::create_dir(root.join("telegram")).unwrap();
     std::fs::rename(person.plugin().join(".env"), root.join("telegram/.env")).unwrap();

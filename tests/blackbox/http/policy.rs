@@ -8,7 +8,7 @@ use super::{
     Courier, at, granted,
     upstream::{Upstream, respond},
 };
-use crate::harness::Home;
+use crate::harness::{Home, free_port};
 
 #[test]
 fn a_denial_says_which_line_to_add_and_then_it_works() {
@@ -205,7 +205,7 @@ fn a_server_that_speaks_no_tls_or_nothing_is_named_without_its_path() {
         stream.write_all(b"nonsense\r\n\r\n").unwrap();
         false
     });
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let closed = free_port();
     let tls = format!("https://127.0.0.1:{}", upstream.port);
     let courier = granted(&home, &[&upstream.origin(), &tls, &format!("http://127.0.0.1:{closed}")]);
     for url in [
