@@ -76,8 +76,13 @@ fn describe(program: &Path, folder: &Path) -> anyhow::Result<()> {
         let script = process::output(Command::new(program).args(["completions", shell]));
         fs::write(completions.join(file), script.context("the program writes no completions")? + "\n")?;
     }
-    for file in ["README.md", "SECURITY.md", "LICENSE"] {
-        fs::copy(process::root().join(file), folder.join(file))?;
+    // The picture too: what the README links to is there, but for what only a clone has.
+    fs::create_dir_all(folder.join("docs"))?;
+    fs::create_dir_all(folder.join("guests/fakechat"))?;
+    let documentation = files(&process::root().join("docs"))?.into_iter().map(|name| format!("docs/{name}"));
+    let others = ["README.md", "SECURITY.md", "LICENSE", "guests/fakechat/screenshot.png"].map(str::to_owned);
+    for file in documentation.chain(others) {
+        fs::copy(process::root().join(&file), folder.join(&file))?;
     }
     Ok(())
 }
