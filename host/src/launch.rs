@@ -371,7 +371,7 @@ impl Launcher {
             network: Network::new(setup).map_err(|error| self.settings.error(error.to_string()))?,
             journal: Journal::open(&folder.join("journal.db"))?,
             files: Files::open(&folder, &self.root.all(&name), &settings.send_from).map_err(failed)?,
-            page: Page::new(Key::of(&folder)?),
+            page: Page::new(Key::of(&folder, !claude::in_models_shell())?),
             secrets,
             settings: settings.values,
             places,

@@ -284,7 +284,7 @@ impl Settings {
         let Some((table, value)) = self.find(name, field) else { return Ok(Vec::new()) };
         let wrong = |problem: String| {
             self.error(format!(
-                "\"{field}\" of [{table}] {problem}, but must be a list of origins, like [\"http://127.0.0.1:8081\"]"
+                "\"{field}\" of [{table}] {problem}. It must be a list of origins, like [\"http://127.0.0.1:8081\"]"
             ))
         };
         let list = value.as_array().ok_or_else(|| wrong(format!("is {value}")))?;
@@ -442,17 +442,17 @@ mod tests {
             ("[default]\nnetwork = []", "\"network\" cannot be the same for all channels"),
             (
                 "[fakechat]\nnetwork = \"http://a.example\"",
-                "\"network\" of [fakechat] is \"http://a.example\", but must be a list",
+                "\"network\" of [fakechat] is \"http://a.example\". It must be a list",
             ),
             (
                 "[fakechat]\nnetwork = [\"127.0.0.1:80\"]",
-                "\"network\" of [fakechat] has \"127.0.0.1:80\": it is no URL",
+                "\"network\" of [fakechat] has \"127.0.0.1:80\": that is no URL",
             ),
             (
                 "[fakechat]\nnetwork = [\"http://a.example/x\"]",
-                "it has more than scheme, host and port, but must be",
+                "it has more than scheme, host and port. It must be",
             ),
-            ("[fakechat]\nnetwork = [1]", "\"network\" of [fakechat] has 1, but must be a list of origins"),
+            ("[fakechat]\nnetwork = [1]", "\"network\" of [fakechat] has 1. It must be a list of origins"),
             ("[default]\nproxy = \"me:secret@proxy\"", "\"proxy\" of [default] must be the URL of a proxy"),
             ("[fakechat]\nca_file = \"own.pem\"", "\"ca_file\" of [fakechat] must be an absolute path"),
             ("[default]\nport = 1", "cannot be the same for all channels"),

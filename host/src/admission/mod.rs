@@ -69,6 +69,8 @@ pub struct Rules {
     pub wanted: Access,
     /// In what that would let in more.
     pub withheld: Vec<Widening>,
+    /// Who may write because they count as the person at this terminal, and by nothing that lasts.
+    pub visitors: BTreeSet<SenderId>,
 }
 
 /// The channel is shut: nobody can speak, because nobody knows who may.
@@ -115,17 +117,36 @@ impl Error {
 #[derive(Debug, thiserror::Error)]
 pub enum Unapproved {
     /// It is not one that waits.
-    #[error("that code is not one that waits (codes hold for an hour, and work once); {left} more tries")]
+    #[error(
+        "nobody waits with this code (a code is good for an hour, and works once); {left} more {}",
+        if *left == 1 { "try" } else { "tries" }
+    )]
     Wrong {
         /// Tries before the lock.
         left: u32,
     },
+    /// It cannot be one. That is no try.
+    #[error("a code has six letters and digits, like ACD347")]
+    Malformed,
+    /// Nobody was told one. That is no try.
+    #[error("nobody waits with a code at the moment")]
+    Nobody,
     /// Too many wrong ones.
-    #[error("too many wrong codes: none is accepted for {} minutes", .0.as_secs().div_ceil(60))]
+    #[error(
+        "too many wrong codes: none is accepted for {}. `tidegate access CHANNEL allow ID` works all the same",
+        minutes(*.0)
+    )]
     Locked(Duration),
     /// Something went wrong.
     #[error(transparent)]
     Error(#[from] Error),
+}
+
+fn minutes(rest: Duration) -> String {
+    match rest.as_secs().div_ceil(60) {
+        1 => "a minute".to_owned(),
+        more => format!("{more} minutes"),
+    }
 }
 
 /// Why nothing is sent to a chat.
@@ -235,11 +256,12 @@ impl Admission {
         if visitors.is_empty() {
             return rules;
         }
+        let visitors: BTreeSet<SenderId> = visitors.difference(&rules.access.allow_from).cloned().collect();
         let mut access = rules.access.clone();
-        access.allow_from.extend(visitors);
+        access.allow_from.extend(visitors.iter().cloned());
         let (manners, wanted, withheld) =
             (rules.manners.clone(), rules.wanted.clone(), rules.withheld.clone());
-        Arc::new(Rules { access, manners, wanted, withheld })
+        Arc::new(Rules { access, manners, wanted, withheld, visitors })
     }
 
     /// Reads the file, and lowers what was approved to what it still says.
@@ -275,7 +297,7 @@ impl Admission {
             );
         }
         let (wanted, manners) = (document.access.clone(), document.manners.clone());
-        Ok((Arc::new(Rules { access, manners, wanted, withheld }), document))
+        Ok((Arc::new(Rules { access, manners, wanted, withheld, visitors: BTreeSet::new() }), document))
     }
 
     fn approve(&self, access: &Access) -> Result<(), journal::Error> {
@@ -378,16 +400,31 @@ impl Admission {
         Ok(gate::decide(what, Situation { access, pending: &pending, requests, origin, now }))
     }
 
-    /// Has this sender said too much in the last minute?
+    /// Has this sender said too much in the last minute? Counts the message.
     pub fn rate(&self, access: &Access, message: &Message, now: u64) -> Rate {
+        match self.most(access, message) {
+            0 => Rate::Within,
+            most => self.lock().rates.count(&message.sender.id, most, now),
+        }
+    }
+
+    /// Would this message be too much?
+    pub fn is_over(&self, access: &Access, message: &Message, now: u64) -> bool {
+        match self.most(access, message) {
+            0 => false,
+            most => self.lock().rates.is_over(&message.sender.id, most, now),
+        }
+    }
+
+    /// How many messages its sender may write there in a minute. 0: any number.
+    fn most(&self, access: &Access, message: &Message) -> u32 {
         let Chat { id, kind, group, .. } = &message.chat;
         let open = || access.group(id, group.as_ref()).is_some_and(|group| group.members == Members::Any);
-        let most = match self.rate {
+        match self.rate {
             Some(most) => most,
             None if *kind == ChatKind::Group && open() => rate::OPEN_GROUP,
             None => 0,
-        };
-        if most == 0 { Rate::Within } else { self.lock().rates.count(&message.sender.id, most, now) }
+        }
     }
 
     /// Remembers what will be needed to answer a delivered message.

@@ -91,6 +91,12 @@ impl Admission {
     /// Lets in the stranger who was told this code. Only a person's way may lead here. Takes some 100 ms of computing
     /// for each code that waits.
     pub fn pair_blocking(&self, code: &str, now: u64) -> Result<Pending, Unapproved> {
+        if Code::parse(code).is_none() {
+            return Err(Unapproved::Malformed);
+        }
+        if self.journal.pairings(now)?.iter().all(|pending| pending.denied) {
+            return Err(Unapproved::Nobody);
+        }
         let tries = self.spend_try(now)?;
         let wrong = || match tries.locked(now) {
             Some(rest) => Unapproved::Locked(rest),
@@ -122,6 +128,9 @@ impl Admission {
         let pending = if let Some(index) = named {
             Some(waiting.swap_remove(index))
         } else {
+            if Code::parse(code_or_sender).is_none() {
+                return Ok(None);
+            }
             self.spend_try(now)?;
             self.find(code_or_sender, now)?
         };

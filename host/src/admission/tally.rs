@@ -31,7 +31,7 @@ impl Tally {
         let full = self.0.len() >= MOST && !self.0.contains_key(&key);
         // More than can be held are counted without a name.
         let (key, chat_id, sender_id) = if full {
-            let others = || "others".to_owned();
+            let others = || "(others)".to_owned();
             ((others(), others(), reason), others(), others())
         } else {
             (key, chat_id, sender_id)

@@ -5,6 +5,7 @@ use std::{
     io::{self, Read as _, Write as _},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -24,55 +25,108 @@ const OTHERS: u32 = 0o077;
 /// 32 hexadecimal digits: new at each start, unless a person has had the last one kept.
 #[derive(Debug)]
 pub struct Key {
-    text: String,
+    current: Mutex<Current>,
     file: PathBuf,
+    /// Whether a kept key is used, and not only one of this process's own.
+    shared: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Current {
+    /// Empty where there are no random bytes: then no browser has the key.
+    text: String,
+    /// When it ends, in milliseconds since the Unix epoch; without, with the process.
+    end: Option<u64>,
+}
+
+impl Current {
+    fn random() -> Result<Self, getrandom::Error> {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes)?;
+        Ok(Self { text: format!("{:032x}", u128::from_ne_bytes(bytes)), end: None })
+    }
 }
 
 impl Key {
-    /// The key that is kept in this folder, or a new one.
-    pub fn of(folder: &Path) -> Result<Self, getrandom::Error> {
-        let file = folder.join(FILE);
-        let text = match kept(&file, clock::now()) {
-            Some(text) => text,
-            None => random()?,
-        };
-        Ok(Self { text, file })
+    /// A new key, or, where it is `shared`, the one that is kept in this folder. To a process whose output a model reads it
+    /// must not be.
+    pub fn of(folder: &Path, shared: bool) -> Result<Self, getrandom::Error> {
+        let key = Self { current: Mutex::new(Current::random()?), file: folder.join(FILE), shared };
+        key.take_over();
+        Ok(key)
+    }
+
+    /// Uses the key that is kept by now, if one is: it may have been another process's.
+    pub fn take_over(&self) {
+        if self.shared
+            && let Some(kept) = kept(&self.file, clock::now())
+        {
+            *self.lock() = kept;
+        }
     }
 
     /// As the link has it.
-    pub fn as_str(&self) -> &str {
-        &self.text
+    pub fn text(&self) -> String {
+        self.valid().text.clone()
     }
 
     /// Is this the key? Takes as long for any text of its length.
     pub fn matches(&self, text: &str) -> bool {
-        let differences =
-            self.text.bytes().zip(text.bytes()).fold(0, |all, (left, right)| all | (left ^ right));
-        text.len() == self.text.len() && differences == 0
+        let key = &self.valid().text;
+        let differences = key.bytes().zip(text.bytes()).fold(0, |all, (left, right)| all | (left ^ right));
+        !key.is_empty() && text.len() == key.len() && differences == 0
     }
 
-    /// Keeps it for a day, whoever serves the channel then. The file is one that only the user can read.
+    /// Keeps it for a day from now, for this process and those that serve the channel then. The file is one that only the
+    /// user can read.
     pub fn keep(&self) -> io::Result<()> {
         let fresh = self.file.with_extension(format!("key.{}", std::process::id()));
         let end = clock::now().saturating_add(u64::try_from(KEPT.as_millis()).unwrap_or(u64::MAX));
+        let mut key = self.valid();
         let replace = || {
             let _ = fs::remove_file(&fresh);
             let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
-            writeln!(file, "{end} {}", self.text)?;
+            writeln!(file, "{end} {}", key.text)?;
             fs::rename(&fresh, &self.file)
         };
-        replace().inspect_err(|_| drop(fs::remove_file(&fresh)))
+        replace().inspect_err(|_| drop(fs::remove_file(&fresh)))?;
+        key.end = Some(end);
+        Ok(())
+    }
+
+    /// Makes a new one, and keeps the last one no more.
+    pub fn replace(&self) -> io::Result<()> {
+        let fresh = Current::random().map_err(io::Error::other)?;
+        let folder = self.file.parent().unwrap_or(Path::new(""));
+        Self::forget(folder)?;
+        *self.lock() = fresh;
+        Ok(())
+    }
+
+    /// Erases the key that is kept in this folder. A process that uses it does so until it ends.
+    pub fn forget(folder: &Path) -> io::Result<()> {
+        match fs::remove_file(folder.join(FILE)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// The key that is good now: a kept one that has ended makes room for a new one.
+    fn valid(&self) -> MutexGuard<'_, Current> {
+        let mut key = self.lock();
+        if key.end.is_some_and(|end| end < clock::now()) {
+            *key = Current::random().unwrap_or(Current { text: String::new(), end: None });
+        }
+        key
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn random() -> Result<String, getrandom::Error> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes)?;
-    Ok(format!("{:032x}", u128::from_ne_bytes(bytes)))
-}
-
 /// What is not exactly as [`Key::keep`] has left it counts for nothing and goes, as does what has ended.
-fn kept(path: &Path, now: u64) -> Option<String> {
+fn kept(path: &Path, now: u64) -> Option<Current> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let flags = i32::try_from(flags.bits()).ok()?;
     let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
@@ -94,7 +148,8 @@ fn kept(path: &Path, now: u64) -> Option<String> {
         let end: u64 = end.parse().ok()?;
         let longest = now.saturating_add(u64::try_from(KEPT.as_millis()).ok()?);
         let good = private && (now..=longest).contains(&end) && key.len() == 32;
-        (good && key.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| key.to_owned())
+        let good = good && key.bytes().all(|byte| byte.is_ascii_hexdigit());
+        good.then(|| Current { text: key.to_owned(), end: Some(end) })
     };
     let key = read();
     if key.is_none() {
@@ -112,9 +167,10 @@ mod tests {
     #[test]
     fn each_start_has_its_own_key() {
         let folder = tempfile::tempdir().unwrap();
-        let (key, other) = (Key::of(folder.path()).unwrap(), Key::of(folder.path()).unwrap());
-        assert!(key.matches(key.as_str()) && key.as_str().len() == 32);
-        for wrong in [other.as_str(), "", &key.as_str()[1..], &format!("{}0", key.as_str())] {
+        let (key, other) = (Key::of(folder.path(), true).unwrap(), Key::of(folder.path(), true).unwrap());
+        let text = key.text();
+        assert!(key.matches(&text) && text.len() == 32);
+        for wrong in [other.text().as_str(), "", &text[1..], &format!("{text}0")] {
             assert!(!key.matches(wrong), "{wrong}");
         }
     }
@@ -123,13 +179,19 @@ mod tests {
     fn a_kept_key_is_good_for_a_day() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(FILE);
-        let key = Key::of(folder.path()).unwrap();
+        // One of a session that waits for its turn.
+        let next = Key::of(folder.path(), true).unwrap();
+        let key = Key::of(folder.path(), true).unwrap();
         key.keep().unwrap();
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
-        assert_eq!(Key::of(folder.path()).unwrap().as_str(), key.as_str());
+        assert_eq!(Key::of(folder.path(), true).unwrap().text(), key.text());
+        assert_ne!(Key::of(folder.path(), false).unwrap().text(), key.text());
+        assert_ne!(next.text(), key.text());
+        next.take_over();
+        assert_eq!(next.text(), key.text());
         let day = u64::try_from(KEPT.as_millis()).unwrap();
-        assert_eq!(kept(&path, clock::now() + day - 60_000).as_deref(), Some(key.as_str()));
-        assert_eq!(kept(&path, clock::now() + day + 60_000), None);
+        assert_eq!(kept(&path, clock::now() + day - 60_000).unwrap().text, key.text());
+        assert!(kept(&path, clock::now() + day + 60_000).is_none());
         assert!(!path.exists(), "one that has ended goes");
     }
 
@@ -150,12 +212,12 @@ mod tests {
         ] {
             fs::write(&path, text).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            assert_eq!(kept(&path, now), expected, "{text:?} {mode:o}");
+            assert_eq!(kept(&path, now).map(|kept| kept.text), expected, "{text:?} {mode:o}");
         }
         let elsewhere = folder.path().join("elsewhere");
         fs::write(&elsewhere, &good).unwrap();
         fs::set_permissions(&elsewhere, fs::Permissions::from_mode(0o600)).unwrap();
         std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
-        assert_eq!(kept(&path, now), None);
+        assert!(kept(&path, now).is_none());
     }
 }

@@ -49,6 +49,8 @@ pub struct Page {
     waiting: AtomicUsize,
     /// A browser that has it may answer them.
     key: Key,
+    /// How often the key was replaced.
+    replacements: AtomicU64,
 }
 
 /// What a browser has said about itself when it connected.
@@ -95,12 +97,37 @@ impl Frames {
 impl Page {
     /// A page that nobody has open, with this key.
     pub fn new(key: Key) -> Self {
-        Self { connections: Mutex::default(), last: AtomicU64::default(), waiting: AtomicUsize::new(0), key }
+        Self {
+            connections: Mutex::default(),
+            last: AtomicU64::default(),
+            waiting: AtomicUsize::new(0),
+            key,
+            replacements: AtomicU64::new(0),
+        }
     }
 
     /// What the link has that makes a browser the owner's.
     pub fn key(&self) -> &Key {
         &self.key
+    }
+
+    /// How often the key was replaced: a visit that began before has no right any more.
+    pub fn replacements(&self) -> u64 {
+        self.replacements.load(Ordering::Acquire)
+    }
+
+    /// Makes a new key, and cuts off who came with the last one.
+    pub fn replace_key(&self) -> std::io::Result<()> {
+        self.key.replace()?;
+        let mut connections = self.lock();
+        self.replacements.fetch_add(1, Ordering::AcqRel);
+        connections.retain(|_, outbox| {
+            if outbox.visit.owner {
+                outbox.cut_off.cancel();
+            }
+            !outbox.visit.owner
+        });
+        Ok(())
     }
 
     /// Takes in a new connection. The token tells when it is cut off.
@@ -222,7 +249,7 @@ mod tests {
     }
 
     fn page() -> Page {
-        Page::new(Key::of(tempfile::tempdir().unwrap().path()).unwrap())
+        Page::new(Key::of(tempfile::tempdir().unwrap().path(), true).unwrap())
     }
 
     fn got(frames: &mut Frames) -> Vec<String> {

@@ -10,18 +10,20 @@ use super::{
     survey::{self, Kept, Survey},
 };
 use crate::{
-    admission::Admission,
     builtin, claude, clock,
     event::{ChatId, SenderId},
     gate::{
-        DmPolicy, Group, Members,
+        self, DmPolicy, Group, Members,
         access::Widening,
         document::{Change, Setting},
         pairing::Pending,
     },
     guest::{Descriptor, ValueForm},
+    hub::invitation,
+    journal::Waiting,
     launch,
     settings::nearest,
+    text::shell_word,
 };
 
 /// Say who may write through a channel
@@ -71,7 +73,7 @@ enum Action {
     /// What becomes of direct messages
     Policy {
         /// pairing: strangers get a code; allowlist: strangers get nothing; disabled: nobody is heard
-        #[arg(value_parser = policy)]
+        #[arg(value_parser = policy, add = candidates::policies())]
         policy: DmPolicy,
     },
     /// Which groups are heard
@@ -80,7 +82,7 @@ enum Action {
     /// Set a key of access.json; an empty value removes it
     Set {
         /// ackReaction, replyToMode, textChunkLimit, chunkMode, mentionPatterns, approvers
-        #[arg(value_parser = setting)]
+        #[arg(value_parser = setting, add = candidates::settings())]
         key: Setting,
         /// A text or a number; a list in brackets, or with commas between
         value: String,
@@ -131,8 +133,17 @@ impl Access {
     pub(super) fn run(self, common: &Common) -> anyhow::Result<()> {
         claude::at_terminal()?;
         let root = common.state_root()?;
-        let name = Survey::named_or_new(&root, &self.channel)?;
         let action = self.action.unwrap_or(Action::Status);
+        if matches!(action, Action::Status) {
+            // To look makes nothing.
+            let survey = Survey::of(&root, Survey::named(&root, &self.channel)?);
+            let text = match survey.kept? {
+                Some(kept) => announced(&survey.name, || status(&survey.name, &kept, Paint::stdout()))?,
+                None => format!("{0} has not run yet: `tidegate setup {0}` begins.\n", survey.name),
+            };
+            return Ok(output::print(&text)?);
+        }
+        let (name, new) = Survey::named_or_new(&root, &self.channel)?;
         if let Some(builtin) = builtin::find(&name)
             && action.adds_ids()
         {
@@ -142,7 +153,10 @@ impl Access {
         }
         let folder = root.channel(&name)?;
         let kept = announced(&name, || survey::open(&name, &folder))?;
-        let text = act(&name, &kept, action)?;
+        let mut text = act(&name, &kept, action)?;
+        if new {
+            let _ = writeln!(text, "No channel has run under the name {name} yet: this holds once one does.");
+        }
         Ok(output::print(&text)?)
     }
 }
@@ -195,18 +209,32 @@ fn act(name: &str, kept: &Kept, action: Action) -> anyhow::Result<String> {
     let change = |change| announced(name, || admission.change_blocking(change));
     let rules = || announced(name, || admission.rules_blocking());
     Ok(match action {
-        Action::Status => return announced(name, || status(admission, Paint::stdout())),
+        Action::Status => announced(name, || status(name, kept, Paint::stdout()))?,
         Action::Pair { code } => {
             let paired = announced(name, || admission.pair_blocking(&code, now))?;
             let Pending { name, sender, .. } = paired;
             format!("{name} ({sender}) may write from now on.\n")
         }
-        Action::Deny { code } => match announced(name, || admission.deny_blocking(&code, now))? {
-            Some(Pending { name, sender, .. }) => {
-                format!("{name} ({sender}) is turned down, and gets no other code within the hour.\n")
+        Action::Deny { code } => {
+            // Where a channel cannot tell strangers a code, what they have written waits instead.
+            let sender = SenderId::new(code.clone());
+            let erased = announced(name, || kept.journal.turn_down_blocking(&sender))?;
+            if erased > 0 {
+                let events = output::counted(erased, "event", "events");
+                format!(
+                    "{code} is turned down: {events} that waited went away. What they write from now on waits again.\n"
+                )
+            } else {
+                match announced(name, || admission.deny_blocking(&code, now))? {
+                    Some(Pending { name, sender, .. }) => {
+                        format!("{name} ({sender}) is turned down, and gets no other code within the hour.\n")
+                    }
+                    None => anyhow::bail!(
+                        "nobody waits with this code or id: `tidegate access {name}` shows who does"
+                    ),
+                }
             }
-            None => anyhow::bail!("nobody waits with this code or id: `status` shows who does"),
-        },
+        }
         Action::Allow { id } => {
             change(Change::Allow(SenderId::new(identifier(&id)?)))?;
             format!("{id} may write from now on.\n")
@@ -218,7 +246,7 @@ fn act(name: &str, kept: &Kept, action: Action) -> anyhow::Result<String> {
                 || rules.access.groups.values().any(
                     |group| matches!(&group.members, Members::Only(members) if members.contains(&sender)),
                 );
-            anyhow::ensure!(known, "{id} is nobody who may write: `status` shows who may");
+            anyhow::ensure!(known, "{id} may not write anyway: `tidegate access {name}` shows who may");
             change(Change::Remove(sender))?;
             format!("{id} may write no more.\n")
         }
@@ -248,8 +276,13 @@ fn act(name: &str, kept: &Kept, action: Action) -> anyhow::Result<String> {
         Action::Set { key, value } => {
             let value = interpret(key, &value)
                 .map_err(|problem| anyhow::anyhow!("\"{key}\" cannot be set: {problem}"))?;
+            let removed = value.is_none();
             change(Change::Set(key, value))?;
-            format!("{key} is set.\n")
+            match key {
+                Setting::Approvers => approvers(name, &rules()?.access),
+                _ if removed => format!("{key} is removed: the default holds from now on.\n"),
+                _ => format!("{key} is set.\n"),
+            }
         }
         Action::Accept => {
             let rules = rules()?;
@@ -260,6 +293,25 @@ fn act(name: &str, kept: &Kept, action: Action) -> anyhow::Result<String> {
         }
         Action::Reject => settled(&announced(name, || admission.reject_blocking())?, "Rejected"),
     })
+}
+
+/// Who may answer permission prompts now.
+fn approvers(name: &str, access: &gate::Access) -> String {
+    let Some(named) = &access.approvers else {
+        return "approvers is removed: everybody who may write directly may answer permission prompts.\n"
+            .to_owned();
+    };
+    let mut text = match listed(access.approvers().map(ToString::to_string)).as_str() {
+        "nobody" => "Nobody can answer permission prompts from now on.\n".to_owned(),
+        people => format!("Permission prompts can be answered by {people} from now on.\n"),
+    };
+    for id in named.iter().filter(|id| !access.allow_from.contains(*id)) {
+        let _ = writeln!(
+            text,
+            "{id} may not write, and so not answer either: `tidegate access {name} allow {id}`."
+        );
+    }
+    text
 }
 
 /// Shows what is to be approved, and asks.
@@ -308,7 +360,7 @@ fn interpret(key: Setting, text: &str) -> Result<Option<Value>, &'static str> {
 }
 
 /// Who may write, for a person.
-pub(super) fn status(admission: &Admission, paint: Paint) -> anyhow::Result<String> {
+pub(super) fn status(name: &str, Kept { admission, journal }: &Kept, paint: Paint) -> anyhow::Result<String> {
     let rules = admission.rules_blocking()?;
     let access = &rules.access;
     let mut text = String::new();
@@ -316,7 +368,11 @@ pub(super) fn status(admission: &Admission, paint: Paint) -> anyhow::Result<Stri
         let _ = writeln!(text, "{}  {}", paint.cyan(&format!("{label:<10}")), output::harmless(value));
     };
     row("file", &admission.path().display().to_string());
-    row("policy", &access.dm_policy.to_string());
+    let policy = match access.dm_policy {
+        DmPolicy::Disabled => "disabled: nobody is heard, in groups neither".to_owned(),
+        policy => policy.to_string(),
+    };
+    row("policy", &policy);
     let (people, chats) = (admission.sender_names()?, admission.chat_names()?);
     let person = |id: &SenderId| named(id, people.get(id));
     row("may write", &listed(access.allow_from.iter().map(person)));
@@ -341,6 +397,15 @@ pub(super) fn status(admission: &Admission, paint: Paint) -> anyhow::Result<Stri
         let minutes = pending.expires_at.saturating_sub(now).div_ceil(60_000);
         let state = if pending.denied { "turned down" } else { "asks to write" };
         row("pairing", &format!("{} ({}) {state}; {minutes} min left", pending.name, pending.sender));
+    }
+    for Waiting { sender, chat, count } in journal.waiting()? {
+        let events = output::counted(count, "event waits", "events wait");
+        let title = chat.title.as_deref().map(|title| format!(" in \"{title}\"")).unwrap_or_default();
+        let way =
+            invitation::of_waiting(name, &chat, &sender).map(|command| format!(": run `{command}`, or"));
+        let (way, who) = (way.unwrap_or_default(), named(&sender.id, Some(&sender.name)));
+        let deny = shell_word(&sender.id).unwrap_or_default();
+        row("waiting", &format!("{events} from {who}{title}{way} `tidegate access {name} deny {deny}`"));
     }
     if let Some(rest) = admission.locked(now)? {
         row(

@@ -5,7 +5,15 @@ use std::collections::BTreeMap;
 use clap_complete::{ArgValueCandidates, CompletionCandidate};
 
 use super::survey::{Kept, Survey};
-use crate::{event::ChannelName, gate::Reason, journal::Refusal, settings::Settings, state_root::StateRoot};
+use crate::{
+    clock,
+    event::ChannelName,
+    gate::{DmPolicy, Reason, document::Setting, pairing::Pending},
+    journal::Refusal,
+    settings::Settings,
+    state_root::StateRoot,
+    text,
+};
 
 /// How many refusals are looked at.
 const REFUSALS: u32 = 100;
@@ -34,10 +42,22 @@ pub(super) fn senders() -> ArgValueCandidates {
 /// People who have tried to write.
 pub(super) fn strangers() -> ArgValueCandidates {
     offered(|words| {
-        let refused = words.kept()?.admission.refusals(REFUSALS)?;
-        let name = |Refusal { sender, name, .. }| (sender.into_string(), name);
-        Ok(refused.into_iter().map(name).collect())
+        let Kept { admission, .. } = words.kept()?;
+        let refused = admission.refusals(REFUSALS)?.into_iter();
+        let refused = refused.map(|Refusal { sender, name, .. }| (sender.into_string(), name));
+        let asking = admission.pending(clock::now())?.into_iter();
+        Ok(asking.map(|Pending { sender, name, .. }| (sender.into_string(), name)).chain(refused).collect())
     })
+}
+
+/// What may become of direct messages.
+pub(super) fn policies() -> ArgValueCandidates {
+    offered(|_| Ok(DmPolicy::ALL.iter().map(|(name, _)| ((*name).to_owned(), String::new())).collect()))
+}
+
+/// Keys of `access.json` that can be set.
+pub(super) fn settings() -> ArgValueCandidates {
+    offered(|_| Ok(Setting::ALL.iter().map(|(name, _)| ((*name).to_owned(), String::new())).collect()))
 }
 
 /// Groups that are heard.
@@ -83,7 +103,8 @@ fn offered(find: fn(&Words) -> Found) -> ArgValueCandidates {
             let help = (!help.is_empty() && help != value).then(|| help.into());
             CompletionCandidate::new(value).help(help)
         };
-        found.into_iter().map(candidate).collect()
+        // A shell puts into the line what it is offered, as it is: an id that somebody else chose must be no command.
+        found.into_iter().filter(|(value, _)| text::is_plain_word(value)).map(candidate).collect()
     })
 }
 

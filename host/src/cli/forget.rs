@@ -10,7 +10,7 @@ use super::{
     output::{self, counted},
 };
 use crate::{
-    capability::files::Files,
+    capability::{Key, files::Files},
     claude, clock,
     event::{ChannelName, ChatId, SenderId},
     hub,
@@ -81,6 +81,9 @@ impl Forget {
             }
         }
         let forgotten = journal.forget_blocking(&conditions)?;
+        if everything {
+            Key::forget(&folder)?;
+        }
         let files =
             if everything { files.clear_blocking()? } else { hub::erase_all_but(&files, &journal.ids()?)? };
         let messages = counted(forgotten.events, "message", "messages");

@@ -16,7 +16,8 @@ use crate::{
     below Claude Code.\n\n\
     Examples:\n  \
     tidegate open fakechat           the link, good until the session ends\n  \
-    tidegate open fakechat --keep    … good for a day, for every session until then"
+    tidegate open fakechat --keep    … good for a day, for every session until then\n  \
+    tidegate open fakechat --new     a new link; the last one is good no more"
 )]
 pub(super) struct Open {
     /// The channel
@@ -25,6 +26,9 @@ pub(super) struct Open {
     /// Keep the key for a day, in the channel's folder: pages that have it need no new link after a restart
     #[arg(long)]
     keep: bool,
+    /// Replace the key: pages that have the last one may not answer any more
+    #[arg(long, conflicts_with = "keep")]
+    new: bool,
 }
 
 impl Open {
@@ -38,13 +42,21 @@ impl Open {
                 "nobody serves {name} at the moment: start a session with it, or `tidegate try {name}`, and ask again"
             );
         };
-        let wish = if self.keep { Wish::Keep } else { Wish::Link };
+        let wish = match (self.keep, self.new) {
+            (true, _) => Wish::Keep,
+            (_, true) => Wish::New,
+            _ => Wish::Link,
+        };
         let answer = match link::ask(&folder, wish) {
             Err(error)
                 if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) =>
             {
                 anyhow::bail!("{name} has no page that answers permission prompts ({owner})");
             }
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => anyhow::bail!(
+                "the path of {} is too long for a socket in it: use a shorter folder, by --home or TIDEGATE_HOME",
+                folder.display()
+            ),
             answer => answer.with_context(|| format!("{name} is served ({owner}), and does not answer"))?,
         };
         let link = answer.map_err(|reason| anyhow::anyhow!("no link: {reason}"))?;

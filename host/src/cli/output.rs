@@ -72,11 +72,10 @@ impl Paint {
 pub(super) fn harmless(text: &str) -> String {
     text.chars()
         .map(|character| {
-            if character.is_control() && character != '\n' && character != '\t' {
-                '\u{fffd}'
-            } else {
-                character
-            }
+            let control = character.is_control() && character != '\n' && character != '\t';
+            // What turns the direction of writing around shows `exe.jpg` for `gpj.exe`.
+            let turn = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            if control || turn { '\u{fffd}' } else { character }
         })
         .collect()
 }
@@ -87,6 +86,7 @@ mod tests {
 
     #[test]
     fn escape_sequences_of_others_do_nothing() {
+        assert_eq!(harmless("\u{202e}gpj.exe\u{2067}"), "\u{fffd}gpj.exe\u{fffd}");
         assert_eq!(harmless("a\u{1b}[2Jb\nc\u{9b}d\r"), "a\u{fffd}[2Jb\nc\u{fffd}d\u{fffd}");
     }
 }

@@ -12,8 +12,8 @@ use crate::{
     builtin, clock,
     event::ChannelName,
     gate::document::Document,
-    journal::{NotedAttention, Refusal, SessionNote},
-    settings::Settings,
+    journal::{NotedAttention, Refusal, SessionNote, Waiting},
+    settings::{Settings, nearest},
     state_root::StateRoot,
 };
 
@@ -56,6 +56,8 @@ struct Report {
     last_error: Option<Trouble>,
     /// Updates that its channel could not make sense of: `tidegate report` shows them.
     set_aside: usize,
+    /// What people who may not write yet have written, and waits for a person's decision.
+    waiting: Vec<Waiting>,
     /// Newest first.
     refusals: Vec<Refusal>,
 }
@@ -171,6 +173,7 @@ fn report(survey: Survey) -> Report {
         events: 0,
         last_error: None,
         set_aside: 0,
+        waiting: Vec::new(),
         refusals: Vec::new(),
     };
     let filled = match survey.kept {
@@ -204,6 +207,7 @@ fn fill(report: &mut Report, Kept { journal, admission }: &Kept) -> anyhow::Resu
     report.events = events;
     report.last_error = journal.trouble()?.map(|(at, text)| Trouble { at: clock::iso(at), text });
     report.set_aside = journal.updates_set_aside()?.len();
+    report.waiting = journal.waiting()?;
     report.refusals = admission.refusals(REFUSALS)?;
     Ok(())
 }
@@ -244,6 +248,10 @@ fn show(survey: &Survey, fault: Option<&str>, paint: Paint) -> String {
         Ok(None) => {
             let next = match builtin::find(&survey.name) {
                 Some(_) => format!("it has not run yet: `tidegate setup {}` begins", survey.name),
+                None if survey.is_mistyped() => {
+                    let hint = nearest(&survey.name, builtin::ALL.iter().map(|builtin| builtin.name));
+                    format!("there is a table of this name in channels.toml, and no channel{hint}")
+                }
                 None => "it has not run yet".to_owned(),
             };
             row(&mut text, "state", &paint.dim(&next));
@@ -262,18 +270,14 @@ fn row(text: &mut String, paint: Paint, label: &str, value: &str) {
 }
 
 /// Adds what the channel keeps.
-fn show_kept(
-    text: &mut String,
-    survey: &Survey,
-    Kept { journal, admission }: &Kept,
-    paint: Paint,
-) -> anyhow::Result<()> {
+fn show_kept(text: &mut String, survey: &Survey, kept: &Kept, paint: Paint) -> anyhow::Result<()> {
+    let Kept { journal, admission } = kept;
     let row = |text: &mut String, label: &str, value: &str| row(text, paint, label, value);
     let now = clock::now();
     for note in journal.sessions()? {
         row(text, "session", &session(survey, &note, paint));
     }
-    match access::status(admission, paint) {
+    match access::status(&survey.name, kept, paint) {
         Ok(access) => text.push_str(&access),
         Err(shut) => row(text, "shut", &paint.red(&output::harmless(&shut.to_string()))),
     }

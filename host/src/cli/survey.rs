@@ -48,6 +48,12 @@ impl Survey {
         self.owner.as_ref().is_some_and(|owner| owner.starts_with(&format!("pid {process},")))
     }
 
+    /// Whether it is no channel, but a table in `channels.toml` whose name is close to that of a built-in channel.
+    pub(super) fn is_mistyped(&self) -> bool {
+        let close = || hint(&self.name).contains("did you mean");
+        builtin::find(&self.name).is_none() && !self.folder.is_dir() && close()
+    }
+
     /// Who serves the channel with this folder, if anybody does.
     pub(super) fn owner(folder: &Path) -> Option<String> {
         match folder.is_dir().then(|| Lock::look(folder)) {
@@ -74,13 +80,17 @@ impl Survey {
         Ok(parsed)
     }
 
-    /// The same, and also a channel in a file that has not run yet, unless a built-in one was meant.
-    pub(super) fn named_or_new(root: &StateRoot, name: &str) -> anyhow::Result<ChannelName> {
-        let hint = hint(name);
-        if builtin::find(name).is_none() && hint.contains("did you mean") {
-            return Self::named(root, name);
+    /// The same, and also a channel in a file that has not run yet, unless another was meant. True with one that is new.
+    pub(super) fn named_or_new(root: &StateRoot, name: &str) -> anyhow::Result<(ChannelName, bool)> {
+        let parsed = ChannelName::new(name)?;
+        if builtin::find(name).is_some() || root.folder(&parsed).is_dir() {
+            return Ok((parsed, false));
         }
-        Ok(ChannelName::new(name)?)
+        let used = root.used();
+        let known = builtin::ALL.iter().map(|builtin| builtin.name).chain(used.iter().map(String::as_str));
+        let hint = nearest(name, known);
+        anyhow::ensure!(!hint.contains("did you mean"), "there is no channel \"{name}\"{hint}");
+        Ok((parsed, true))
     }
 }
 

@@ -110,7 +110,7 @@ impl fmt::Display for Reason {
             Self::Stranger => "the sender is not in allowFrom",
             Self::AlreadyAnswered => "the sender's code waits to be confirmed",
             Self::Denied => "the sender's code was denied",
-            Self::PairingFull => "three codes wait to be confirmed already",
+            Self::PairingFull => "three codes were given out within the hour already",
             Self::Group => "the group is not in groups",
             Self::Member => "the group's allowFrom does not have the sender",
             Self::Bot => "a bot that no allowlist names",

@@ -24,6 +24,13 @@ struct Window {
     count: u32,
 }
 
+impl Window {
+    /// A clock that was set back begins a new one.
+    fn is_over(self, now: u64) -> bool {
+        u128::from(now.saturating_sub(self.since)) >= MINUTE.as_millis() || now < self.since
+    }
+}
+
 /// May a message pass?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rate {
@@ -36,11 +43,14 @@ pub enum Rate {
 }
 
 impl Rates {
+    /// Would one more message of this sender, who may send so many a minute, be too many?
+    pub fn is_over(&self, sender: &SenderId, most: u32, now: u64) -> bool {
+        self.0.get(sender).is_some_and(|window| !window.is_over(now) && window.count >= most)
+    }
+
     /// Counts a message of this sender, who may send so many a minute.
     pub fn count(&mut self, sender: &SenderId, most: u32, now: u64) -> Rate {
-        let over = |window: &Window| {
-            u128::from(now.saturating_sub(window.since)) >= MINUTE.as_millis() || now < window.since
-        };
+        let over = |window: &Window| window.is_over(now);
         if self.0.len() >= WATCHED && !self.0.contains_key(sender) {
             self.0.retain(|_, window| !over(window));
             if self.0.len() >= WATCHED {
@@ -68,7 +78,9 @@ mod tests {
     fn who_says_too_much_is_noticed_once_a_minute() {
         let (mut rates, ada, bob) = (Rates::default(), SenderId::new("ada"), SenderId::new("bob"));
         assert_eq!(rates.count(&ada, 2, 0), Rate::Within);
+        assert!(!rates.is_over(&ada, 2, 1));
         assert_eq!(rates.count(&ada, 2, 1), Rate::Within);
+        assert!(rates.is_over(&ada, 2, 1) && !rates.is_over(&bob, 2, 1) && !rates.is_over(&ada, 2, 60_000));
         assert_eq!(rates.count(&ada, 2, 2), Rate::Exceeded);
         assert_eq!(rates.count(&ada, 2, 59_999), Rate::Still);
         assert_eq!(rates.count(&bob, 2, 3), Rate::Within);

@@ -33,6 +33,9 @@ const POLL: Duration = Duration::from_mins(1);
 /// Files may take their time: so many bytes a second at least.
 const SLOWEST: u64 = 128 << 10;
 
+/// How much of a request's path is told when it fails, in bytes.
+const ASKED: usize = 200;
+
 /// Describing itself is pure computation: whatever takes longer is stuck.
 const DESCRIBE: Duration = Duration::from_secs(2);
 
@@ -347,9 +350,10 @@ impl Guest {
         request: WebRequest,
         handles: Handles,
     ) -> Result<(Result<WebResponse, Fault>, News), CallError> {
+        let path = request.path.get(..request.path.floor_char_boundary(ASKED)).unwrap_or_default();
         let (answer, (effects, handles)) = self
             .call(
-                Asked::about("handle", format!("{} {}", request.method, request.path)),
+                Asked::about("handle", format!("{} {path}", request.method)),
                 Lane::Inward,
                 self.deadline(),
                 handles,

@@ -114,9 +114,11 @@ impl Channel {
         }
         if self.admission.trust_visitor(&message.sender.id) {
             let (name, id) = (self.name(), &message.sender.id);
+            let command = invitation::command(name, &message.chat, &message.sender, Reason::Stranger)
+                .unwrap_or_default();
             tracing::warn!(
                 "{name}: {id} writes on the page of this machine, and counts as you while you try it. For a session of Claude \
-                 Code {id} is a stranger until you run `tidegate access {name} allow {id}`"
+                 Code {id} is a stranger until you run `{command}`"
             );
         }
         true
@@ -163,12 +165,20 @@ impl Channel {
     /// Says that somebody's events go nowhere, and which command would change that: once for each of them.
     fn tell_refused(&self, what: &Happening, reason: Reason) {
         let name = self.name();
-        let command = invitation::command(name, what, reason);
-        let (Some(command), Some((chat, sender))) = (command, invitation::parties(what)) else {
+        let parties = invitation::parties(what);
+        let command = parties.and_then(|(chat, sender)| invitation::command(name, chat, sender, reason));
+        let (Some(command), Some((chat, sender))) = (command, parties) else {
             return tracing::debug!("{name}: an event went nowhere: {reason}");
         };
         let mut told = lock(&self.told);
-        if told.len() < TOLD && told.insert((chat.id.clone(), sender.id.clone(), reason)) {
+        if told.len() > TOLD || !told.insert((chat.id.clone(), sender.id.clone(), reason)) {
+            return;
+        }
+        if told.len() > TOLD {
+            tracing::warn!(
+                "{name}: more people write what goes nowhere, and are not named here: `tidegate status {name}` has the last ones"
+            );
+        } else {
             tracing::warn!(
                 "{name}: what {} ({}) writes goes nowhere, because {reason}. To change that, run `{command}` in a \
                  terminal of your own",

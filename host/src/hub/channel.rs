@@ -1,7 +1,12 @@
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::AtomicBool},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize},
+    },
 };
+
+use tokio::sync::watch;
 
 use super::{
     Inbox, SETTLE,
@@ -20,7 +25,7 @@ use crate::{
     clock,
     contract::Source,
     event::{ChannelName, ChatId, SenderId},
-    gate::Reason,
+    gate::{Reason, pairing::Pending},
     guest::{Descriptor, Guest, Identity},
     journal::{Error, Journal, Keep, SessionNote},
 };
@@ -46,8 +51,8 @@ pub struct Channel {
     pub(super) following: Mutex<HashSet<SenderId>>,
     /// Of whom it was said that their events go nowhere, where, and why.
     pub(super) told: Mutex<HashSet<(ChatId, SenderId, Reason)>>,
-    /// Somebody was let in here.
-    pub(super) paired: tokio::sync::Notify,
+    /// Who was let in here last, by a code.
+    pub(super) paired: watch::Sender<Option<Pending>>,
     /// What held when it was last looked at.
     pub(super) rules: Mutex<Option<Result<Arc<Rules>, Shut>>>,
     inbox: Mutex<Option<Arc<dyn Inbox>>>,
@@ -63,6 +68,10 @@ pub struct Channel {
     settling: Mutex<bool>,
     /// A task waits for strangers to be let in.
     pub(super) watching: AtomicBool,
+    /// How often more has come that waits for that.
+    pub(super) arrivals: AtomicU64,
+    /// How many events that waited have made room for others.
+    pub(super) evicted: AtomicUsize,
 }
 
 /// What the user has granted a channel beyond carrying chat.
@@ -134,7 +143,7 @@ impl Channel {
             identity: OnceLock::new(),
             following: Mutex::default(),
             told: Mutex::default(),
-            paired: tokio::sync::Notify::new(),
+            paired: watch::Sender::new(None),
             rules: Mutex::default(),
             working: Working::default(),
             held: Held::default(),
@@ -151,6 +160,8 @@ impl Channel {
             draining: AtomicBool::new(false),
             settling: Mutex::default(),
             watching: AtomicBool::new(false),
+            arrivals: AtomicU64::new(0),
+            evicted: AtomicUsize::new(0),
         })
     }
 
@@ -193,7 +204,7 @@ impl Channel {
     pub fn link(&self) -> Option<String> {
         let Condition::Up { address: Some(address) } = self.condition() else { return None };
         let decides = self.grants.permission_prompts && self.descriptor().features.reply;
-        decides.then(|| format!("{address}/#key={}", self.surroundings().page.key().as_str()))
+        decides.then(|| format!("{address}/#key={}", self.surroundings().page.key().text()))
     }
 
     /// Says whether it works. The answer is whether that is news.
@@ -299,7 +310,7 @@ impl Channel {
         self.journal().resume()?;
         self.admission.abandon_unfinished(clock::now())?;
         self.take_up_held()?;
-        if !self.journal().strangers()?.is_empty() {
+        if self.journal().has_strangers()? {
             self.watch_strangers();
         }
         self.ask_about_what_waits();

@@ -10,7 +10,7 @@ use crate::{
     event::{ChatId, Event, Happening},
     gate::{Access, Decision, Origin, Reason, rate::Rate},
     guest::News,
-    journal::{self, SetAside, Transaction},
+    journal::{self, LetWait, SetAside, Transaction},
     notification::Whole,
 };
 
@@ -87,7 +87,7 @@ impl Intake {
 }
 
 /// What was decided about events, and is carried out after the commit.
-struct Decided<'a> {
+pub(super) struct Decided<'a> {
     channel: &'a Arc<Channel>,
     origin: Origin,
     now: u64,
@@ -99,10 +99,12 @@ struct Decided<'a> {
     held: Vec<(Event, Option<String>)>,
     /// A stranger's event waits for a person's decision.
     waiting: bool,
+    /// How many that waited have made room.
+    evicted: usize,
 }
 
 /// A group that goes on under another id.
-struct Move {
+pub(super) struct Move {
     from: ChatId,
     to: ChatId,
 }
@@ -204,7 +206,7 @@ impl Notes<'_> {
 }
 
 impl<'a> Decided<'a> {
-    fn new(channel: &'a Arc<Channel>, origin: Origin) -> Self {
+    pub(super) fn new(channel: &'a Arc<Channel>, origin: Origin) -> Self {
         Self {
             channel,
             origin,
@@ -214,11 +216,12 @@ impl<'a> Decided<'a> {
             asides: Vec::new(),
             held: Vec::new(),
             waiting: false,
+            evicted: 0,
         }
     }
 
     /// Decides about an event. The move of a group is for the caller.
-    fn admit(
+    pub(super) fn admit(
         &mut self,
         transaction: &mut Transaction<'_>,
         access: &Access,
@@ -292,8 +295,10 @@ impl<'a> Decided<'a> {
                 }
                 channel.refuse(&what, reason, now);
                 let event = Event { id: event.id, what };
-                if channel.lets_wait(&event.what, reason) && transaction.let_wait(&event, now)? {
-                    self.waiting = true;
+                if channel.lets_wait(&event.what, reason) {
+                    let LetWait { waits, evicted } = transaction.let_wait(&event, now)?;
+                    self.waiting |= waits;
+                    self.evicted += evicted;
                 }
                 self.asides.extend(Aside::refused(event.id, &event.what, reason));
             }
@@ -331,10 +336,13 @@ impl<'a> Decided<'a> {
     }
 
     /// Does what is to be done beside it, once it is committed. What comes back is to be delivered.
-    fn carry_out(self) -> Vec<Delivery> {
+    pub(super) fn carry_out(self) -> Vec<Delivery> {
         self.channel.set_aside(self.asides);
         if self.waiting {
             self.channel.watch_strangers();
+        }
+        if self.evicted > 0 {
+            self.channel.tell_evicted(self.evicted);
         }
         for (event, album) in self.held {
             self.channel.make_whole(event, album);

@@ -9,7 +9,7 @@ mod confirmation;
 mod delivery;
 mod held;
 mod intake;
-mod invitation;
+pub mod invitation;
 mod loaded;
 mod note;
 mod outbound;

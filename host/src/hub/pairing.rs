@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 
 use super::{Approval, Channel, channel::lock};
 use crate::{
@@ -58,9 +58,9 @@ impl Channel {
         }
         let channel = Arc::clone(self);
         tokio::spawn(async move {
-            let mut used = None;
+            let (mut used, mut paired) = (None, channel.paired.subscribe());
             let admitted = loop {
-                let _ = tokio::time::timeout(LOOK, channel.paired.notified()).await;
+                let _ = tokio::time::timeout(LOOK, paired.changed()).await;
                 let waiting = channel.admission.pending(clock::now());
                 if !waiting.is_ok_and(|waiting| waiting.iter().all(|other| other.sender != pending.sender)) {
                     used = None;
@@ -91,21 +91,26 @@ impl Channel {
     fn prompt(&self, code: &Code) -> String {
         format!(
             "Your pairing code is `{code}`. Tell it to whoever runs this session; they confirm it there or by \
-             `tidegate access {} pair {code}`. It holds for an hour. Until then your messages go nowhere.",
+             `tidegate access {} pair {code}`. It is good for an hour. Until you are let in, your messages go nowhere.",
             self.name()
         )
     }
 
     pub(super) async fn remind(&self, pending: Pending) {
-        let text = "The code that you were given still waits to be confirmed. Until then your messages go nowhere, \
-                    and this is the last reminder.";
+        let text = "The code that you were given still waits to be confirmed. Until you are let in, your messages go \
+                    nowhere, and this is the last reminder.";
         self.say(pending.chat, pending.thread, text.to_owned()).await;
+    }
+
+    /// Who was let in here last, by a code.
+    pub fn paired(&self) -> watch::Receiver<Option<Pending>> {
+        self.paired.subscribe()
     }
 
     /// Lets in the stranger who was told this code. Only a person's way may lead here.
     pub async fn pair(self: &Arc<Self>, code: String) -> Result<Pending, Unapproved> {
         let pending = self.admission.pair(code, clock::now()).await?;
-        self.paired.notify_waiters();
+        self.paired.send_replace(Some(pending.clone()));
         Ok(pending)
     }
 }

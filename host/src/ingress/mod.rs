@@ -247,12 +247,18 @@ impl Ingress {
         if let Some(address) = &address {
             tracing::info!("{name}: {address}");
         }
+        self.channel.surroundings().page.key().take_over();
         self.channel.set_condition(Condition::Up { address });
         if let Some(link) = self.channel.link() {
             // For the person who reads this, and in no file of ours: with it, a browser may decide.
             tracing::info!(target: SECRET, "{name}: to answer permission prompts on the page, open {link}");
             self.doorkeeper = Doorkeeper::start(&self.folder, &self.channel)
-                .inspect_err(|error| tracing::warn!("{name}: `tidegate open {name}` will not work: {error}"))
+                .inspect_err(|error| {
+                    tracing::warn!(
+                        "{name}: `tidegate open {name}` will not work, because there is no socket in {}: {error}",
+                        self.folder.display()
+                    );
+                })
                 .ok();
         }
         Ok(lock)

@@ -39,6 +39,7 @@ pub use damage::Damage;
 pub use retention::{Forget, Forgotten, Keep};
 pub use session::{NotedAttention, SessionNote};
 pub use state::{STATE_KEY_LIMIT, STATE_LIMIT, STATE_VALUE_LIMIT};
+pub use stranger::{LetWait, Waiting};
 pub use transaction::Transaction;
 
 use crate::event::{Event, EventId, Happening, Message};

@@ -35,7 +35,7 @@ pub struct Forget {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Forgotten {
     /// Events.
-    pub events: usize,
+    pub events: u64,
     /// Values that the guest had kept.
     pub values: usize,
 }
@@ -116,19 +116,29 @@ impl Journal {
 impl Journal {
     /// How many events meet these conditions.
     pub fn count(&self, forget: &Forget) -> Result<u64, Error> {
-        self.read(|database| {
-            let sql = format!("SELECT count(*) FROM event WHERE {CONDITIONS}");
-            database.query_row(&sql, forget.params(), |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)
-        })
+        self.read(|database| forget.count(database))
     }
 }
 
-/// What [`Forget`] asks for, of the tables `event`, `held` and `stranger`.
+/// Where events are: delivered or about to be, not whole yet, and of people who may not write yet.
+const TABLES: [&str; 3] = ["event", "held", "stranger"];
+
+/// What [`Forget`] asks for, of [`TABLES`].
 const CONDITIONS: &str = "(?1 IS NULL OR ?1 IN (body ->> '$.message.chat.id', body ->> '$.press.chat.id'))
      AND (?2 IS NULL OR ?2 IN (body ->> '$.message.sender.id', body ->> '$.press.sender.id'))
      AND (?3 IS NULL OR at < ?3)";
 
 impl Forget {
+    /// How many events meet it. What was let go of a message that was not whole is none.
+    fn count(&self, database: &rusqlite::Connection) -> rusqlite::Result<u64> {
+        let mut sum = 0;
+        for table in TABLES {
+            let sql = format!("SELECT count(*) FROM {table} WHERE body IS NOT NULL AND {CONDITIONS}");
+            sum += database.query_row(&sql, self.params(), |row| row.get::<_, i64>(0))?.unsigned_abs();
+        }
+        Ok(sum)
+    }
+
     fn params(&self) -> (Option<&str>, Option<&str>, Option<i64>) {
         (self.chat.as_deref(), self.sender.as_deref(), self.before.map(u64::cast_signed))
     }
@@ -137,12 +147,10 @@ impl Forget {
 impl Transaction<'_> {
     fn forget(&mut self, forget: &Forget) -> Result<Forgotten, Error> {
         self.run(|database| {
-            let erase = |table: &str| {
-                database.execute(&format!("DELETE FROM {table} WHERE {CONDITIONS}"), forget.params())
-            };
-            let events = erase("event")?;
-            erase("held")?;
-            erase("stranger")?;
+            let events = forget.count(database)?;
+            for table in TABLES {
+                database.execute(&format!("DELETE FROM {table} WHERE {CONDITIONS}"), forget.params())?;
+            }
             // It is not known whose they are.
             database.execute_batch("DELETE FROM set_aside")?;
             let all = forget.chat.is_none() && forget.sender.is_none() && forget.before.is_none();

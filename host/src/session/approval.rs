@@ -80,7 +80,7 @@ async fn pairing(
     let name = &channel.descriptor().title;
     let question = format!(
         "{name}: {} (id {}) asks to write to this session. If you know them, ask for the code that they were given and \
-         type it here. Decline to turn them down.",
+         type it here.",
         pending.name, pending.sender
     );
     let mut message = question.clone();
@@ -90,7 +90,9 @@ async fn pairing(
         if !matter.is_open(channel).await {
             return Ok(());
         }
-        let code = StringSchema::new().title("Code").description("Six letters and digits");
+        let code = StringSchema::new()
+            .title("Code")
+            .description("Six letters and digits. To decline turns them down for an hour");
         let code = PrimitiveSchemaDefinition::String(code);
         let rest = pending.expires_at.saturating_sub(now);
         let Some(answer) = elicit(peer, message, "code", code, rest, (channel, matter)).await? else {

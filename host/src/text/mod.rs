@@ -10,7 +10,9 @@ mod split;
 mod unit;
 
 pub use self::{
-    clean::{abridge, attribute, content, fenced, is_identifier, name, value, visible},
+    clean::{
+        abridge, attribute, content, fenced, is_identifier, is_plain_word, name, shell_word, value, visible,
+    },
     grapheme::beginning,
     split::{ChunkMode, Shape, split},
     unit::TextUnit,

@@ -30,7 +30,7 @@ impl Scheme {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidOrigin {
     /// It is none.
-    #[error("it is no URL ({0})")]
+    #[error("that is no URL ({0})")]
     Url(#[from] url::ParseError),
     /// Not the web.
     #[error("its scheme is \"{0}\": there is http and https")]

@@ -43,6 +43,8 @@ pub(super) async fn examine(
                 Some(ready("not yet, and nothing is wrong with that", format!("`tidegate setup {name}`")))
             }
             Some(_) => None,
+            // What may have been meant stands beside the settings.
+            None if survey.is_mistyped() => return Ok(()),
             None => Some(ready(
                 "not yet: it has never run",
                 "A channel in a file is tried by `tidegate try --load FILE`",

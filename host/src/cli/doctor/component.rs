@@ -8,8 +8,8 @@ use crate::{
     cli::port,
     contract::Source,
     event::ChannelName,
-    guest::Descriptor,
-    hub::Channel,
+    guest::{Descriptor, Fault},
+    hub::{Channel, Failure},
     ingress::web::Listener,
     launch::{self, Launcher},
     settings::Settings,
@@ -53,7 +53,13 @@ pub(super) async fn built_in(
         Ok(_) => {}
         // No session can load the channel.
         Err(error) => {
-            found.push(("settings", bad(error.to_string(), edit(&launcher.root().settings()))));
+            let cure = match &error {
+                launch::Error::PortVariable { variable, .. } => {
+                    format!("`unset {variable}`, or set it to a number")
+                }
+                _ => edit(&launcher.root().settings()),
+            };
+            found.push(("settings", bad(error.to_string(), cure)));
             return Ok(found);
         }
     }
@@ -115,10 +121,14 @@ async fn accepted(channel: &Channel) -> Vec<Finding> {
             std::iter::once(known).chain(identity.notes.into_iter().map(note)).collect()
         }
         Err(failure) => {
-            let cure = format!(
-                "Check that the platform can be reached from here; `tidegate configure {}` sets the credential anew",
-                channel.name()
-            );
+            let name = channel.name();
+            let cure = match &failure {
+                Failure::Fault(Fault::Unauthorized(_)) => format!("`tidegate configure {name}` sets it anew"),
+                _ => format!(
+                    "Check that the platform can be reached from here, and run `tidegate doctor {name}` again: the credential \
+                     may be right"
+                ),
+            };
             vec![bad(failure.to_string(), cure)]
         }
     }

@@ -112,7 +112,7 @@ fn tables(settings: &Settings, path: &Path) -> Finding {
             ),
             "Rename the table, or remove it",
         ),
-        None if path.exists() => good(format!("{} is valid", path.display())),
+        None if path.exists() => good(format!("{} can be read", path.display())),
         None => good(format!("the defaults, because there is no {}", path.display())),
     }
 }

@@ -48,6 +48,15 @@ pub(super) fn remains(
             format!("`tidegate access {name}` shows who, and `tidegate access {name} pair CODE` lets one in");
         found.push(("pairing", notice(text, cure)));
     }
+    let events: usize = journal.waiting()?.iter().map(|waiting| waiting.count).sum();
+    if events > 0 {
+        let text = output::counted(events, "event waits", "events wait");
+        let text = format!("{text} for you to say whether its sender may write");
+        found.push((
+            "waiting",
+            notice(text, format!("`tidegate access {name}` says from whom, and what to run")),
+        ));
+    }
     found.push((
         "last event",
         match journal.last_event()? {
@@ -102,14 +111,34 @@ fn access(name: &ChannelName, admission: &Admission) -> Finding {
         ),
         Ok(rules) if rules.access.allow_from.is_empty() && rules.access.groups.is_empty() => notice(
             format!("nobody may write yet (dmPolicy is {})", rules.access.dm_policy),
-            format!("Write to the bot and confirm the code, or run `tidegate access {name} allow ID`"),
+            match rules.access.dm_policy {
+                DmPolicy::Pairing => format!(
+                    "Write something through it: `tidegate access {name}` then shows who you are there and what lets you in"
+                ),
+                _ => format!(
+                    "`tidegate access {name} allow ID`; `tidegate status {name}` has the ids of those who tried"
+                ),
+            },
         ),
-        Ok(rules) => good(format!(
-            "{} may write directly, {} heard, dmPolicy is {}",
-            output::counted(rules.access.allow_from.len(), "person", "people"),
-            output::counted(rules.access.groups.len(), "group is", "groups are"),
-            rules.access.dm_policy
-        )),
+        Ok(rules) => {
+            let found = format!(
+                "{} may write directly, {} heard, dmPolicy is {}",
+                output::counted(rules.access.allow_from.len(), "person", "people"),
+                output::counted(rules.access.groups.len(), "group is", "groups are"),
+                rules.access.dm_policy
+            );
+            if rules.access.approvers().next().is_some() {
+                return good(found);
+            }
+            let cure = if rules.access.allow_from.is_empty() {
+                format!("`tidegate access {name} allow ID` lets somebody write directly, and answer them")
+            } else {
+                format!(
+                    "`tidegate access {name} set approvers ''` lets everybody answer who may write directly"
+                )
+            };
+            notice(format!("{found}; nobody can answer permission prompts"), cure)
+        }
     }
 }
 

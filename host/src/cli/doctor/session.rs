@@ -8,6 +8,7 @@ use std::{
 
 use super::finding::{Finding, bad, good, notice, split};
 use crate::{
+    builtin,
     claude::{self, ClaudeCode, OptIn, Policy, Verdict},
     cli::survey::Survey,
     journal::{NotedAttention, SessionNote},
@@ -17,13 +18,12 @@ use crate::{
 pub(super) fn session(name: &str, policy: &Policy) -> Finding {
     let claude = ClaudeCode::find();
     if let Ok(None) = &claude.process {
-        return notice(
-            "no session has this channel at the moment, and this terminal belongs to none",
-            format!(
-                "Start one with `claude --dangerously-load-development-channels server:{name}`, or plugin:{name}@tidegate \
-                 where it is installed as a plugin"
-            ),
-        );
+        let start = format!("Start one with `claude --dangerously-load-development-channels server:{name}`");
+        let cure = match builtin::find(name) {
+            Some(_) => format!("{start}, or plugin:{name}@tidegate where it is installed as a plugin"),
+            None => format!("{start}; its entry in .mcp.json runs `tidegate serve --load FILE`"),
+        };
+        return notice("no session has this channel at the moment", cure);
     }
     match claude::judge(OptIn::Auto, &claude, &[name], policy) {
         Verdict::In => good("the session around this terminal receives messages"),
@@ -34,15 +34,19 @@ pub(super) fn session(name: &str, policy: &Policy) -> Finding {
 /// Does a session serve the channel? `sessions` have it now.
 pub(super) fn owner(survey: &Survey, sessions: &[SessionNote]) -> Finding {
     let name = &survey.name;
+    let trial = match builtin::find(name) {
+        Some(_) => format!("`tidegate try {name}`"),
+        None => "`tidegate try --load FILE`".to_owned(),
+    };
     match &survey.owner {
         Some(owner) => good(format!("served by {owner}")),
         None if sessions.is_empty() => notice(
             "no session serves it at the moment",
-            format!("Start a session that has it in .mcp.json or as a plugin, or run `tidegate try {name}`"),
+            format!("Start a session that has it in .mcp.json or as a plugin, or run {trial}"),
         ),
         None => notice(
             "no session serves it at the moment: see those above",
-            format!("Start a session that receives messages, or run `tidegate try {name}`"),
+            format!("Start a session that receives messages, or run {trial}"),
         ),
     }
 }

@@ -1,6 +1,6 @@
 //! The link with the key, for a person at a terminal: `tidegate open` asks for it over a socket in the channel's folder.
 //!
-//! A request is one line, `link` or `keep`; the answer is one line, `ok LINK` or `no REASON`.
+//! A request is one line, `link`, `keep` or `new`; the answer is one line, `ok LINK` or `no REASON`.
 
 use std::{
     io::{self, Read as _, Write as _},
@@ -34,6 +34,18 @@ pub enum Wish {
     Link,
     /// The link, and its key is to stay good for a day.
     Keep,
+    /// A link with a new key; the last one is good no more.
+    New,
+}
+
+impl Wish {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Link => "link",
+            Self::Keep => "keep",
+            Self::New => "new",
+        }
+    }
 }
 
 /// Gives the link away until this is dropped.
@@ -51,7 +63,12 @@ impl Doorkeeper {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
         let channel = Arc::clone(channel);
         let task = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
+            loop {
+                let Ok((stream, _)) = listener.accept().await else {
+                    // Too many files are open, for example. That passes.
+                    tokio::time::sleep(PATIENCE).await;
+                    continue;
+                };
                 let channel = Arc::clone(&channel);
                 tokio::spawn(timeout(PATIENCE, async move { answer(stream, &channel).await }));
             }
@@ -95,16 +112,16 @@ fn judge(caller: io::Result<tokio::net::unix::UCred>) -> Result<(), String> {
 }
 
 fn grant(wish: &str, channel: &Channel) -> Result<String, String> {
-    let link = channel.link().ok_or_else(|| format!("{} answers no permission prompts", channel.name()))?;
+    let link = || channel.link().ok_or_else(|| format!("{} answers no permission prompts", channel.name()));
+    link()?;
+    let page = &channel.surroundings().page;
     match wish {
         "link" => {}
-        "keep" => {
-            let kept = channel.surroundings().page.key().keep();
-            kept.map_err(|error| format!("the key cannot be kept: {error}"))?;
-        }
+        "keep" => page.key().keep().map_err(|error| format!("the key cannot be kept: {error}"))?,
+        "new" => page.replace_key().map_err(|error| format!("the key cannot be replaced: {error}"))?,
         _ => return Err("the request is not understood: both programs must be of one version".to_owned()),
     }
-    Ok(link)
+    link()
 }
 
 /// Asks the process that serves the channel with this folder. The inner error is that process's own word.
@@ -112,10 +129,7 @@ pub fn ask(folder: &Path, wish: Wish) -> io::Result<Result<String, String>> {
     let mut stream = std::os::unix::net::UnixStream::connect(folder.join(SOCKET))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    stream.write_all(match wish {
-        Wish::Link => b"link\n",
-        Wish::Keep => b"keep\n",
-    })?;
+    stream.write_all(format!("{}\n", wish.word()).as_bytes())?;
     let mut answer = String::new();
     stream.take(4096).read_to_string(&mut answer)?;
     match answer.trim_end().split_once(' ') {

@@ -1,7 +1,8 @@
 //! Who may talk to the page: this machine's own browser tabs of this page, and programs that are no browser.
 //!
 //! The `Host` check stops a foreign name that resolves to loopback (DNS rebinding); the `Origin` check stops
-//! another site's scripts, forms and sockets.
+//! another site's scripts, forms and sockets. With a GET no browser sends an origin: what another site's page has it
+//! load is stopped by `Sec-Fetch-Site`, and a link that is followed brings no events, see `page`.
 
 use std::sync::Arc;
 
@@ -39,9 +40,20 @@ impl Hosts {
             ));
         }
         let mut origins = headers.get_all(header::ORIGIN).iter().map(text);
-        match origins.find(|origin| !origin.strip_prefix("http://").is_some_and(|host| self.has(host))) {
-            Some(origin) => Err(format!("Pages of {:?} may not use this one.\n", brief(&origin))),
-            None => Ok(()),
+        let foreign = |origin: &String| !origin.strip_prefix("http://").is_some_and(|host| self.has(host));
+        if let Some(origin) = origins.find(foreign) {
+            return Err(format!("Pages of {:?} may not use this one.\n", brief(&origin)));
+        }
+        let fetch = |name: &str| headers.get(name).map(text).unwrap_or_default();
+        match fetch("sec-fetch-site").as_str() {
+            // A program that is no browser, an address that was typed, the page itself.
+            "" | "none" | "same-origin" => Ok(()),
+            // A link on another page. A frame in one is none.
+            _ if fetch("sec-fetch-mode") == "navigate" && fetch("sec-fetch-dest") == "document" => Ok(()),
+            site => Err(format!(
+                "Pages of another site may not use this one (Sec-Fetch-Site: {}).\n",
+                brief(site)
+            )),
         }
     }
 }
@@ -72,6 +84,28 @@ mod tests {
             headers.insert(header::ORIGIN, origin.parse().unwrap());
         }
         Hosts::of(8787).judge(&headers).is_ok()
+    }
+
+    #[test]
+    fn what_another_sites_page_loads_is_refused() {
+        for (site, mode, dest, good) in [
+            ("same-origin", "cors", "empty", true),
+            ("none", "navigate", "document", true),
+            ("cross-site", "navigate", "document", true),
+            ("cross-site", "no-cors", "image", false),
+            ("same-site", "no-cors", "image", false),
+            ("cross-site", "navigate", "iframe", false),
+            ("cross-site", "", "", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, "localhost:8787".parse().unwrap());
+            for (name, value) in
+                [("sec-fetch-site", site), ("sec-fetch-mode", mode), ("sec-fetch-dest", dest)]
+            {
+                headers.insert(name, value.parse().unwrap());
+            }
+            assert_eq!(Hosts::of(8787).judge(&headers).is_ok(), good, "{site} {mode} {dest}");
+        }
     }
 
     #[test]

@@ -54,6 +54,13 @@ pub(super) async fn handle(State(channel): State<Arc<Channel>>, request: Request
         Ok(answer) => answer,
         Err(error) => return failed(&channel, &parts, StatusCode::BAD_GATEWAY, &error),
     };
+    if parts.method.is_safe() && !news.events.is_empty() {
+        // Another site's page can have a browser follow a link.
+        let (method, path) = (brief(parts.method.as_str()), brief(parts.uri.path()));
+        tracing::warn!("{}: {method} {path} brought an event, and was refused: use POST", channel.name());
+        let text = "A GET or HEAD brings no message here. Use POST.\n";
+        return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "POST")], text).into_response();
+    }
     if channel.deaf().is_some() {
         // The journal is not this process's: what the call has left is not stored.
         return match (answer, news.events.is_empty()) {

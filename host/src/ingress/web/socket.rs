@@ -41,6 +41,7 @@ pub(super) async fn upgrade(
 ) -> Response {
     // `?key=…`, which the page has from its link, and `host`, where it understands the host's own frames.
     let query = query.unwrap_or_default();
+    let replacements = channel.surroundings().page.replacements();
     let key = query.split('&').find_map(|pair| pair.strip_prefix("key="));
     let visit = Visit {
         owner: key.is_some_and(|key| channel.surroundings().page.key().matches(key)),
@@ -50,10 +51,10 @@ pub(super) async fn upgrade(
         .max_message_size(READ)
         .max_frame_size(READ)
         .read_buffer_size(16 << 10)
-        .on_upgrade(move |socket| async move { converse(&channel, socket, visit).await })
+        .on_upgrade(move |socket| async move { converse(&channel, socket, visit, replacements).await })
 }
 
-async fn converse(channel: &Arc<Channel>, socket: WebSocket, visit: Visit) {
+async fn converse(channel: &Arc<Channel>, socket: WebSocket, visit: Visit, replacements: u64) {
     if let Some(reason) = channel.deaf() {
         // The page asks for all of it: see `state`.
         let mut socket = socket;
@@ -62,6 +63,11 @@ async fn converse(channel: &Arc<Channel>, socket: WebSocket, visit: Visit) {
         return;
     }
     let (connection, frames, cut_off) = channel.surroundings().page.open(visit);
+    let is_outdated = || visit.owner && channel.surroundings().page.replacements() != replacements;
+    if is_outdated() {
+        // Between the check of its key and now.
+        cut_off.cancel();
+    }
     let origin = if visit.owner { Origin::Trusted } else { Origin::Visitor };
     let (sink, stream) = socket.split();
     let mut writer = tokio::spawn({
@@ -75,6 +81,8 @@ async fn converse(channel: &Arc<Channel>, socket: WebSocket, visit: Visit) {
     });
     signal(channel, connection, origin, [WebSignal::Opened]).await;
     let farewell = read(channel, connection, origin, stream, &cut_off).await;
+    let farewell =
+        if is_outdated() { Some(close(close_code::RESTART, "the key was replaced")) } else { farewell };
     signal(channel, connection, origin, [WebSignal::Closed]).await;
     channel.surroundings().page.close(connection);
     // The last frames go out, unless the browser does not read them.
