@@ -85,7 +85,7 @@ fn below_a_childs_environment_nothing_is_done() {
 }
 
 /// A shell under this name that runs a command by this script.
-fn through(home: &Home, name: &str, script: &str, command: &Command) -> Command {
+pub(crate) fn through(home: &Home, name: &str, script: &str, command: &Command) -> Command {
     let shell = home.path().join("bin").join(name);
     let _ = std::fs::create_dir_all(shell.parent().unwrap());
     let _ = symlink("/bin/sh", &shell);
@@ -299,7 +299,10 @@ fn what_makes_no_sense_is_refused_with_what_was_meant() {
         (&["bazaar", "set", "mentionPatterns", "[1]"], &["mentionPatterns"]),
         (&["bazaar", "set", "textChunkLimit", "many"], &["\"textChunkLimit\" cannot be set", "whole number"]),
         (&["bazaar", "set", "chunkMode", "words"], &["\"chunkMode\""]),
-        (&["bazaar", "remove", "nobody"], &["nobody is nobody who may write", "`status` shows who may"]),
+        (
+            &["bazaar", "remove", "nobody"],
+            &["nobody may not write anyway", "`tidegate access bazaar` shows who may"],
+        ),
         (&["bazaar", "group", "rm", "-9"], &["the group -9 is not heard anyway"]),
         (&["bazaar", "allow", "two words"], &["\"two words\" cannot be an id"]),
         (&["bazaar", "group", "add", "g", "--member", ""], &["cannot be an id"]),
@@ -369,7 +372,7 @@ fn a_file_of_the_official_plugins_is_taken_as_it_is() {
     let status = status(&home);
     assert_eq!(status["withheld"], json!([]));
     assert_eq!(status["pairings"], json!([]), "codes in the clear are no codes here");
-    assert!(refused(&home, &["pair", "acd347"]).contains("not one that waits"));
+    assert!(refused(&home, &["pair", "acd347"]).contains("nobody waits with a code"));
     assert_eq!(document(&home), official());
     // The one who had such a code is a stranger like any other.
     write(&mut page, "400", "let me in");

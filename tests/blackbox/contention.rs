@@ -210,7 +210,7 @@ fn a_command_at_the_terminal_says_what_it_waits_for_and_gives_up() {
     let folder = home.path().join("fakechat");
     let writing = Writing::begin(&folder);
     for arguments in
-        [&["access", "fakechat", "pair", "ACD347"][..], &["access", "fakechat", "deny", "ACD347"]]
+        [&["access", "fakechat", "policy", "pairing"][..], &["access", "fakechat", "deny", "ACD347"]]
     {
         let output = home.at_terminal(arguments);
         assert!(!output.status.success() && output.stdout.is_empty(), "{}", output.stdout);

@@ -2,7 +2,10 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
 
-use crate::harness::{Home, Output, Page, Server};
+use crate::{
+    access::through,
+    harness::{Home, Output, Page, Server},
+};
 
 fn serve(home: &Home) -> (Server, u16) {
     let mut server = home.serve(["fakechat"]);
@@ -53,6 +56,53 @@ fn a_kept_key_is_good_for_the_next_session_too() {
     assert_eq!(key(&open(&home, &[]), port), first);
 }
 
+/// A session that has started before and takes over uses what was kept since.
+#[test]
+fn a_kept_key_is_good_for_a_session_that_waits_for_its_turn() {
+    let home = Home::new();
+    let (server, port) = serve(&home);
+    let mut next = home.serve(["fakechat"]);
+    next.initialize();
+    next.log("another session holds this channel");
+    let first = key(&open(&home, &["--keep"]), port);
+    drop(server);
+    let port = next.port("fakechat");
+    assert!(may_answer(port, &first));
+}
+
+#[test]
+fn a_replaced_key_is_good_for_nothing() {
+    let home = Home::new();
+    let (server, port) = serve(&home);
+    let first = key(&open(&home, &["--keep"]), port);
+    let mut page = Page::connect(port, &format!("/ws?host&key={first}"), &[]).unwrap();
+    page.wait("host");
+    let second = key(&open(&home, &["--new"]), port);
+    assert_eq!(page.closed(), (1012, "the key was replaced".to_owned()));
+    assert!(second != first && may_answer(port, &second) && !may_answer(port, &first));
+    assert!(!home.path().join("fakechat/page.key").exists());
+    key(&open(&home, &["--keep"]), port);
+    drop(server);
+    assert!(home.run(["forget", "fakechat", "--yes"], "").status.success());
+    let (_server, port) = serve(&home);
+    assert!(!may_answer(port, &second));
+}
+
+/// What a model reads has no key that is good for another session.
+#[test]
+fn a_session_of_a_models_shell_has_a_key_of_its_own() {
+    let home = Home::new();
+    let (server, port) = serve(&home);
+    let kept = key(&open(&home, &["--keep"]), port);
+    drop(server);
+    let mut command = home.command(["serve", "fakechat", "--port", "0", "--opt-in", "always"]);
+    command.env("CLAUDE_CODE_CHILD_SESSION", "1");
+    let mut server = Server::start(command);
+    server.initialize();
+    let port = server.port("fakechat");
+    assert!(!may_answer(port, &kept));
+}
+
 #[test]
 fn where_there_is_no_link_it_says_why() {
     let home = Home::new();
@@ -62,6 +112,23 @@ fn where_there_is_no_link_it_says_why() {
     let (_server, _) = serve(&home);
     let output = open(&home, &[]);
     assert!(output.stderr.contains("has no page that answers permission prompts"), "{}", output.stderr);
+}
+
+#[test]
+fn a_folder_that_is_too_deep_for_a_socket_is_named() {
+    let deep = Home::new();
+    let home = deep.path().join("d".repeat(120));
+    fs::create_dir(&home).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = deep.command(arguments);
+        command.env("TIDEGATE_HOME", &home);
+        command
+    };
+    let mut server = Server::start(run(&["serve", "fakechat", "--port", "0", "--opt-in", "always"]));
+    server.initialize();
+    server.log("`tidegate open fakechat` will not work");
+    let output = deep.detached(&run(&["open", "fakechat"]));
+    assert!(output.stderr.contains("is too long for a socket"), "{}", output.stderr);
 }
 
 /// Whoever speaks to the socket without the command is looked at as well.
@@ -74,9 +141,13 @@ fn no_model_gets_it() {
     let script = r#"my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die; print $s "link\n"; print <$s>;"#;
     let mut command = Command::new("perl");
     command.args(["-MIO::Socket::UNIX", "-e", script]).arg(&socket);
-    let output = command.env("CLAUDE_CODE_CHILD_SESSION", "1").output().unwrap();
-    let answer = String::from_utf8_lossy(&output.stdout);
-    assert!(answer.starts_with("no this needs a person"), "{output:?}");
+    // Below a Claude Code, and by the mark in the environment.
+    let elsewhere = Home::new();
+    let below = through(&elsewhere, "claude", "\"$@\"; exit $?", &command);
+    let marked = command.env("CLAUDE_CODE_CHILD_SESSION", "1").output().unwrap();
+    for answer in [home.detached(&below).stdout, String::from_utf8_lossy(&marked.stdout).into_owned()] {
+        assert!(answer.starts_with("no this needs a person"), "{answer}");
+    }
     server.log("the link with the key was asked for and not given");
     let output = home.command(["open", "fakechat"]).env("CLAUDE_CODE_CHILD_SESSION", "1").output().unwrap();
     assert!(!output.status.success() && output.stdout.is_empty(), "{output:?}");

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::{
     harness::Home,
+    pairing::other,
     person::Person,
     telegram::stage::{Stage, ada},
 };
@@ -41,15 +42,16 @@ fn a_page_is_set_up_from_nothing_to_an_answer() {
     person.see("2. Claude Code");
     person.see("Which?");
     person.enter("7");
-    person.see("or nothing.");
+    person.see("Type 1, or press Enter.");
     person.enter("1");
     person.see("Ready.");
     let written = entry(&file);
-    assert_eq!(written["args"], serde_json::json!(["serve", "fakechat"]));
+    // Claude Code may start servers without TIDEGATE_HOME.
+    assert_eq!(written["args"], serde_json::json!(["serve", "fakechat", "--home", home.path()]));
 
     // Once more: everything is there.
     let (mut person, _) = setup(&home, &["fakechat", "--port", "0"]);
-    person.see("Enter goes on without it");
+    person.see("press Enter to skip");
     person.enter("");
     person.see("has the server's entry already");
     person.see("Ready.");
@@ -61,11 +63,11 @@ fn an_entry_that_is_there_is_replaced_only_if_asked() {
     let home = Home::new();
     let (mut person, file) = setup(&home, &["fakechat", "--port", "0"]);
     fs::write(&file, r#"{"mcpServers": {"fakechat": {"command": "mine"}}}"#).unwrap();
-    person.see("Enter goes on without it");
+    person.see("press Enter to skip");
     person.enter("");
     person.see(r#"another entry of that name: {"command":"mine"}"#);
     person.enter("");
-    person.see("Ready.");
+    person.see("Almost ready: put the entry above");
     assert_eq!(entry(&file)["command"], "mine");
 }
 
@@ -79,18 +81,20 @@ fn a_bot_is_set_up_from_its_token_to_an_answer() {
     person.see("1. The account");
     person.see("(not shown)");
     person.enter("abc");
-    person.see("is no TELEGRAM_BOT_TOKEN");
-
-    let (mut person, _) = setup(home, &["telegram"]);
-    person.see("(not shown)");
+    person.see("That is no TELEGRAM_BOT_TOKEN");
+    person.enter("");
+    person.see("Nothing was entered.");
     person.enter(TOKEN);
     person.see("2. The first message");
     stage.platform.says(&ada(), &chat, "let me in");
     let told = stage.told(&chat);
     let (_, rest) = told.split_once("Your pairing code is ").unwrap();
     let code: String = rest.chars().take_while(char::is_ascii_alphanumeric).collect();
-    person.see("Their code");
+    person.see("The code (");
+    person.enter(&other(&code));
+    person.see("Not yet: nobody waits with this code");
     person.enter(&code);
+    person.see("ada_l (42) may write from now on");
     assert!(stage.told(&chat).starts_with("Paired"));
     stage.platform.says(&ada(), &chat, "hello?");
     person.see("wrote: hello?");
@@ -101,10 +105,14 @@ fn a_bot_is_set_up_from_its_token_to_an_answer() {
     person.see("Ready.");
     person.see("https://t.me/fake_telegram_bot");
     let entry: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
-    assert_eq!(entry["mcpServers"]["telegram"]["args"], serde_json::json!(["serve", "telegram"]));
+    assert_eq!(
+        entry["mcpServers"]["telegram"]["args"],
+        serde_json::json!(["serve", "telegram", "--home", home.path()])
+    );
 
     let mut person = Person::start(home, ["try", "telegram"]);
-    person.see("nobody has written yet>");
+    // The only chat there is.
+    person.see("reply to 42>");
     stage.platform.says(&ada(), &chat, "and now?");
     person.see("reply to ada_l (42)>");
     person.enter("now it is a trial");

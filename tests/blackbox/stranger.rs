@@ -26,12 +26,22 @@ fn serve(home: &Home, file: &Path) -> (Server, u16) {
 }
 
 fn post(port: u16, text: &str) {
-    assert_eq!(http(port, "POST", "/hook", &[], text.as_bytes()).status, 200);
+    post_from(port, "s", text);
+}
+
+fn post_from(port: u16, sender: &str, text: &str) {
+    assert_eq!(http(port, "POST", &format!("/hook?from={sender}"), &[], text.as_bytes()).status, 200);
+}
+
+/// What a person does at a terminal, and what is said to that.
+fn access(home: &Home, arguments: &[&str]) -> String {
+    let output = home.at_terminal(["access", "chameleon"].iter().chain(arguments));
+    assert!(output.status.success(), "{}", output.stderr);
+    output.stdout
 }
 
 fn let_in(home: &Home) {
-    let output = home.at_terminal(["access", "chameleon", "allow", "s"]);
-    assert!(output.status.success(), "{}", output.stdout);
+    access(home, &["allow", "s"]);
 }
 
 #[test]
@@ -75,14 +85,20 @@ fn it_waits_over_a_kill() {
 #[test]
 fn somebody_can_be_let_in_before_the_channel_has_ever_run() {
     let home = Home::new();
-    let_in(&home);
+    let text = access(&home, &["allow", "s"]);
+    assert!(text.contains("No channel has run under the name chameleon yet"), "{text}");
     let (mut server, port) = serve(&home, &mute(&home));
     post(port, "hello");
     assert_eq!(server.content(), "hello");
     // A name that is only misspelled is no new channel.
-    let output = home.at_terminal(["access", "fakechta", "allow", "s"]);
-    assert!(!output.status.success());
-    assert!(!home.path().join("fakechta").exists());
+    for misspelled in ["fakechta", "chameleom"] {
+        let output = home.at_terminal(["access", misspelled, "allow", "s"]);
+        assert!(!output.status.success() && output.stderr.contains("did you mean"), "{}", output.stderr);
+        assert!(!home.path().join(misspelled).exists());
+    }
+    // To look makes nothing either.
+    let output = home.at_terminal(["access", "somebody-elses"]);
+    assert!(!output.status.success() && !home.path().join("somebody-elses").exists());
 }
 
 #[test]
@@ -106,6 +122,138 @@ fn whoever_writes_on_the_page_is_the_person_who_tries_the_channel() {
     server.log("goes nowhere");
     let again = |event: &Value| event["params"]["content"] == "hello again";
     assert!(!server.arrived(EVENT).iter().any(again));
+}
+
+/// A trial takes nothing that waits for the session.
+#[test]
+fn what_waits_is_not_released_by_who_counts_as_the_person() {
+    let home = Home::new();
+    let file = mute(&home);
+    let (mut server, port) = serve(&home, &file);
+    post(port, "for the session");
+    server.log("goes nowhere");
+    server.close_stdin();
+    server.end();
+    let person = Person::start(&home, ["try".as_ref(), "--load".as_ref(), file.as_os_str()]);
+    let screen = person.see("http://127.0.0.1:");
+    let (_, rest) = screen.split_once("http://127.0.0.1:").unwrap();
+    let port: u16 = rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap();
+    post(port, "hello there");
+    person.see("hello there");
+    // Long enough for a look at what waits.
+    post_from(port, "eve", "a stranger");
+    eventually("two looks", || {
+        std::thread::sleep(std::time::Duration::from_millis(2500));
+        true
+    });
+    person.miss("for the session");
+    drop(person);
+    eventually("the end", || Server::owner(&home, "chameleon").is_none());
+    let_in(&home);
+    let (mut server, _) = serve(&home, &file);
+    assert_eq!(server.content(), "for the session");
+    server.no_event();
+}
+
+#[test]
+fn a_crowd_takes_nobodys_place() {
+    let home = Home::new();
+    let (mut server, port) = serve(&home, &mute(&home));
+    post(port, "an honest one");
+    for number in 0..2 * WAIT {
+        post_from(port, "flood", &format!("flood {number}"));
+    }
+    server.log("have made room for newer ones");
+    let status = home.run(["status", "chameleon"], "").stdout;
+    let line = status.lines().find(|line| line.contains("from s (S)")).unwrap();
+    assert!(
+        line.contains("1 event waits") && line.contains("run `tidegate access chameleon allow s`"),
+        "{status}"
+    );
+    let doctor = home.run(["doctor", "chameleon"], "").stdout;
+    assert!(doctor.contains(&format!("{WAIT} events wait for you to say")), "{doctor}");
+    let_in(&home);
+    assert_eq!(server.content(), "an honest one");
+    server.no_event();
+}
+
+#[test]
+fn who_is_turned_down_waits_no_more() {
+    let home = Home::new();
+    let (mut server, port) = serve(&home, &mute(&home));
+    post(port, "one");
+    post(port, "two");
+    post_from(port, "eve", "three");
+    server.log("goes nowhere");
+    let text = access(&home, &["deny", "s"]);
+    assert!(text.contains("s is turned down: 2 events that waited went away"), "{text}");
+    let status = home.run(["status", "chameleon", "--json"], "").stdout;
+    let status: Value = serde_json::from_str(&status).unwrap();
+    assert_eq!(status[0]["waiting"][0]["sender"]["id"], "eve", "{status}");
+    let_in(&home);
+    access(&home, &["allow", "eve"]);
+    assert_eq!(server.content(), "three");
+    // What waits is forgotten like all else.
+    post_from(port, "mallory", "four");
+    eventually("the fourth", || home.run(["status", "chameleon"], "").stdout.contains("from mallory"));
+    let forgotten = home.run(["forget", "chameleon", "--sender", "mallory", "--yes"], "");
+    assert!(forgotten.stdout.contains("1 message,"), "{}{}", forgotten.stdout, forgotten.stderr);
+}
+
+#[test]
+fn who_is_let_in_is_heard_no_faster_than_others() {
+    let home = Home::new();
+    home.settings("[chameleon]\nmessages_per_minute = 2\n");
+    let (mut server, port) = serve(&home, &mute(&home));
+    for number in 0..4 {
+        post(port, &format!("update {number}"));
+    }
+    let_in(&home);
+    assert_eq!([server.content(), server.content()], ["update 0", "update 1"]);
+    server.no_event();
+    let status = home.run(["status", "chameleon"], "").stdout;
+    assert!(status.contains("2 events wait from s (S)"), "{status}");
+}
+
+#[test]
+fn an_id_is_no_command() {
+    let home = Home::new();
+    let (mut server, port) = serve(&home, &mute(&home));
+    let id = "x$(touch${IFS}PWNED)";
+    post_from(port, id, "one");
+    let line = server.log("goes nowhere");
+    assert!(line.contains(&format!("run `tidegate access chameleon allow '{id}'`")), "{line}");
+    post_from(port, "--home=elsewhere", "two");
+    post_from(port, "xavier", "three");
+    server.log("xavier");
+    eventually("the refusals", || home.run(["status", "chameleon"], "").stdout.contains("xavier"));
+    let mut complete = home.command(["--", "tidegate", "access", "chameleon", "allow", ""]);
+    complete.env("TIDEGATE_COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", "4").env("_CLAP_IFS", "\n");
+    complete.env("_CLAP_COMPLETE_COMP_TYPE", "9").env("_CLAP_COMPLETE_SPACE", "false");
+    let output = complete.output().unwrap();
+    let offered = String::from_utf8(output.stdout).unwrap();
+    assert!(offered.lines().any(|word| word == "xavier"), "{offered}");
+    assert!(!offered.contains("PWNED") && !offered.contains("elsewhere"), "{offered}");
+}
+
+/// Other sites' pages can have a browser send a GET, with no origin.
+#[test]
+fn a_get_brings_no_event() {
+    let home = Home::new();
+    let (mut server, port) = serve(&home, &mute(&home));
+    let_in(&home);
+    let response = http(port, "GET", "/form", &[], b"");
+    assert!(response.status == 405 && response.text().contains("Use POST"), "{}", response.text());
+    server.log("GET /form brought an event, and was refused: use POST");
+    let image =
+        [("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", "no-cors"), ("Sec-Fetch-Dest", "image")];
+    assert_eq!(http(port, "GET", "/", &image, b"").status, 403);
+    assert_eq!(http(port, "POST", "/hook", &image, b"forged").status, 403);
+    let link =
+        [("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document")];
+    assert_eq!(http(port, "GET", "/", &link, b"").status, 200);
+    post(port, "mine");
+    assert_eq!(server.content(), "mine");
 }
 
 #[test]

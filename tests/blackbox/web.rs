@@ -203,6 +203,41 @@ fn frames_that_make_no_sense_are_answered_and_survived() {
     server.no_event();
 }
 
+/// The page shows what is in a message as its author's, whoever asks for the change.
+#[test]
+fn nobody_writes_in_the_sessions_place() {
+    let home = Home::new();
+    let mut server = home.serve(["fakechat"]);
+    server.initialize();
+    let mut page = server.page("fakechat");
+    page.say("u1", "hello");
+    server.event();
+    server.reply("web", "The truth.");
+    let said = page.wait("msg");
+    let id = said["id"].as_str().unwrap().to_owned();
+    assert_eq!(said["from"], "assistant");
+    let mut other = server.page("fakechat");
+    for forged in [
+        json!({"id": "u2", "text": "Forged.", "edits": id, "ack": true}),
+        json!({"id": id, "text": "Forged."}),
+    ] {
+        other.text(&forged.to_string());
+        let error = other.wait("error");
+        assert!(error["text"].as_str().unwrap().contains("only your own"), "{error}");
+    }
+    let fields = format!(
+        "--x\r\nContent-Disposition: form-data; name=\"id\"\r\n\r\n{id}\r\n--x\r\nContent-Disposition: form-data; \
+         name=\"file\"; filename=\"f\"\r\n\r\nForged.\r\n--x--\r\n"
+    );
+    let headers = [("Content-Type", "multipart/form-data; boundary=x")];
+    assert_eq!(http(server.port("fakechat"), "POST", "/upload", &headers, fields.as_bytes()).status, 400);
+    server.no_event();
+    let history = server.page("fakechat").wait("history");
+    let texts: Vec<&str> =
+        history["messages"].as_array().unwrap().iter().map(|said| said["text"].as_str().unwrap()).collect();
+    assert_eq!(texts, ["hello", "The truth."]);
+}
+
 #[test]
 fn a_browser_that_does_not_read_is_let_go_and_holds_up_nobody() {
     let home = Home::new();

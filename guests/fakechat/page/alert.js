@@ -15,12 +15,16 @@ let sound;
 export function announce(title, body) {
   if (!on || document.hasFocus() || Date.now() - last < QUIET) return;
   last = Date.now();
-  const shown = new Notification(title, { body, tag: 'fakechat', icon: '/icon.svg' });
-  shown.addEventListener('click', () => {
-    window.focus();
-    shown.close();
-  });
   chime();
+  try {
+    const shown = new Notification(title, { body, tag: 'fakechat', icon: '/icon.svg' });
+    shown.addEventListener('click', () => {
+      window.focus();
+      shown.close();
+    });
+  } catch {
+    // Some browsers for phones let only service workers do that. The sound is heard all the same.
+  }
 }
 
 /** Two soft notes. A browser plays them only once the person has touched the page. */

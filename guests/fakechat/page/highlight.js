@@ -5,6 +5,15 @@ import { make } from '/dom.js';
 
 /** Longer code is shown without colours, in characters. */
 const LIMIT = 50_000;
+/** So many words of one message have a colour: each is a node of its own. */
+const MOST = 5000;
+
+let left = 0;
+
+/** To be called before the code of a message. */
+export function beginMessage() {
+  left = MOST;
+}
 
 const words = (text) => new Set(text.split(' '));
 
@@ -50,7 +59,7 @@ const DATA = family([HASH, String.raw`(?<keyword>"(?:[^"\\\n]|\\.)*"(?=\s*:)|^[ 
 const MARKUP = family([String.raw`(?<comment><!--(?:[^-]|-(?!->))*(?:-->)?)`, String.raw`(?<keyword><\/?[\w:-]+|\/?>)`,
   `(?<string>${DOUBLE}|'[^'\n<>]*')`], new Set());
 const STYLES = family([String.raw`(?<comment>\/\*(?:[^*]|\*(?!\/))*(?:\*\/)?)`, `(?<string>${DOUBLE}|${SINGLE})`,
-  String.raw`(?<keyword>@[\w-]+|--[\w-]+|[\w-]+(?=\s*:\s))`, String.raw`(?<number>#[\da-f]{3,8}\b|\b\d[\d.]*(?:%|\w*))`], new Set(), 'i');
+  String.raw`(?<keyword>@[\w-]+|--[\w-]+|(?<![\w-])[\w-]+(?=\s*:\s))`, String.raw`(?<number>#[\da-f]{3,8}\b|\b\d[\d.]*(?:%|\w*))`], new Set(), 'i');
 const DIFF = family([String.raw`(?<comment>^(?:@@|diff |index |---|\+\+\+)[^\n]*)`, String.raw`(?<added>^\+[^\n]*)`,
   String.raw`(?<removed>^-[^\n]*)`], new Set(), 'm');
 
@@ -75,6 +84,8 @@ export function colour(code, language) {
   for (const match of code.matchAll(kind.pattern)) {
     const token = tokenOf(match.groups, kind);
     if (!token) continue;
+    if (left === 0) break;
+    left -= 1;
     nodes.push(code.slice(done, match.index), make('span', `token-${token}`, match[0]));
     done = match.index + match[0].length;
   }

@@ -3,7 +3,7 @@
 
 import { indentOf, isBlank, runLength } from '/characters.js';
 import { button, make } from '/dom.js';
-import { colour } from '/highlight.js';
+import { beginMessage, colour } from '/highlight.js';
 import { appendInline } from '/inline.js';
 
 /** Containers (quotes, lists) nested deeper than this are shown as the text they are. */
@@ -15,6 +15,7 @@ const TASK_MARK = /^\[([ xX])\] /;
 
 export function renderMarkdown(text) {
   const fragment = document.createDocumentFragment();
+  beginMessage();
   const lines = text.replaceAll('\r\n', '\n').replaceAll('\t', '    ').split('\n');
   appendBlocks(fragment, lines, 0);
   return fragment;

@@ -63,11 +63,22 @@ function read(place) {
 
 function rangeOf(pieces, start, end) {
   const range = new Range();
-  const first = pieces.findLast((piece) => piece.start <= start);
-  const last = pieces.findLast((piece) => piece.start < end);
+  const first = pieceAt(pieces, start);
+  const last = pieceAt(pieces, end - 1);
   range.setStart(first.node, start - first.start);
   range.setEnd(last.node, end - last.start);
   return range;
+}
+
+/** The last piece that begins at this place or before. */
+function pieceAt(pieces, place) {
+  let [low, high] = [0, pieces.length - 1];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (pieces[middle].start <= place) low = middle;
+    else high = middle - 1;
+  }
+  return pieces[low];
 }
 
 function show(hits) {

@@ -22,7 +22,8 @@ function paragraph(message) {
   const facts = [new Date(message.ts).toLocaleString()];
   if (message.edited) facts.push('edited');
   const lines = [`## ${who}, ${facts.join(', ')}`];
-  if (message.text.trim()) lines.push(message.text.trim());
+  // Quoted: nothing in a text can pass for the heading of another.
+  if (message.text.trim()) lines.push(message.text.trim().replace(/^/gm, '> '));
   if (message.file) lines.push(`Attached: ${message.file.name}`);
   return lines.join('\n\n');
 }

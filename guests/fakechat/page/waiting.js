@@ -7,15 +7,16 @@ import { forgetKey, ownKey } from '/key.js';
 const COMMAND = 'tidegate open fakechat';
 
 let dismissed;
+let known = 0;
 
 /** What the host has said: whether this page may answer, and how many prompts wait. */
 export function showWaiting({ owner, waiting }) {
   const outdated = !owner && Boolean(ownKey());
   const text = owner ? '' : textOf(outdated, waiting);
   if (!text) dismissed = undefined;
-  const bar = $('waiting');
-  if (text && text !== $('waiting-text').dataset.text && waiting) announce('A permission prompt waits', 'Open the page with its link to answer it.');
-  bar.hidden = !text || text === dismissed;
+  $('waiting').hidden = !text || text === dismissed;
+  if (text && waiting > known) announce('A permission prompt waits', 'Open the page with its link to answer it.');
+  known = waiting;
   if (text === $('waiting-text').dataset.text) return;
   $('waiting-text').dataset.text = text;
   $('waiting-text').replaceChildren(...(text ? [`${text} `, make('code', '', COMMAND), ' in a terminal shows it.'] : []));

@@ -174,6 +174,16 @@ pub(crate) fn new_id(kind: char, now: u64, random: &[u8]) -> String {
     format!("{kind}{now}-{nonce:x}")
 }
 
+/// Whether an id is one that [`new_id`] may have given, to a message of the session's or to a prompt: a page must not
+/// write in their place.
+pub(crate) fn is_given(id: &str) -> bool {
+    let Some((now, nonce)) = id.strip_prefix(['m', 'p']).and_then(|rest| rest.split_once('-')) else {
+        return false;
+    };
+    let all = |text: &str, fits: fn(&u8) -> bool| !text.is_empty() && text.as_bytes().iter().all(fits);
+    all(now, u8::is_ascii_digit) && all(nonce, u8::is_ascii_hexdigit)
+}
+
 /// A message of the session's, before it has an id.
 #[derive(Debug)]
 pub(crate) struct Draft {
@@ -208,6 +218,23 @@ impl Draft {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_of_the_sessions_own_are_known() {
+        for (id, expected) in [
+            (new_id('m', 1_700_000_000_000, &[1, 2, 3, 255]).as_str(), true),
+            (&new_id('p', 1, &[0]), true),
+            ("u1700000000000-1", false),
+            ("m1", false),
+            ("m-1", false),
+            ("m1-", false),
+            ("mail-1", false),
+            ("m1-x", false),
+            ("", false),
+        ] {
+            assert_eq!(is_given(id), expected, "{id}");
+        }
+    }
 
     #[test]
     fn what_a_client_sends_is_told_apart() {

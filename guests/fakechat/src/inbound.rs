@@ -9,7 +9,7 @@ use tidegate_guest::{
 
 use crate::{
     CHAT, Shown,
-    frame::{File, From, FromPage, Pressed, ToPage, Typed},
+    frame::{File, From, FromPage, Pressed, ToPage, Typed, is_given},
     publish,
 };
 
@@ -25,6 +25,14 @@ pub(crate) fn frame(connection: u64, text: &str) -> Result<Event, Fault> {
         page::push(Audience::One(connection), &ToPage::Error { text: &reason }.encode());
         Fault::Rejected(reason)
     })?;
+    if let FromPage::Message(Typed { id, edits, .. }) = &frame
+        && let Some(id) = [Some(id), edits.as_ref()].into_iter().flatten().find(|id| is_given(id))
+    {
+        let reason =
+            format!("{id} is the id of a message of the session's: only your own can be written or edited");
+        page::push(Audience::One(connection), &ToPage::Error { text: &reason }.encode());
+        return Err(Fault::Rejected(reason));
+    }
     Ok(match frame {
         FromPage::Message(typed) => message(connection, typed),
         FromPage::Press(pressed) => press(connection, pressed),
@@ -85,6 +93,9 @@ pub(crate) fn upload(fields: Vec<(String, FieldValue)>) -> Result<(Event, Shown)
         }
     }
     let id = id.filter(|id| !id.is_empty()).ok_or("The field id is missing.\n")?;
+    if is_given(&id) {
+        return Err("The field id has the id of a message of the session's.\n".into());
+    }
     let Some(saved) = file else {
         return Err("The field file is missing.\n".into());
     };

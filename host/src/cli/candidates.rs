@@ -9,7 +9,7 @@ use crate::{
     clock,
     event::ChannelName,
     gate::{DmPolicy, Reason, document::Setting, pairing::Pending},
-    journal::Refusal,
+    journal::{Refusal, Waiting},
     settings::Settings,
     state_root::StateRoot,
     text,
@@ -42,11 +42,16 @@ pub(super) fn senders() -> ArgValueCandidates {
 /// People who have tried to write.
 pub(super) fn strangers() -> ArgValueCandidates {
     offered(|words| {
-        let Kept { admission, .. } = words.kept()?;
+        let Kept { admission, journal } = words.kept()?;
+        let waiting = journal
+            .waiting()?
+            .into_iter()
+            .map(|Waiting { sender, .. }| (sender.id.into_string(), sender.name));
         let refused = admission.refusals(REFUSALS)?.into_iter();
         let refused = refused.map(|Refusal { sender, name, .. }| (sender.into_string(), name));
         let asking = admission.pending(clock::now())?.into_iter();
-        Ok(asking.map(|Pending { sender, name, .. }| (sender.into_string(), name)).chain(refused).collect())
+        let asking = asking.map(|Pending { sender, name, .. }| (sender.into_string(), name));
+        Ok(asking.chain(waiting).chain(refused).collect())
     })
 }
 

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, io::ErrorKind, sync::Arc};
 
 use clap::Args;
 
@@ -92,6 +92,9 @@ pub(super) async fn store(
     {
         return Ok(kept);
     }
+    if in_keyring {
+        secrets.check_keyring()?;
+    }
     for credential in &wanted {
         output::print(&format!("{title} needs {}. {}\n", credential.env, credential.help))?;
     }
@@ -105,7 +108,9 @@ pub(super) async fn store(
             Ok(identity) => break (values, Some(identity)),
             Err(Failure::Fault(Fault::Unsupported)) => break (values, None),
             Err(Failure::Fault(Fault::Unauthorized(reason))) if left > 0 => {
-                output::print(&format!("{} {reason}\n", paint.red("That is not it.")))?;
+                // What to run is running.
+                let found = reason.split(". ").next().unwrap_or_default();
+                output::print(&format!("{} {found}.\n", paint.red("✗")))?;
             }
             Err(failure) => anyhow::bail!("nothing was stored, because it could not be checked: {failure}"),
         }
@@ -171,33 +176,44 @@ fn done(channel: &Channel, identity: Option<&Identity>, served: bool) -> String 
     format!("{next}\n{write}")
 }
 
+/// Asks for each secret until what is typed can be one. A person who has copied badly pastes again at once: then it must not
+/// be the shell that gets it.
 fn read(wanted: &[&Credential]) -> anyhow::Result<BTreeMap<String, String>> {
     let mut values = BTreeMap::new();
     for credential in wanted {
-        let value =
-            rpassword::prompt_password(format!("{} (not shown): ", credential.env)).map_err(|error| {
-                anyhow::anyhow!(
-                    "{} cannot be asked for, because this process has no terminal: {error}",
-                    credential.env
-                )
-            })?;
-        let value = value.trim();
-        if value.is_empty() {
-            anyhow::bail!("nothing was entered, nothing was stored");
-        }
-        if value.chars().any(|character| character.is_control() || character.is_whitespace()) {
-            anyhow::bail!(
-                "what was entered has spaces or control characters in it, which no such secret has: nothing was stored"
-            );
-        }
-        if let Some(form) = credential.form.as_ref().filter(|form| !form.fits(value)) {
-            anyhow::bail!(
-                "what was entered is no {}, which looks like {}, so nothing was stored: was it copied whole?",
-                credential.env,
-                form.example
-            );
-        }
-        values.insert(credential.env.clone(), value.to_owned());
+        let value = loop {
+            let typed = prompt(&credential.env)?;
+            match complaint(credential, &typed) {
+                None => break typed,
+                Some(complaint) => output::print(&format!("{complaint} Ctrl-C ends this.\n"))?,
+            }
+        };
+        values.insert(credential.env.clone(), value);
     }
     Ok(values)
+}
+
+fn prompt(name: &str) -> anyhow::Result<String> {
+    match rpassword::prompt_password(format!("{name} (not shown): ")) {
+        Ok(typed) => Ok(typed.trim().to_owned()),
+        Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::UnexpectedEof) => {
+            anyhow::bail!("interrupted, and nothing was stored")
+        }
+        Err(error) => {
+            anyhow::bail!("{name} cannot be asked for, because this process has no terminal: {error}")
+        }
+    }
+}
+
+/// Why what was typed cannot be this secret.
+fn complaint(credential: &Credential, typed: &str) -> Option<String> {
+    let name = &credential.env;
+    if typed.is_empty() {
+        return Some("Nothing was entered.".to_owned());
+    }
+    if typed.chars().any(|character| character.is_control() || character.is_whitespace()) {
+        return Some(format!("That is no {name}: it has spaces or control characters in it."));
+    }
+    let form = credential.form.as_ref().filter(|form| !form.fits(typed))?;
+    Some(format!("That is no {name}, which looks like {}. Was it copied whole?", form.example))
 }

@@ -73,7 +73,7 @@ fn a_flood_of_strangers_gets_three_codes_and_three_reminders() {
         assert_eq!(sender, chat);
         let Some(number) = sender.strip_prefix('s') else {
             // More than can be held are counted without a name.
-            assert_eq!(sender, "others", "{dropped:?}");
+            assert_eq!(sender, "(others)", "{dropped:?}");
             continue;
         };
         let expected = if number.parse::<u32>().unwrap() < 3 { "already-answered" } else { "pairing-full" };

@@ -156,7 +156,7 @@ fn a_wrong_token_is_asked_for_again_and_the_right_one_is_kept() {
     let mut conversation = configure(&stage, &[], &[]);
     conversation.wait("@BotFather");
     conversation.secret(WRONG);
-    conversation.wait("That is not it.");
+    conversation.wait("✗");
     conversation.secret(TOKEN);
     let (code, shown) = conversation.end();
     assert_eq!(code, 0, "{shown}");
@@ -184,12 +184,13 @@ fn a_wrong_token_is_asked_for_again_and_the_right_one_is_kept() {
 
 #[test]
 fn what_is_no_token_is_not_kept() {
+    // Another paste goes to the prompt, and not to the shell. \x03 is Ctrl-C.
     for (typed, expected) in [
         (&[WRONG, WRONG, WRONG][..], "does not accept the bot token"),
-        (&["https://api.telegram.org/bot1:x/getMe"], "was it copied whole"),
-        (&["abc"], "is no TELEGRAM_BOT_TOKEN, which looks like 123456789:AA"),
-        (&[""], "nothing was entered"),
-        (&["two words"], "spaces"),
+        (&["https://api.telegram.org/bot1:x/getMe", "\x03"], "Was it copied whole"),
+        (&["abc", "\x03"], "That is no TELEGRAM_BOT_TOKEN, which looks like 123456789:AA"),
+        (&["", "\x03"], "Nothing was entered."),
+        (&["two words", "abc", "\x03"], "spaces"),
     ] {
         let stage = Stage::new();
         let before = fs::read_to_string(env(&stage)).unwrap();

@@ -115,7 +115,7 @@ impl From<Refusal> for Fault {
                 super::BASE
             )),
             401 | 404 | 421 => Self::Unauthorized(
-                "Telegram does not accept the bot token: @BotFather has the current one; give it to `tidegate configure telegram`"
+                "Telegram does not accept the bot token: @BotFather has the current one. `tidegate configure telegram` asks for it"
                     .to_owned(),
             ),
             400 if refusal.says("logged out") => Self::Unauthorized(

@@ -16,7 +16,7 @@ pub(super) const REFERENCE: &str = "keyring:";
 pub enum Error {
     /// Its tool is not there.
     #[error(
-        "the system's keyring cannot be used: there is no {TOOL} ({HINT}). Without the keyring it works as well"
+        "the system's keyring cannot be used: there is no {TOOL} ({HINT}). Run it again without --keyring to keep secrets in a file that only you can read"
     )]
     Missing,
     /// Its tool says no.
@@ -35,6 +35,16 @@ const HINT: &str = "it belongs to the system";
 const TOOL: &str = "secret-tool";
 #[cfg(not(target_os = "macos"))]
 const HINT: &str = "the package libsecret-tools has it";
+
+/// Whether its tool is there.
+pub(super) fn check() -> Result<(), Error> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if std::env::split_paths(&path).any(|folder| folder.join(TOOL).is_file()) {
+        Ok(())
+    } else {
+        Err(Error::Missing)
+    }
+}
 
 /// Reads an entry. Waits for a person where the keyring is locked.
 pub(super) fn read(entry: &str) -> Result<String, Error> {

@@ -109,6 +109,11 @@ impl Secrets {
         Ok(file::write(&self.file, &lines)?)
     }
 
+    /// Whether there is a keyring at all. A person is asked for a secret only then.
+    pub fn check_keyring(&self) -> Result<(), Unavailable> {
+        Ok(keyring::check()?)
+    }
+
     /// Tries other values, by the variables that hold them: nothing is stored.
     pub fn suppose(&self, supposed: &BTreeMap<String, String>) {
         let mut values = (*self.values()).clone();

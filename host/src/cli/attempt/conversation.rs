@@ -72,7 +72,7 @@ impl From<String> for Answer {
 }
 
 impl Conversation {
-    pub(super) async fn new(peer: Peer<RoleClient>, hub: &Hub) -> Result<Self, ServiceError> {
+    pub(super) async fn new(peer: Peer<RoleClient>, hub: &Hub) -> anyhow::Result<Self> {
         let experimental = peer.peer_info().and_then(|server| server.capabilities.experimental.clone());
         let prompts = experimental.is_some_and(|offered| offered.contains_key(PERMISSION_CAPABILITY));
         let tools = peer.list_all_tools().await?;
@@ -82,12 +82,25 @@ impl Conversation {
             .channels()
             .iter()
             .any(|channel| matches!(channel.condition(), Condition::Up { address: Some(_) }));
+        let mut chats = Vec::new();
+        for channel in loaded.channels() {
+            chats.extend(channel.admission().chat_names()?.into_keys());
+        }
+        // Where there is one chat only, it need not write first.
+        let chat = match chats.as_slice() {
+            [only] if loaded.channels().len() == 1 => Some(Chat { id: only.to_string(), sender: None }),
+            _ => None,
+        };
         Ok(Self {
             peer,
             paint: Paint::stdout(),
-            chat: None,
+            chat,
             question: None,
-            vocabulary: Vocabulary { abilities, ..Vocabulary::default() },
+            vocabulary: Vocabulary {
+                abilities,
+                chats: chats.iter().map(ToString::to_string).collect(),
+                ..Vocabulary::default()
+            },
             has_page,
         })
     }
@@ -159,7 +172,10 @@ impl Conversation {
     /// Answers the open question.
     fn answer(&mut self, command: Command) -> String {
         let Some(question) = self.question.take() else {
-            return self.paint.red("no question is open\n");
+            return self.paint.red(match command {
+                Command::Pair(_) => "nobody asks to write at the moment, so no code is waited for\n",
+                _ => "no question is open\n",
+            });
         };
         let declined = || ElicitResult::new(ElicitationAction::Decline);
         let accepted = |value: Value| {
@@ -218,7 +234,9 @@ impl Conversation {
             Command::Help => Step::Say(self.vocabulary.abilities.help()),
             Command::Tools => Step::Call(Box::pin(tools(self.peer.clone(), self.paint))),
             Command::Chat(id) => {
-                let text = output::harmless(&format!("replies go to {id}\n"));
+                let known = self.vocabulary.chats.contains(&id);
+                let unknown = if known { "" } else { ", from where nothing has come yet" };
+                let text = output::harmless(&format!("replies go to {id}{unknown}\n"));
                 self.chat = Some(Chat { id, sender: None });
                 Step::Say(self.paint.dim(&text))
             }

@@ -47,17 +47,15 @@ impl Entry {
         json!({"command": self.program, "args": self.arguments})
     }
 
-    /// Shows the entry, and puts it where the person wants it.
-    pub(super) async fn place(&self, answers: &mut Answers, paint: Paint) -> anyhow::Result<()> {
+    /// Shows the entry, and puts it where the person wants it. True if it is there then.
+    pub(super) async fn place(&self, answers: &mut Answers, paint: Paint) -> anyhow::Result<bool> {
         let file = std::env::current_dir()?.join(FILE);
         let mut document = read(&file)?;
         let found = self.find(&document);
         if matches!(found, Found::Same) {
             let done = paint.green("✓");
-            return Ok(output::print(&format!(
-                "{done} {} has the server's entry already.\n",
-                file.display()
-            ))?);
+            output::print(&format!("{done} {} has the server's entry already.\n", file.display()))?;
+            return Ok(true);
         }
         let shown = json!({"mcpServers": {self.name.as_str(): self.value()}});
         let shown = paint.cyan(&serde_json::to_string_pretty(&shown)?);
@@ -73,17 +71,19 @@ impl Entry {
             let command = self.command_line().join(" ");
             choices.extend(["  2  add it for all your projects: ", &command, "\n"]);
         }
-        output::print(&format!("{choices}  Enter  neither: you do it yourself\n"))?;
+        output::print(&format!("{choices}  Enter  leave it: you do it yourself\n"))?;
         loop {
             match answers.ask("Which? ").await?.as_str() {
                 "1" => {
                     self.write(&file, &mut document)?;
                     let done = paint.green("✓");
-                    return Ok(output::print(&format!("{done} Written into {}.\n", file.display()))?);
+                    output::print(&format!("{done} Written into {}.\n", file.display()))?;
+                    return Ok(true);
                 }
                 "2" if claude => return self.add(paint).await,
-                "" => return Ok(()),
-                _ => output::print("1, or 2 where it is offered, or nothing.\n")?,
+                "" => return Ok(false),
+                _ if claude => output::print("Type 1 or 2, or press Enter.\n")?,
+                _ => output::print("Type 1, or press Enter.\n")?,
             }
         }
     }
@@ -116,22 +116,23 @@ impl Entry {
         words
     }
 
-    /// Has Claude Code add it. It replaces nothing by itself.
-    async fn add(&self, paint: Paint) -> anyhow::Result<()> {
+    /// Has Claude Code add it. It replaces nothing by itself. True if it did.
+    async fn add(&self, paint: Paint) -> anyhow::Result<bool> {
         let words = self.command_line();
         let (program, arguments) = words.split_first().context("there is no command")?;
         let output = Command::new(program).args(arguments).output().await.context("cannot run claude")?;
         let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
         let said = output::harmless(said.trim());
         if output.status.success() {
-            return Ok(output::print(&format!("{} {said}\n", paint.green("✓")))?);
+            output::print(&format!("{} {said}\n", paint.green("✓")))?;
+            return Ok(true);
         }
         output::print(&format!(
             "{} Claude Code did not add it: {said}\nThe command was: {}\n",
             paint.red("✗"),
             words.join(" ")
         ))?;
-        Ok(())
+        Ok(false)
     }
 }
 

@@ -8,7 +8,7 @@ use rmcp::{
     service::Peer,
 };
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::super::{
     answers::Answers,
@@ -18,6 +18,7 @@ use super::super::{
 };
 use crate::{
     claude::OptIn,
+    gate::pairing::Pending,
     guest::Identity,
     hub::{Condition, Hub},
     launch::{Launched, Launcher, Order},
@@ -58,7 +59,9 @@ pub(super) async fn greet(
     let client = Client(events).serve(tokio::io::split(ours)).await?;
     let paint = Paint::stdout();
     output::print(&invitation(&hub, identity, paint))?;
-    let result = Greeting { peer: client.peer().clone(), paint, question: None }.wait(arrived, answers).await;
+    let paired = hub.loaded().channels().first().map(|channel| channel.paired());
+    let greeting = Greeting { peer: client.peer().clone(), paint, question: None, paired };
+    let result = greeting.wait(arrived, answers).await;
     drop(client);
     server.abort();
     result
@@ -75,7 +78,14 @@ fn invitation(hub: &Hub, identity: Option<&Identity>, paint: Paint) -> String {
         (None, Some(link)) => format!("Write something to {}", paint.cyan(&link)),
         (None, None) => "Write something".to_owned(),
     };
-    format!("{place}. It is waited for; Enter goes on without it.\n")
+    format!("{place}. Waiting for it; press Enter to skip this step.\n")
+}
+
+/// Who is let in next.
+async fn paired(receiver: &mut Option<watch::Receiver<Option<Pending>>>) -> Option<Pending> {
+    let receiver = receiver.as_mut()?;
+    receiver.changed().await.ok()?;
+    receiver.borrow_and_update().clone()
 }
 
 struct Greeting {
@@ -83,6 +93,7 @@ struct Greeting {
     paint: Paint,
     /// Who may write: the next line answers it.
     question: Option<Question>,
+    paired: Option<watch::Receiver<Option<Pending>>>,
 }
 
 impl Greeting {
@@ -98,27 +109,35 @@ impl Greeting {
                     Arrival::Event(event) => return self.answer(&event).await,
                     Arrival::Question(question) => self.ask(question)?,
                     Arrival::Settled => {
-                        self.question = None;
-                        output::print("\nThat was settled elsewhere. A message is waited for.\n")?;
+                        if self.question.take().is_some() {
+                            output::print("\nThat was settled elsewhere. Waiting for a message.\n")?;
+                        }
                     }
                     Arrival::Verdict(_) => {}
                 },
+                Some(Pending { name, sender, .. }) = paired(&mut self.paired) => {
+                    let done = self.paint.green("✓");
+                    let who = output::harmless(&format!("{name} ({sender})"));
+                    output::print(&format!(
+                        "{done} {who} may write from now on. Write once more: what came before went nowhere. Press Enter to \
+                         skip.\n"
+                    ))?;
+                }
                 line = answers.line() => {
                     let line = line?.unwrap_or_default();
                     let Some(question) = self.question.take() else { return Ok(()) };
                     let line = line.trim();
-                    let (result, text) = match line {
+                    let result = match line {
                         "" => return Ok(()),
-                        "no" => (ElicitResult::new(ElicitationAction::Decline), "They are turned down."),
-                        code => (
-                            ElicitResult::new(ElicitationAction::Accept)
-                                .with_content(json!({question.field: code})),
-                            "Their next message is waited for; Enter goes on without it.",
-                        ),
+                        "no" => {
+                            output::print("They are turned down. Waiting for a message of somebody else's.\n")?;
+                            ElicitResult::new(ElicitationAction::Decline)
+                        }
+                        // A wrong one is asked for again.
+                        code => ElicitResult::new(ElicitationAction::Accept).with_content(json!({question.field: code})),
                     };
                     // Nobody waits any more when the question has expired.
                     let _ = question.answer.send(result);
-                    output::print(&format!("{text}\n"))?;
                 }
             }
         }
@@ -132,7 +151,7 @@ impl Greeting {
         }
         let message = self.paint.bold(&output::harmless(&question.message));
         self.question = Some(question);
-        output::print(&format!("{message}\nTheir code (Enter to go on without, no to turn them down): "))
+        output::print(&format!("{message}\nThe code (\"no\" turns them down, Enter skips this step): "))
     }
 
     /// Says who wrote, and answers them.

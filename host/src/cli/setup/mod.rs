@@ -5,7 +5,7 @@
 mod entry;
 mod hello;
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
 
@@ -73,13 +73,15 @@ impl Setup {
         step.begin("The first message")?;
         hello::greet(launcher, (&name, self.port), identity.as_ref(), &mut answers).await?;
         step.begin("Claude Code")?;
-        let entry = Entry::new(&name, common.home.as_deref());
-        entry.place(&mut answers, paint).await?;
+        // Claude Code may start servers without the variable.
+        let home = common.home.clone().or_else(|| std::env::var_os("TIDEGATE_HOME").map(PathBuf::from));
+        let entry = Entry::new(&name, home.as_deref());
+        let placed = entry.place(&mut answers, paint).await?;
         let page = match channel.guest().source() {
             Source::Web => Some(launcher.page_port(None, channel.descriptor())?),
             Source::Poll | Source::Socket => None,
         };
-        output::print(&end(&channel, identity.as_ref(), page, paint))?;
+        output::print(&end(&channel, identity.as_ref(), page, placed, paint))?;
         Ok(())
     }
 }
@@ -119,7 +121,13 @@ async fn choose(launcher: &Arc<Launcher>, answers: &mut Answers) -> anyhow::Resu
 }
 
 /// What to do now.
-fn end(channel: &Channel, identity: Option<&Identity>, page: Option<u16>, paint: Paint) -> String {
+fn end(
+    channel: &Channel,
+    identity: Option<&Identity>,
+    page: Option<u16>,
+    placed: bool,
+    paint: Paint,
+) -> String {
     let name = channel.name();
     let command = paint.bold(&format!("claude --dangerously-load-development-channels server:{name}"));
     let place = identity.and_then(|identity| identity.link.clone());
@@ -130,9 +138,13 @@ fn end(channel: &Channel, identity: Option<&Identity>, page: Option<u16>, paint:
         }
         (None, _) => format!("on its page, whose address `tidegate status {name}` shows"),
     };
-    format!(
-        "\n{} Start a session in your project, confirm its question about the channel, and write {write}:\n  {command}\n\
-         `tidegate doctor {name}` checks all of this at any time.\n",
+    let ready = if placed {
         paint.green("Ready.")
+    } else {
+        paint.yellow("Almost ready: put the entry above where Claude Code finds it.")
+    };
+    format!(
+        "\n{ready} Start a session in your project, confirm its question about the channel, and write {write}:\n  {command}\n\
+         `tidegate doctor {name}` checks all of this at any time.\n"
     )
 }

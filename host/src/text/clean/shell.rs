@@ -4,7 +4,7 @@ use super::is_identifier;
 
 /// An id as a shell takes it for one word. None for what cannot be an id: no id has a quote or a space.
 pub fn shell_word(id: &str) -> Option<String> {
-    if !is_identifier(id) {
+    if !is_identifier(id) || is_option(id) {
         return None;
     }
     Some(if is_plain_word(id) { id.to_owned() } else { format!("'{id}'") })
@@ -13,7 +13,12 @@ pub fn shell_word(id: &str) -> Option<String> {
 /// Whether a shell takes it for one word as it is, at any place but the first of a command.
 pub fn is_plain_word(id: &str) -> bool {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "_-@.:/+=,".contains(letter);
-    !id.is_empty() && id.chars().all(plain)
+    !id.is_empty() && !is_option(id) && id.chars().all(plain)
+}
+
+/// Whether a program takes it for an option. A negative number is none: ids of groups are often that.
+fn is_option(id: &str) -> bool {
+    id.strip_prefix('-').is_some_and(|rest| !rest.starts_with(|first: char| first.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -27,6 +32,8 @@ mod tests {
             ("U0/ab@c", Some("U0/ab@c")),
             ("-100", Some("-100")),
             ("a;b$(c)", Some("'a;b$(c)'")),
+            ("--home=/tmp", None),
+            ("-x", None),
             ("it's", None),
             ("a b", None),
             ("a\nb", None),

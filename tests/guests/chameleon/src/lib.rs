@@ -91,7 +91,14 @@ impl WebSource for Chameleon {
         };
         if request.path == "/hook" {
             let text = String::from_utf8_lossy(&body);
-            events.push(event(&text.replace(' ', "-"), &text));
+            let mut event = event(&text.replace(' ', "-"), &text);
+            // `/hook?from=ID`
+            if let (Happening::Message(message), Some(from)) =
+                (&mut event.what, request.query.strip_prefix("from="))
+            {
+                from.clone_into(&mut message.sender.id);
+            }
+            events.push(event);
         }
         Ok(Answer { response: Response { status, headers, body }, events })
     }
