@@ -44,6 +44,34 @@ scene('a page without the key says that a prompt waits, and nothing of it', asyn
   for (const each of [page, late]) await waiting(each).waitFor({ state: 'hidden' });
 });
 
+scene('each prompt is announced once', async ({ page, server, context, open }) => {
+  await context.grantPermissions(['notifications'], { origin: server.address });
+  await page.addInitScript(() => {
+    window.shown = [];
+    window.Notification = class extends EventTarget {
+      static permission = 'granted';
+      static requestPermission = async () => 'granted';
+      // As on phones, where only service workers may.
+      constructor(title) { super(); window.shown.push(title); throw new TypeError('Illegal constructor.'); }
+    };
+    document.hasFocus = () => false;
+  });
+  await page.reload();
+  await connected(page);
+  await page.locator('#alerts').click();
+  const owner = await open(await server.link());
+  server.requestPermission(REQUEST);
+  await waiting(page).getByText('A permission prompt waits.').waitFor();
+  server.requestPermission({ ...REQUEST, request_id: 'abcdf' });
+  await waiting(page).getByText('2 permission prompts wait.').waitFor();
+  await page.evaluate(() => { const { now } = Date; Date.now = () => now() + 60_000; });
+  await owner.locator('.prompt:not(.decided) .choice.negative').first().click();
+  await server.verdict();
+  await waiting(page).getByText('A permission prompt waits.').waitFor();
+  // The second came within a moment of the first.
+  assert.deepEqual(await page.evaluate(() => window.shown), ['A permission prompt waits']);
+});
+
 scene('a dismissed notice comes back with the next prompt', async ({ page, server, open }) => {
   const owner = await open(await server.link());
   server.requestPermission(REQUEST);
@@ -180,6 +208,8 @@ scene('code has colours, and its text is not changed', async ({ page, server }) 
     const tokens = await block.locator('span').count();
     assert.equal(tokens > 0, !['brainfuck', ''].includes(language), `${language}: ${tokens}`);
   }
+  const crowd = await answer(page, server, `\`\`\`js\n${'1 '.repeat(20_000)}\n\`\`\``);
+  assert.equal(await text(page, crowd).locator('pre span').count(), 5000);
   const id = await answer(page, server, '```rust\nlet x = "unclosed\n```');
   assert.deepEqual(await text(page, id).locator('pre span').evaluateAll((nodes) => nodes.map((node) => [node.className, node.textContent])), [
     ['token-keyword', 'let'], ['token-string', '"unclosed'],

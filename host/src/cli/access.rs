@@ -193,6 +193,14 @@ impl Action {
                 let reactions = descriptor.reactions.join(" ");
                 anyhow::bail!("{title} has no reaction \"{}\"; it has {reactions}", output::harmless(value))
             }
+            Self::Set { key: Setting::TextChunkLimit, value }
+                if value.parse::<u32>().is_ok_and(|limit| limit > descriptor.max_text) =>
+            {
+                anyhow::bail!(
+                    "a message of {title} has {} characters at most, so {value} changes nothing",
+                    descriptor.max_text
+                )
+            }
             Self::Set { key: Setting::Approvers, value } => match interpret(Setting::Approvers, value) {
                 Ok(Some(Value::Array(ids))) => ids.iter().filter_map(Value::as_str).try_for_each(sender),
                 // What it is instead is refused when it is set.

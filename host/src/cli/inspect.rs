@@ -1,6 +1,6 @@
 use std::{fmt::Write as _, path::PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use serde::Serialize;
 
 use super::{
@@ -10,7 +10,7 @@ use super::{
 use crate::{
     builtin,
     contract::{self, Source},
-    guest::{Blueprint, Descriptor, Place},
+    guest::{Blueprint, Credential, Descriptor, Place},
     launch,
 };
 
@@ -18,11 +18,15 @@ use crate::{
 #[derive(Args)]
 pub(super) struct Inspect {
     /// A component file, or the name of a built-in channel
+    #[arg(value_hint = ValueHint::FilePath)]
     file: PathBuf,
     /// As JSON
     #[arg(long)]
     json: bool,
 }
+
+/// So many choices of a setting are shown.
+const SHOWN: usize = 12;
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -43,12 +47,18 @@ impl Inspect {
         Ok(output::print(&text)?)
     }
 
-    async fn load(&self) -> Result<Blueprint, launch::Error> {
+    async fn load(&self) -> anyhow::Result<Blueprint> {
         let engine = launch::engine()?;
         let builtin = self.file.to_str().filter(|_| !self.file.exists()).and_then(builtin::find);
+        if builtin.is_none() && self.file.components().count() == 1 && !self.file.exists() {
+            anyhow::bail!(
+                "\"{}\" is neither a built-in channel nor a file in this folder",
+                output::harmless(&self.file.to_string_lossy())
+            );
+        }
         match builtin {
-            Some(builtin) => launch::load(&engine, builtin.name, builtin.bytes).await,
-            None => launch::read(&engine, &self.file).await,
+            Some(builtin) => Ok(launch::load(&engine, builtin.name, builtin.bytes).await?),
+            None => Ok(launch::read(&engine, &self.file).await?),
         }
     }
 }
@@ -90,36 +100,44 @@ fn describe(blueprint: &Blueprint, paint: Paint) -> String {
     for credential in &descriptor.credentials {
         let hosts = listed(&credential.hosts, "nobody");
         let place = match &credential.place {
-            Place::Header(name, _) => format!("in the header {name}"),
-            Place::Path(_) => "in the URL's path".to_owned(),
-            Place::Frame(pointer) => format!("in socket frames at {pointer}"),
-            Place::Verify => "never: only to check signatures".to_owned(),
+            Place::Header(name, _) => Some(format!("in the header {name}")),
+            Place::Path(_) => Some("in the URL's path".to_owned()),
+            Place::Frame(pointer) => Some(format!("in socket frames at {pointer}")),
+            Place::Verify => None,
         };
-        row(
-            "secret",
-            &format!(
-                "{} (variable {}), sent to {hosts}, {place}. {}",
-                credential.name, credential.env, credential.help
-            ),
+        let sent = place.map_or_else(
+            || "never sent: it only checks signatures".to_owned(),
+            |place| format!("sent to {hosts}, {place}"),
         );
+        let Credential { name, env, help, .. } = credential;
+        row("secret", &format!("{name} (variable {env}), {sent}. {help}"));
     }
     for setting in &descriptor.settings {
         let default =
             setting.default.as_deref().map_or("unset".to_owned(), |default| format!("\"{default}\""));
         let choices = match &*setting.choices {
             [] => String::new(),
-            choices => format!(", one of {}", choices.join(", ")),
+            choices => match choices.split_at_checked(SHOWN) {
+                Some((first, rest)) if !rest.is_empty() => {
+                    format!(", one of {} and {} more, which --json has", first.join(", "), rest.len())
+                }
+                _ => format!(", one of {}", choices.join(", ")),
+            },
         };
         row("setting", &format!("{} (default {default}{choices}): {}", setting.name, setting.help));
     }
-    let imports: Vec<String> = blueprint
-        .imports
-        .iter()
+    let (wasi, own): (Vec<&String>, Vec<&String>) =
+        blueprint.imports.iter().partition(|import| import.starts_with("wasi:"));
+    let imports: Vec<String> = own
+        .into_iter()
         .filter_map(|import| import.split('/').nth(1)?.split('@').next())
         .filter(|import| *import != "types")
         .map(str::to_owned)
         .collect();
     row("imports", &listed(&imports, "nothing"));
+    if !wasi.is_empty() {
+        row("WASI", "there, and empty: no files, no sockets, no environment");
+    }
     text
 }
 
@@ -154,7 +172,8 @@ fn features(descriptor: &Descriptor) -> String {
 fn limits(descriptor: &Descriptor) -> String {
     let mut text = format!("{} characters a message", descriptor.max_text);
     if descriptor.features.uploads {
-        let _ = write!(text, ", {} files of {} MB", descriptor.max_uploads, descriptor.max_upload >> 20);
+        let _ =
+            write!(text, ", {} files of {} MB", descriptor.max_uploads, descriptor.max_upload / 1_000_000);
     }
     text
 }

@@ -29,7 +29,7 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc};
 use clap::{
     Args, CommandFactory as _, Parser, Subcommand,
     builder::styling,
-    error::{ContextKind, ContextValue},
+    error::{ContextKind, ContextValue, ErrorKind},
 };
 use clap_complete::CompleteEnv;
 
@@ -171,6 +171,17 @@ fn completed() -> Result<bool, clap::Error> {
 }
 
 /// Says what is wrong with a command line, or what was asked for instead of a command.
+/// Whether a channel should have been named and was not.
+fn is_without_channel(error: &clap::Error) -> bool {
+    let missing = |argument: &String| argument.contains("CHANNEL");
+    error.kind() == ErrorKind::MissingRequiredArgument
+        && match error.get(ContextKind::InvalidArg) {
+            Some(ContextValue::Strings(arguments)) => arguments.iter().any(missing),
+            Some(ContextValue::String(argument)) => missing(argument),
+            _ => false,
+        }
+}
+
 fn explain(error: &clap::Error) -> ExitCode {
     match error.get(ContextKind::InvalidSubcommand) {
         Some(ContextValue::String(word)) if builtin::find(word).is_some() => {
@@ -178,6 +189,12 @@ fn explain(error: &clap::Error) -> ExitCode {
                 "tidegate: {word} is a channel, not a command. `tidegate try {word}` runs it in this terminal, `tidegate setup \
                  {word}` connects it with Claude Code"
             ));
+            ExitCode::from(USAGE)
+        }
+        _ if is_without_channel(error) => {
+            let _ = error.print();
+            let names: Vec<&str> = builtin::ALL.iter().map(|builtin| builtin.name).collect();
+            output::complain(&format!("Channels are {}; `tidegate list` says more.", names.join(" and ")));
             ExitCode::from(USAGE)
         }
         _ => {

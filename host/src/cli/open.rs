@@ -5,8 +5,10 @@ use clap::Args;
 
 use super::{Common, candidates, output, survey::Survey};
 use crate::{
-    claude,
+    builtin, claude,
+    contract::Source,
     ingress::web::link::{self, Wish},
+    launch,
 };
 
 /// Show the link to a channel's page, with the key that lets a browser answer permission prompts
@@ -37,6 +39,15 @@ impl Open {
         let root = common.state_root()?;
         let name = Survey::named(&root, &self.channel)?;
         let folder = root.folder(&name);
+        if let Some(builtin) = builtin::find(&name) {
+            let engine = launch::engine()?;
+            let load = launch::load(&engine, builtin.name, builtin.bytes);
+            let blueprint = super::runtime()?.block_on(load)?;
+            anyhow::ensure!(
+                blueprint.source == Source::Web,
+                "{name} has no page: its permission prompts are answered in its chats"
+            );
+        }
         let Some(owner) = Survey::owner(&folder) else {
             anyhow::bail!(
                 "nobody serves {name} at the moment: start a session with it, or `tidegate try {name}`, and ask again"

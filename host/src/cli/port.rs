@@ -25,6 +25,11 @@ pub(super) fn holder(port: u16) -> String {
     }
 }
 
+/// A port as somebody types it.
+pub(super) fn number(text: &str) -> Result<u16, String> {
+    text.parse().map_err(|_| "a port is a number from 0 to 65535".to_owned())
+}
+
 /// Asks it, as a page does.
 fn is_tidegate(port: u16) -> bool {
     let ask = || -> std::io::Result<bool> {

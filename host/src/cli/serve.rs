@@ -3,7 +3,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Common, candidates, output};
+use super::{Common, candidates, output, port};
 use crate::{
     claude::{self, OptIn},
     hub::Hub,
@@ -56,7 +56,7 @@ pub(super) struct Channels {
     )]
     development: Vec<PathBuf>,
     /// The loopback port of the channel's page; wins over <CHANNEL>_PORT and channels.toml. 0 means any free one
-    #[arg(long)]
+    #[arg(long, value_parser = port::number)]
     port: Option<u16>,
 }
 

@@ -1,6 +1,7 @@
 //! The two folders themselves, and the check of files that are sent. All of it may wait for a file system.
 
 use std::{
+    collections::HashSet,
     fs::File,
     io::{self, Read as _, Seek as _, Write as _},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
@@ -119,10 +120,10 @@ impl Folders {
             // A folder that is not there holds nothing.
             let mut real_folders = allowed.clone().filter_map(|folder| std::fs::canonicalize(folder).ok());
             if !real_folders.any(|folder| real.starts_with(folder)) {
-                return Err(Refusal::Elsewhere {
-                    path: path.to_owned(),
-                    folders: allowed.cloned().collect(),
-                });
+                let mut folders: Vec<PathBuf> = allowed.cloned().collect();
+                let mut seen = HashSet::new();
+                folders.retain(|folder| seen.insert(folder.clone()));
+                return Err(Refusal::Elsewhere { path: path.to_owned(), folders });
             }
         }
         let size = metadata.len();

@@ -83,7 +83,7 @@ pub enum Refusal {
     Own(String),
     /// It lies where nothing is sent from.
     #[error(
-        "{path} is not in a folder that files are sent from ({}): copy it there, or have your user add its folder to \"send_from\" in channels.toml",
+        "{path} is not in a folder that files are sent from ({}): copy it there, or have its folder added to \"send_from\" in channels.toml",
         folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", ")
     )]
     Elsewhere {

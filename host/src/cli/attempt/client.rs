@@ -2,20 +2,62 @@
 #![expect(deprecated, reason = "a later revision of MCP drops roots; the one that carries channels has them")]
 
 use rmcp::{
-    ClientHandler, ErrorData, RoleClient,
+    ClientHandler, ErrorData, RoleClient, ServiceExt as _,
     model::{
         ClientCapabilities, ClientConfig, CustomNotification, ElicitRequestParams, ElicitResult,
         ElicitationAction, Implementation, ListRootsResult, PrimitiveSchemaDefinition, Root,
     },
-    service::{NotificationContext, RequestContext},
+    service::{NotificationContext, Peer, RequestContext, RunningService},
 };
 use serde_json::Value;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
 
-use crate::session::{CHANNEL_NOTIFICATION, PERMISSION_VERDICT, PROTOCOL_VERSION};
+use crate::{
+    hub::Hub,
+    session::{self, Attention, CHANNEL_NOTIFICATION, Dialogs, PERMISSION_VERDICT, PROTOCOL_VERSION},
+};
 
 /// The client's side: it takes what a session would take.
-pub(in crate::cli) struct Client(pub(in crate::cli) mpsc::UnboundedSender<Arrival>);
+struct Client(mpsc::UnboundedSender<Arrival>);
+
+/// What is held in memory between the two ends of the stream, in bytes.
+const STREAM: usize = 64 << 10;
+
+/// A session within this process: a server, and a client that speaks to it as Claude Code does. It ends when this is dropped.
+pub(in crate::cli) struct LocalSession {
+    client: RunningService<RoleClient, Client>,
+    server: JoinHandle<()>,
+}
+
+impl LocalSession {
+    /// Begins one. What the server sends comes out of the receiver.
+    pub(in crate::cli) async fn begin(
+        hub: &Hub,
+        dialogs: Dialogs,
+        attention: Attention,
+    ) -> anyhow::Result<(Self, mpsc::UnboundedReceiver<Arrival>)> {
+        let (theirs, ours) = tokio::io::duplex(STREAM);
+        let (reader, writer) = tokio::io::split(theirs);
+        let server = tokio::spawn(session::serve(hub.clone(), dialogs, attention, reader, writer));
+        let (events, arrived) = mpsc::unbounded_channel();
+        let client = Client(events).serve(tokio::io::split(ours)).await?;
+        Ok((Self { client, server }, arrived))
+    }
+
+    /// For calls to the server.
+    pub(in crate::cli) fn peer(&self) -> Peer<RoleClient> {
+        self.client.peer().clone()
+    }
+}
+
+impl Drop for LocalSession {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
 
 /// Something that came from the server.
 pub(in crate::cli) enum Arrival {

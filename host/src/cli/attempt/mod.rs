@@ -15,11 +15,10 @@ mod terminal;
 use std::{collections::VecDeque, sync::Arc};
 
 use clap::Args;
-use rmcp::ServiceExt as _;
 use tokio::sync::mpsc;
 
 pub(super) use self::{
-    client::{Arrival, Client, Question},
+    client::{Arrival, LocalSession, Question},
     obstacle::obstacles,
 };
 use self::{
@@ -35,7 +34,7 @@ use super::{
 use crate::{
     claude::{self, OptIn},
     launch::{Launched, Launcher, Order},
-    session::{self, Dialogs},
+    session::Dialogs,
 };
 
 /// Try channels here, without Claude Code: this terminal is the session
@@ -47,9 +46,6 @@ pub(super) struct Try {
     #[command(flatten)]
     channels: Channels,
 }
-
-/// What is held in memory between the two ends of the stream, in bytes.
-const STREAM: usize = 64 << 10;
 
 impl Try {
     pub(super) fn run(self, common: &Common) -> anyhow::Result<()> {
@@ -90,19 +86,12 @@ async fn converse(launcher: &Arc<Launcher>, order: &Order, mut log: Diversion) -
         log.discard();
         anyhow::bail!("{}", obstacles.iter().map(Obstacle::describe).collect::<Vec<_>>().join("\n"));
     }
-    let (theirs, ours) = tokio::io::duplex(STREAM);
-    let (reader, writer) = tokio::io::split(theirs);
     // Lines from a pipe could be anybody's.
     let dialogs = if claude::at_terminal().is_ok() { Dialogs::Believed } else { Dialogs::Doubted };
-    let server = tokio::spawn(session::serve(hub.clone(), dialogs, attention, reader, writer));
-    let (events, arrived) = mpsc::unbounded_channel();
-    let client = Client(events).serve(tokio::io::split(ours)).await?;
-    let conversation = Conversation::new(client.peer().clone(), &hub).await?;
+    let (session, arrived) = LocalSession::begin(&hub, dialogs, attention).await?;
+    let conversation = Conversation::new(session.peer(), &hub).await?;
     let greeting = conversation.greeting(&hub, &obstacles);
-    let result = talk(conversation, &greeting, arrived, log).await;
-    drop(client);
-    server.abort();
-    result
+    talk(conversation, &greeting, arrived, log).await
 }
 
 /// Carries lines to the session and what comes from it to the terminal, until one of them ends.

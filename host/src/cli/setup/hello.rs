@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rmcp::{
-    RoleClient, ServiceExt as _,
+    RoleClient,
     model::{CallToolRequestParams, ContentBlock, ElicitResult, ElicitationAction},
     service::Peer,
 };
@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::super::{
     answers::Answers,
-    attempt::{Arrival, Client, Question, obstacles},
+    attempt::{Arrival, LocalSession, Question, obstacles},
     output::{self, Paint},
     serve,
 };
@@ -22,11 +22,8 @@ use crate::{
     guest::Identity,
     hub::{Condition, Hub},
     launch::{Launched, Launcher, Order},
-    session::{self, Dialogs},
+    session::Dialogs,
 };
-
-/// What is held in memory between the two ends of the stream, in bytes.
-const STREAM: usize = 64 << 10;
 
 const ANSWER: &str = "tidegate works: your messages reach this computer, and this is an answer.";
 
@@ -52,19 +49,12 @@ pub(super) async fn greet(
         let text = format!("{} This step is left out.\n", obstacle.describe());
         return Ok(output::print(&text)?);
     }
-    let (theirs, ours) = tokio::io::duplex(STREAM);
-    let (reader, writer) = tokio::io::split(theirs);
-    let server = tokio::spawn(session::serve(hub.clone(), Dialogs::Believed, attention, reader, writer));
-    let (events, arrived) = mpsc::unbounded_channel();
-    let client = Client(events).serve(tokio::io::split(ours)).await?;
+    let (session, arrived) = LocalSession::begin(&hub, Dialogs::Believed, attention).await?;
     let paint = Paint::stdout();
     output::print(&invitation(&hub, identity, paint))?;
     let paired = hub.loaded().channels().first().map(|channel| channel.paired());
-    let greeting = Greeting { peer: client.peer().clone(), paint, question: None, paired };
-    let result = greeting.wait(arrived, answers).await;
-    drop(client);
-    server.abort();
-    result
+    let greeting = Greeting { peer: session.peer(), paint, question: None, paired };
+    greeting.wait(arrived, answers).await
 }
 
 fn invitation(hub: &Hub, identity: Option<&Identity>, paint: Paint) -> String {

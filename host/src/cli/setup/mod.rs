@@ -16,7 +16,7 @@ use super::{
     candidates,
     configure::{self, Stored},
     output::{self, Paint},
-    serve,
+    port, serve,
 };
 use crate::{
     builtin, claude, contract::Source, guest::Identity, hub::Channel, launch::Launcher, settings::nearest,
@@ -34,7 +34,7 @@ pub(super) struct Setup {
     #[arg(long)]
     keyring: bool,
     /// The loopback port of the channel's page; 0 means any free one
-    #[arg(long)]
+    #[arg(long, value_parser = port::number)]
     port: Option<u16>,
 }
 
