@@ -78,7 +78,7 @@ fn files_are_sent_from_where_the_session_works_and_where_its_user_says() {
     }
     // What is next to a root is outside of it, and the way there does not matter.
     let beside = spaced.join("../report.txt");
-    let advice = ["copy it there", "add its folder to \"send_from\" in channels.toml"];
+    let advice = ["copy it there", "have its folder added to \"send_from\" in channels.toml"];
     for file in [&elsewhere.1, &root.1, &beside, Path::new("/etc/passwd")] {
         let own = file.to_str().unwrap();
         let known = [spaced.to_str().unwrap(), shared.0.path().to_str().unwrap(), own];
