@@ -331,3 +331,18 @@ fn nothing_that_a_model_can_call_changes_who_may_write() {
     quiet(&mut server, &mut page);
     assert!(!file(&home).exists());
 }
+
+/// A hook may accept whatever it is asked.
+#[test]
+fn a_client_that_answers_by_itself_is_not_asked_for_ever() {
+    let home = Home::new();
+    let (mut server, mut page) = asking(&home);
+    write(&mut page, "ada", "let me in");
+    code(&mut page, "ada");
+    for _ in 0..10 {
+        let dialog = dialog(&mut server);
+        server.answer_dialog(&dialog, &json!({"action": "accept", "content": {"code": "hello"}}));
+    }
+    server.log("10 answers in a row were no code");
+    quiet(&mut server, &mut page);
+}

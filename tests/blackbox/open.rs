@@ -101,6 +101,9 @@ fn a_session_of_a_models_shell_has_a_key_of_its_own() {
     server.initialize();
     let port = server.port("fakechat");
     assert!(!may_answer(port, &kept));
+    // What the model has seen is not kept for others.
+    let output = open(&home, &["--keep"]);
+    assert!(output.stderr.contains("which has seen its key"), "{}", output.stderr);
 }
 
 #[test]

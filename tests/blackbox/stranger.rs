@@ -91,11 +91,23 @@ fn somebody_can_be_let_in_before_the_channel_has_ever_run() {
     post(port, "hello");
     assert_eq!(server.content(), "hello");
     // A name that is only misspelled is no new channel.
-    for misspelled in ["fakechta", "chameleom"] {
-        let output = home.at_terminal(["access", misspelled, "allow", "s"]);
-        assert!(!output.status.success() && output.stderr.contains("did you mean"), "{}", output.stderr);
-        assert!(!home.path().join(misspelled).exists());
-    }
+    let output = home.at_terminal(["access", "fakechta", "allow", "s"]);
+    assert!(
+        !output.status.success() && output.stderr.contains("did you mean \"fakechat\"?"),
+        "{}",
+        output.stderr
+    );
+    assert!(!home.path().join("fakechta").exists());
+    // One that is close to another may be meant.
+    let output = home.at_terminal_saying(["access", "chameleom", "allow", "s"], "no\n");
+    assert!(
+        !output.status.success() && output.stdout.contains("did you mean \"chameleon\"?"),
+        "{}",
+        output.stdout
+    );
+    assert!(!home.path().join("chameleom").exists());
+    let output = home.at_terminal_saying(["access", "chameleom", "allow", "s"], "yes\n");
+    assert!(output.status.success(), "{}", output.stderr);
     // To look makes nothing either.
     let output = home.at_terminal(["access", "somebody-elses"]);
     assert!(!output.status.success() && !home.path().join("somebody-elses").exists());
@@ -163,7 +175,7 @@ fn a_crowd_takes_nobodys_place() {
     for number in 0..2 * WAIT {
         post_from(port, "flood", &format!("flood {number}"));
     }
-    server.log("have made room for newer ones");
+    server.log("went away, because no more can wait");
     let status = home.run(["status", "chameleon"], "").stdout;
     let line = status.lines().find(|line| line.contains("from s (S)")).unwrap();
     assert!(
@@ -171,7 +183,7 @@ fn a_crowd_takes_nobodys_place() {
         "{status}"
     );
     let doctor = home.run(["doctor", "chameleon"], "").stdout;
-    assert!(doctor.contains(&format!("{WAIT} events wait for you to say")), "{doctor}");
+    assert!(doctor.contains(&format!("{WAIT} events wait for your decision")), "{doctor}");
     let_in(&home);
     assert_eq!(server.content(), "an honest one");
     server.no_event();
@@ -200,19 +212,40 @@ fn who_is_turned_down_waits_no_more() {
     assert!(forgotten.stdout.contains("1 message,"), "{}{}", forgotten.stdout, forgotten.stderr);
 }
 
+/// What waits comes first, however soon the next follows, and takes nothing from what its sender may say.
 #[test]
-fn who_is_let_in_is_heard_no_faster_than_others() {
+fn what_has_waited_comes_before_what_follows() {
     let home = Home::new();
-    home.settings("[chameleon]\nmessages_per_minute = 2\n");
+    home.settings("[chameleon]\nmessages_per_minute = 3\n");
     let (mut server, port) = serve(&home, &mute(&home));
-    for number in 0..4 {
+    for number in 0..5 {
         post(port, &format!("update {number}"));
     }
     let_in(&home);
-    assert_eq!([server.content(), server.content()], ["update 0", "update 1"]);
+    for number in 5..8 {
+        post(port, &format!("update {number}"));
+    }
+    for number in 0..8 {
+        assert_eq!(server.content(), format!("update {number}"));
+    }
     server.no_event();
-    let status = home.run(["status", "chameleon"], "").stdout;
-    assert!(status.contains("2 events wait from s (S)"), "{status}");
+}
+
+/// A policy that hears nobody is no decision about anybody.
+#[test]
+fn what_waits_outlives_a_policy() {
+    let home = Home::new();
+    let (mut server, port) = serve(&home, &mute(&home));
+    post(port, "an update");
+    server.log("goes nowhere");
+    access(&home, &["policy", "disabled"]);
+    // Judged by the new rules as well.
+    post(port, "another");
+    server.log("dmPolicy is disabled");
+    access(&home, &["policy", "pairing"]);
+    let_in(&home);
+    assert_eq!(server.content(), "an update");
+    server.no_event();
 }
 
 #[test]

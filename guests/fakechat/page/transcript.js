@@ -23,7 +23,7 @@ function paragraph(message) {
   if (message.edited) facts.push('edited');
   const lines = [`## ${who}, ${facts.join(', ')}`];
   // Quoted: nothing in a text can pass for the heading of another.
-  if (message.text.trim()) lines.push(message.text.trim().replace(/^/gm, '> '));
+  if (message.text.trim()) lines.push(message.text.trim().replaceAll('\r\n', '\n').replace(/^/gm, '> '));
   if (message.file) lines.push(`Attached: ${message.file.name}`);
   return lines.join('\n\n');
 }

@@ -24,7 +24,7 @@ export function showWaiting({ owner, waiting }) {
 
 function textOf(outdated, waiting) {
   const prompts = waiting === 1 ? 'A permission prompt waits.' : `${waiting} permission prompts wait.`;
-  if (outdated) return `${waiting ? `${prompts} ` : ''}The link of this page is no longer good: the channel was started again. To answer permission prompts here, open the new one:`;
+  if (outdated) return `${waiting ? `${prompts} ` : ''}The link of this page is no longer good. To answer permission prompts here, open the new one:`;
   return waiting ? `${prompts} To answer here, open the link with the key:` : '';
 }
 

@@ -133,7 +133,7 @@ pub enum Unapproved {
     Nobody,
     /// Too many wrong ones.
     #[error(
-        "too many wrong codes: none is accepted for {}. `tidegate access CHANNEL allow ID` works all the same",
+        "too many wrong codes: none is accepted for {}. To allow their id works all the same",
         minutes(*.0)
     )]
     Locked(Duration),
@@ -405,14 +405,6 @@ impl Admission {
         match self.most(access, message) {
             0 => Rate::Within,
             most => self.lock().rates.count(&message.sender.id, most, now),
-        }
-    }
-
-    /// Would this message be too much?
-    pub fn is_over(&self, access: &Access, message: &Message, now: u64) -> bool {
-        match self.most(access, message) {
-            0 => false,
-            most => self.lock().rates.is_over(&message.sender.id, most, now),
         }
     }
 

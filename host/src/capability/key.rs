@@ -40,6 +40,10 @@ struct Current {
 }
 
 impl Current {
+    fn new() -> Self {
+        Self::random().unwrap_or(Self { text: String::new(), end: None })
+    }
+
     fn random() -> Result<Self, getrandom::Error> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes)?;
@@ -56,12 +60,18 @@ impl Key {
         Ok(key)
     }
 
-    /// Uses the key that is kept by now, if one is: it may have been another process's.
+    /// Uses the key that is kept by now, if one is: another process may have kept or replaced it.
     pub fn take_over(&self) {
-        if self.shared
-            && let Some(kept) = kept(&self.file, clock::now())
-        {
-            *self.lock() = kept;
+        if !self.shared {
+            return;
+        }
+        let kept = kept(&self.file, clock::now());
+        let mut key = self.lock();
+        match kept {
+            Some(kept) => *key = kept,
+            // It was kept before, and was replaced or forgotten since.
+            None if key.end.is_some() => *key = Current::new(),
+            None => {}
         }
     }
 
@@ -80,6 +90,9 @@ impl Key {
     /// Keeps it for a day from now, for this process and those that serve the channel then. The file is one that only the
     /// user can read.
     pub fn keep(&self) -> io::Result<()> {
+        if !self.shared {
+            return Err(io::Error::other("this session runs in a model's shell, which has seen its key"));
+        }
         let fresh = self.file.with_extension(format!("key.{}", std::process::id()));
         let end = clock::now().saturating_add(u64::try_from(KEPT.as_millis()).unwrap_or(u64::MAX));
         let mut key = self.valid();
@@ -115,7 +128,7 @@ impl Key {
     fn valid(&self) -> MutexGuard<'_, Current> {
         let mut key = self.lock();
         if key.end.is_some_and(|end| end < clock::now()) {
-            *key = Current::random().unwrap_or(Current { text: String::new(), end: None });
+            *key = Current::new();
         }
         key
     }
@@ -189,6 +202,13 @@ mod tests {
         assert_ne!(next.text(), key.text());
         next.take_over();
         assert_eq!(next.text(), key.text());
+        let replaced = key.text();
+        key.replace().unwrap();
+        next.take_over();
+        assert!(!next.matches(&replaced) && !key.matches(&replaced));
+        let seen = Key::of(folder.path(), false).unwrap();
+        assert!(seen.keep().is_err() && !path.exists());
+        key.keep().unwrap();
         let day = u64::try_from(KEPT.as_millis()).unwrap();
         assert_eq!(kept(&path, clock::now() + day - 60_000).unwrap().text, key.text());
         assert!(kept(&path, clock::now() + day + 60_000).is_none());

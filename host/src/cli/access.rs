@@ -7,7 +7,7 @@ use super::{
     Common, candidates,
     output::{self, Paint},
     patience::announced,
-    survey::{self, Kept, Survey},
+    survey::{self, Kept, Named, Survey},
 };
 use crate::{
     builtin, claude, clock,
@@ -55,7 +55,7 @@ enum Action {
     /// Turn down the stranger who was given this code, or who has this id
     Deny {
         /// A code, or the id that `status` shows
-        #[arg(add = candidates::strangers())]
+        #[arg(allow_hyphen_values = true, add = candidates::strangers())]
         code: String,
     },
     /// Let somebody write directly
@@ -143,7 +143,17 @@ impl Access {
             };
             return Ok(output::print(&text)?);
         }
-        let (name, new) = Survey::named_or_new(&root, &self.channel)?;
+        let (name, new) = match Survey::named_or_new(&root, &self.channel)? {
+            Named::Known(name) => (name, false),
+            Named::New { name, close: Some(hint) } => {
+                output::print(&format!(
+                    "No channel \"{name}\" has run here{hint} Go on with {name}? (yes/no) "
+                ))?;
+                anyhow::ensure!(says_yes()?, "nothing was changed");
+                (name, true)
+            }
+            Named::New { name, close: None } => (name, true),
+        };
         if let Some(builtin) = builtin::find(&name)
             && action.adds_ids()
         {
@@ -316,7 +326,7 @@ fn approvers(name: &str, access: &gate::Access) -> String {
     for id in named.iter().filter(|id| !access.allow_from.contains(*id)) {
         let _ = writeln!(
             text,
-            "{id} may not write, and so not answer either: `tidegate access {name} allow {id}`."
+            "{id} may not write, and so cannot answer: to change that, run `tidegate access {name} allow {id}`."
         );
     }
     text
@@ -326,6 +336,11 @@ fn approvers(name: &str, access: &gate::Access) -> String {
 fn agrees(withheld: &[Widening]) -> anyhow::Result<bool> {
     let list = withheld.iter().map(|widening| format!("- {widening}")).collect::<Vec<_>>().join("\n");
     output::print(&format!("{list}\nApprove only what you have written yourself. Approve? (yes/no) "))?;
+    Ok(says_yes()?)
+}
+
+/// Whether the next line is yes.
+fn says_yes() -> std::io::Result<bool> {
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
     Ok(answer.trim().eq_ignore_ascii_case("yes"))
@@ -377,7 +392,7 @@ pub(super) fn status(name: &str, Kept { admission, journal }: &Kept, paint: Pain
     };
     row("file", &admission.path().display().to_string());
     let policy = match access.dm_policy {
-        DmPolicy::Disabled => "disabled: nobody is heard, in groups neither".to_owned(),
+        DmPolicy::Disabled => "disabled: nobody is heard, not even in groups".to_owned(),
         policy => policy.to_string(),
     };
     row("policy", &policy);
@@ -409,11 +424,12 @@ pub(super) fn status(name: &str, Kept { admission, journal }: &Kept, paint: Pain
     for Waiting { sender, chat, count } in journal.waiting()? {
         let events = output::counted(count, "event waits", "events wait");
         let title = chat.title.as_deref().map(|title| format!(" in \"{title}\"")).unwrap_or_default();
-        let way =
-            invitation::of_waiting(name, &chat, &sender).map(|command| format!(": run `{command}`, or"));
-        let (way, who) = (way.unwrap_or_default(), named(&sender.id, Some(&sender.name)));
-        let deny = shell_word(&sender.id).unwrap_or_default();
-        row("waiting", &format!("{events} from {who}{title}{way} `tidegate access {name} deny {deny}`"));
+        let who = named(&sender.id, Some(&sender.name));
+        let ways = match (invitation::of_waiting(name, &chat, &sender), shell_word(&sender.id)) {
+            (Some(allow), Some(id)) => format!("run `{allow}`, or `tidegate access {name} deny {id}`"),
+            _ => "no command takes this id".to_owned(),
+        };
+        row("waiting", &format!("{events} from {who}{title}: {ways}"));
     }
     if let Some(rest) = admission.locked(now)? {
         row(

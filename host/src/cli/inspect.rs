@@ -11,7 +11,7 @@ use crate::{
     builtin,
     contract::{self, Source},
     guest::{Blueprint, Credential, Descriptor, Place},
-    launch,
+    launch, text,
 };
 
 /// Show what a component is and what it asks for, without running it as a channel
@@ -172,8 +172,7 @@ fn features(descriptor: &Descriptor) -> String {
 fn limits(descriptor: &Descriptor) -> String {
     let mut text = format!("{} characters a message", descriptor.max_text);
     if descriptor.features.uploads {
-        let _ =
-            write!(text, ", {} files of {} MB", descriptor.max_uploads, descriptor.max_upload / 1_000_000);
+        let _ = write!(text, ", {} files of {}", descriptor.max_uploads, text::size(descriptor.max_upload));
     }
     text
 }

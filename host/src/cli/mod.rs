@@ -170,7 +170,6 @@ fn completed() -> Result<bool, clap::Error> {
     completion.try_complete(std::env::args_os(), here.as_deref())
 }
 
-/// Says what is wrong with a command line, or what was asked for instead of a command.
 /// Whether a channel should have been named and was not.
 fn is_without_channel(error: &clap::Error) -> bool {
     let missing = |argument: &String| argument.contains("CHANNEL");
@@ -182,6 +181,7 @@ fn is_without_channel(error: &clap::Error) -> bool {
         }
 }
 
+/// Says what is wrong with a command line, or what was asked for instead of a command.
 fn explain(error: &clap::Error) -> ExitCode {
     match error.get(ContextKind::InvalidSubcommand) {
         Some(ContextValue::String(word)) if builtin::find(word).is_some() => {

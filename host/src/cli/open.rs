@@ -72,6 +72,9 @@ impl Open {
         };
         let link = answer.map_err(|reason| anyhow::anyhow!("no link: {reason}"))?;
         output::print(&format!("{link}\n"))?;
+        if self.keep {
+            output::complain("It is good for a day from now.");
+        }
         Ok(())
     }
 }

@@ -16,6 +16,18 @@ use crate::{
     state_root::StateRoot,
 };
 
+/// A channel that a person has named.
+pub(super) enum Named {
+    /// It is built in, or has a folder.
+    Known(ChannelName),
+    /// It has never run here.
+    New {
+        name: ChannelName,
+        /// Which one may have been meant, in words, if its name is close to that of one that has run.
+        close: Option<String>,
+    },
+}
+
 /// One channel, as it lies on the disk.
 pub(super) struct Survey {
     pub(super) name: ChannelName,
@@ -80,17 +92,16 @@ impl Survey {
         Ok(parsed)
     }
 
-    /// The same, and also a channel in a file that has not run yet, unless another was meant. True with one that is new.
-    pub(super) fn named_or_new(root: &StateRoot, name: &str) -> anyhow::Result<(ChannelName, bool)> {
+    /// The same, and also a channel in a file that has not run yet, unless a built-in one was meant.
+    pub(super) fn named_or_new(root: &StateRoot, name: &str) -> anyhow::Result<Named> {
         let parsed = ChannelName::new(name)?;
         if builtin::find(name).is_some() || root.folder(&parsed).is_dir() {
-            return Ok((parsed, false));
+            return Ok(Named::Known(parsed));
         }
-        let used = root.used();
-        let known = builtin::ALL.iter().map(|builtin| builtin.name).chain(used.iter().map(String::as_str));
-        let hint = nearest(name, known);
+        let hint = hint(name);
         anyhow::ensure!(!hint.contains("did you mean"), "there is no channel \"{name}\"{hint}");
-        Ok((parsed, true))
+        let hint = nearest(name, root.used().iter().map(String::as_str));
+        Ok(Named::New { name: parsed, close: hint.contains("did you mean").then_some(hint) })
     }
 }
 

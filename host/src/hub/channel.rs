@@ -2,7 +2,7 @@ use std::{
     collections::HashSet,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize},
+        atomic::{AtomicBool, AtomicUsize},
     },
 };
 
@@ -68,8 +68,8 @@ pub struct Channel {
     settling: Mutex<bool>,
     /// A task waits for strangers to be let in.
     pub(super) watching: AtomicBool,
-    /// How often more has come that waits for that.
-    pub(super) arrivals: AtomicU64,
+    /// The rules that all that waits for that was judged by.
+    pub(super) judged: Mutex<Option<Arc<Rules>>>,
     /// How many events that waited have made room for others.
     pub(super) evicted: AtomicUsize,
 }
@@ -160,7 +160,7 @@ impl Channel {
             draining: AtomicBool::new(false),
             settling: Mutex::default(),
             watching: AtomicBool::new(false),
-            arrivals: AtomicU64::new(0),
+            judged: Mutex::default(),
             evicted: AtomicUsize::new(0),
         })
     }

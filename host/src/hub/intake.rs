@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Channel, Delivery, aside::Aside, held};
+use super::{Channel, Delivery, aside::Aside, channel::lock, held};
 use crate::{
-    admission::{Admission, Shut},
+    admission::{Admission, Rules, Shut},
     capability::Effects,
     clock,
     event::{ChatId, Event, Happening},
@@ -88,9 +88,9 @@ impl Intake {
 
 /// What was decided about events, and is carried out after the commit.
 pub(super) struct Decided<'a> {
-    channel: &'a Arc<Channel>,
+    pub(super) channel: &'a Arc<Channel>,
     origin: Origin,
-    now: u64,
+    pub(super) now: u64,
     /// A session waits for what comes.
     offer: bool,
     stored: Vec<Delivery>,
@@ -99,8 +99,10 @@ pub(super) struct Decided<'a> {
     held: Vec<(Event, Option<String>)>,
     /// A stranger's event waits for a person's decision.
     waiting: bool,
-    /// How many that waited have made room.
+    /// How many events could not wait, or have made room for others that wait.
     evicted: usize,
+    /// By which rules what waited was judged, and how many events they have let in.
+    pub(super) let_in: Option<(Arc<Rules>, usize)>,
 }
 
 /// A group that goes on under another id.
@@ -134,7 +136,7 @@ impl Channel {
             if events.len() == 0 && notes.are_empty() {
                 break Vec::new();
             }
-            match self.store(origin, &rules.access, &mut events, &notes)? {
+            match self.store(origin, &rules, &mut events, &notes)? {
                 Stored::All(deliveries) => break deliveries,
                 // What comes behind it is judged by what holds then.
                 Stored::UpTo(Move { from, to }) => self.move_group(from, to).await,
@@ -150,14 +152,18 @@ impl Channel {
     fn store(
         self: &Arc<Self>,
         origin: Origin,
-        access: &Access,
+        rules: &Arc<Rules>,
         events: &mut impl Iterator<Item = Event>,
         notes: &Notes<'_>,
     ) -> Result<Stored, journal::Error> {
         let Some(mut transaction) = self.journal().try_begin()? else { return Ok(Stored::Nothing) };
         let mut decided = Decided::new(self, origin);
+        // What has waited came before.
+        if self.has_news_for_strangers(rules) {
+            decided.let_in(&mut transaction, rules)?;
+        }
         for event in events {
-            if let Some(moved) = decided.admit(&mut transaction, access, event)? {
+            if let Some(moved) = decided.admit(&mut transaction, &rules.access, event)? {
                 transaction.commit()?;
                 if !decided.carry_out().is_empty() {
                     self.drain_soon();
@@ -217,11 +223,12 @@ impl<'a> Decided<'a> {
             held: Vec::new(),
             waiting: false,
             evicted: 0,
+            let_in: None,
         }
     }
 
     /// Decides about an event. The move of a group is for the caller.
-    pub(super) fn admit(
+    fn admit(
         &mut self,
         transaction: &mut Transaction<'_>,
         access: &Access,
@@ -247,12 +254,8 @@ impl<'a> Decided<'a> {
                 }
                 match rate {
                     Rate::Within => {
-                        let partial = channel.is_partial(&message).then(|| held::album(&message));
                         let event = Event { id: event.id, what: Happening::Message(message) };
-                        match partial {
-                            None => self.append(transaction, event)?,
-                            Some(album) => self.hold(transaction, event, album.as_deref())?,
-                        }
+                        self.deliver(transaction, event)?;
                         return Ok(None);
                     }
                     Rate::Exceeded => self.asides.push(Aside::Exceeded(message.sender.clone())),
@@ -296,9 +299,9 @@ impl<'a> Decided<'a> {
                 channel.refuse(&what, reason, now);
                 let event = Event { id: event.id, what };
                 if channel.lets_wait(&event.what, reason) {
-                    let LetWait { waits, evicted } = transaction.let_wait(&event, now)?;
+                    let LetWait { waits, lost } = transaction.let_wait(&event, now)?;
                     self.waiting |= waits;
-                    self.evicted += evicted;
+                    self.evicted += lost;
                 }
                 self.asides.extend(Aside::refused(event.id, &event.what, reason));
             }
@@ -306,6 +309,19 @@ impl<'a> Decided<'a> {
             (decision, _) => tracing::error!("{}: {decision:?} makes no sense here", channel.name()),
         }
         Ok(None)
+    }
+
+    /// Stores what is for the session, once it is whole.
+    pub(super) fn deliver(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        event: Event,
+    ) -> Result<(), journal::Error> {
+        let Happening::Message(message) = &event.what else { return self.append(transaction, event) };
+        match self.channel.is_partial(message).then(|| held::album(message)) {
+            None => self.append(transaction, event),
+            Some(album) => self.hold(transaction, event, album.as_deref()),
+        }
     }
 
     fn append(&mut self, transaction: &mut Transaction<'_>, event: Event) -> Result<(), journal::Error> {
@@ -338,6 +354,12 @@ impl<'a> Decided<'a> {
     /// Does what is to be done beside it, once it is committed. What comes back is to be delivered.
     pub(super) fn carry_out(self) -> Vec<Delivery> {
         self.channel.set_aside(self.asides);
+        if let Some((rules, count)) = self.let_in {
+            *lock(&self.channel.judged) = Some(rules);
+            if count > 0 {
+                tracing::info!("{}: {count} of what has waited reaches the session now", self.channel.name());
+            }
+        }
         if self.waiting {
             self.channel.watch_strangers();
         }

@@ -5,28 +5,16 @@ use std::{
     time::Duration,
 };
 
-use super::{Channel, intake::Decided};
+use super::{Channel, channel::lock, intake::Decided};
 use crate::{
     admission::Rules,
-    clock,
     event::Happening,
     gate::{Decision, Origin, Reason},
-    journal,
+    journal::{self, Transaction},
 };
 
 /// How often it is checked whether somebody was let in.
 const CHECK: Duration = Duration::from_secs(1);
-
-/// What one look at all that waits has come to.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Look {
-    /// Another process is writing.
-    Busy,
-    /// Everybody who may write has been heard.
-    Complete,
-    /// Somebody who may write has more that waits: they have written too much for now.
-    Partial,
-}
 
 impl Channel {
     /// Whether an event that goes nowhere for this reason is to wait for a person's decision. Where a channel can answer,
@@ -36,10 +24,8 @@ impl Channel {
         undecided && matches!(what, Happening::Message(_)) && !self.descriptor().features.reply
     }
 
-    /// Delivers what waits once its senders may write. At most one task does that. To be called again whenever more waits:
-    /// it may have been judged by rules that have changed since.
+    /// Delivers what waits once its senders may write. At most one task does that.
     pub(super) fn watch_strangers(self: &Arc<Self>) {
-        self.arrivals.fetch_add(1, Ordering::AcqRel);
         if self.watching.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -59,75 +45,90 @@ impl Channel {
 
     /// False if another process has the channel now: what waits there is its own.
     async fn watch_until_none_waits(self: &Arc<Self>) -> bool {
-        let mut known: Option<(Arc<Rules>, u64)> = None;
         while !matches!(self.journal().has_strangers(), Ok(false)) {
             tokio::time::sleep(CHECK).await;
             if !self.condition().serves() {
                 return false;
             }
-            let arrivals = self.arrivals.load(Ordering::Acquire);
             let Ok(rules) = self.admission.rules().await else { continue };
-            if known.as_ref().is_some_and(|(before, seen)| Arc::ptr_eq(before, &rules) && *seen == arrivals) {
-                continue;
-            }
-            match self.let_in(&rules) {
-                Ok(Look::Complete) => known = Some((rules, arrivals)),
-                Ok(Look::Busy | Look::Partial) => {}
-                Err(error) => tracing::error!("{}: {error}", self.name()),
+            if let Err(error) = self.let_in_now(&rules) {
+                tracing::error!("{}: {error}", self.name());
             }
         }
         true
     }
 
-    /// Says once that not all can wait, and how many could not, whenever that number has doubled.
+    /// Takes in what these rules let in, unless another process is writing: then the next look does.
+    fn let_in_now(self: &Arc<Self>, rules: &Arc<Rules>) -> Result<(), journal::Error> {
+        if !self.has_news_for_strangers(rules) {
+            return Ok(());
+        }
+        let Some(mut transaction) = self.journal().try_begin()? else { return Ok(()) };
+        // Where an event came in is not kept: this is good for chat.
+        let mut decided = Decided::new(self, Origin::Visitor);
+        decided.let_in(&mut transaction, rules)?;
+        transaction.commit()?;
+        // They are delivered from the journal, behind what is there already.
+        if !decided.carry_out().is_empty() {
+            self.drain_soon();
+        }
+        Ok(())
+    }
+
+    /// Whether something may wait that these rules have not judged yet.
+    pub(super) fn has_news_for_strangers(&self, rules: &Arc<Rules>) -> bool {
+        let judged = lock(&self.judged);
+        self.watching.load(Ordering::Acquire)
+            && !judged.as_ref().is_some_and(|judged| Arc::ptr_eq(judged, rules))
+    }
+
+    /// Says that not all can wait, and how many could not, whenever that number has doubled.
     pub(super) fn tell_evicted(&self, count: usize) {
         let before = self.evicted.fetch_add(count, Ordering::AcqRel);
         let after = before + count;
         if before.checked_ilog2() != after.checked_ilog2() {
             let name = self.name();
+            let events = if after == 1 { "event" } else { "events" };
             tracing::warn!(
-                "{name}: {after} events of people who may not write yet have made room for newer ones, because no more can wait: \
-                 `tidegate status {name}` says who waits"
+                "{name}: {after} {events} of people who may not write yet went away, because no more can wait: `tidegate status \
+                 {name}` says who waits"
             );
         }
     }
+}
 
-    /// Takes in what the gate lets in now.
-    fn let_in(self: &Arc<Self>, rules: &Rules) -> Result<Look, journal::Error> {
-        let waiting = self.journal().strangers()?;
-        let Some(mut transaction) = self.journal().try_begin()? else { return Ok(Look::Busy) };
-        // Where an event came in is not kept: this is good for chat.
-        let now = clock::now();
-        let mut decided = Decided::new(self, Origin::Visitor);
-        let (mut taken, mut left) = (0_usize, false);
-        for event in waiting {
+impl Decided<'_> {
+    /// Takes in what has waited and these rules let in now. How fast its senders may write does not count: a person has
+    /// just let them in, and no more can wait than fits.
+    pub(super) fn let_in(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        rules: &Arc<Rules>,
+    ) -> Result<(), journal::Error> {
+        let channel = self.channel;
+        let mut count = 0_usize;
+        for event in channel.journal().strangers()? {
             let Happening::Message(message) = &event.what else { continue };
             // Who counts as the person while a channel is tried is a stranger to the session that comes later.
             if rules.visitors.contains(&message.sender.id) {
                 continue;
             }
-            let judged = self.decide(&transaction, &rules.access, &event.what, Origin::Visitor, now)?;
-            if matches!(judged, Decision::Drop(reason) if self.lets_wait(&event.what, reason)) {
-                continue;
-            }
-            if self.admission.is_over(&rules.access, message, now) {
-                left = true;
-                continue;
-            }
+            let decision =
+                channel.decide(transaction, &rules.access, &event.what, Origin::Visitor, self.now)?;
+            let delivered = decision == Decision::Deliver;
+            // What the group's own rules leave out will not be heard later either.
+            let left_out =
+                matches!(decision, Decision::Drop(Reason::Unaddressed | Reason::Member | Reason::Bot));
             // Somebody may have turned it down meanwhile.
-            if !transaction.stop_waiting(&event.id)? {
+            if !(delivered || left_out) || !transaction.stop_waiting(&event.id)? {
                 continue;
             }
-            decided.admit(&mut transaction, &rules.access, event)?;
-            taken += 1;
+            if delivered {
+                self.deliver(transaction, event)?;
+                count += 1;
+            }
         }
-        transaction.commit()?;
-        // They are delivered from the journal, behind what is there already.
-        drop(decided.carry_out());
-        if taken > 0 {
-            tracing::info!("{}: {taken} of what has waited goes on now", self.name());
-            self.drain_soon();
-        }
-        Ok(if left { Look::Partial } else { Look::Complete })
+        self.let_in = Some((Arc::clone(rules), count));
+        Ok(())
     }
 }

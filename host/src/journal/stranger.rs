@@ -31,10 +31,10 @@ pub struct Waiting {
 /// What became of an event that was to wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LetWait {
-    /// It waits now. It does not if it did already, was stored before, or is too large.
+    /// It waits now. It does not if it did already, was stored before, or there is no room for it.
     pub waits: bool,
-    /// How many others made room for it.
-    pub evicted: usize,
+    /// How many events went away: others that made room for it, or itself.
+    pub lost: usize,
 }
 
 impl Journal {
@@ -90,8 +90,11 @@ impl Transaction<'_> {
     pub fn let_wait(&mut self, event: &Event, now: u64) -> Result<LetWait, Error> {
         let body = serde_json::to_vec(&event.what)
             .map_err(|error| self.failed(rusqlite::Error::ToSqlConversionFailure(error.into())))?;
-        if body.len() > ROOM || self.contains(&event.id)? {
+        if self.contains(&event.id)? {
             return Ok(LetWait::default());
+        }
+        if body.len() > ROOM {
+            return Ok(LetWait { waits: false, lost: 1 });
         }
         self.run(|database| {
             let stored = database
@@ -119,7 +122,7 @@ impl Transaction<'_> {
                 database.prepare_cached("DELETE FROM stranger WHERE place = ?1")?.execute([place])?;
             }
             let waits = !evicted.contains(&own);
-            Ok(LetWait { waits, evicted: evicted.len() - usize::from(!waits) })
+            Ok(LetWait { waits, lost: evicted.len() })
         })
     }
 

@@ -71,6 +71,9 @@ pub(super) async fn ask(peer: Peer<RoleServer>, mut approvals: UnboundedReceiver
     }
 }
 
+/// So many answers that are no right code end a question: the terminal's way stays open.
+const SLIPS: u32 = 10;
+
 /// Asks for the code until it is right, or the user has had enough.
 async fn pairing(
     peer: &Peer<RoleServer>,
@@ -83,7 +86,7 @@ async fn pairing(
          type it here.",
         pending.name, pending.sender
     );
-    let mut message = question.clone();
+    let (mut message, mut slips) = (question.clone(), 0);
     let matter = Matter::Pairing(&pending.sender);
     loop {
         let now = clock::now();
@@ -92,7 +95,7 @@ async fn pairing(
         }
         let code = StringSchema::new()
             .title("Code")
-            .description("Six letters and digits. To decline turns them down for an hour");
+            .description("Six letters and digits. Declining turns them down for an hour");
         let code = PrimitiveSchemaDefinition::String(code);
         let rest = pending.expires_at.saturating_sub(now);
         let Some(answer) = elicit(peer, message, "code", code, rest, (channel, matter)).await? else {
@@ -109,7 +112,18 @@ async fn pairing(
                         tracing::warn!("{}: {text}", channel.name());
                         return Ok(());
                     }
-                    Err(error) => format!("Not yet: {error}.\n\n"),
+                    Err(error) => {
+                        // A client that answers by itself would be asked for ever.
+                        slips += 1;
+                        if slips == SLIPS {
+                            tracing::warn!(
+                                "{}: {SLIPS} answers in a row were no code: {error}",
+                                channel.name()
+                            );
+                            return Ok(());
+                        }
+                        format!("Not yet: {error}.\n\n")
+                    }
                 }
             }
             ElicitationAction::Decline => match channel.admission().deny(pending.sender.clone(), now).await {

@@ -6,6 +6,7 @@
 mod character;
 mod clean;
 mod grapheme;
+mod size;
 mod split;
 mod unit;
 
@@ -14,6 +15,7 @@ pub use self::{
         abridge, attribute, content, fenced, is_identifier, is_plain_word, name, shell_word, value, visible,
     },
     grapheme::beginning,
+    size::size,
     split::{ChunkMode, Shape, split},
     unit::TextUnit,
 };

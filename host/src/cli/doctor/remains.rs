@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     admission::Admission,
+    builtin,
     cli::{output, survey::Kept},
     clock,
     event::ChannelName,
@@ -51,7 +52,7 @@ pub(super) fn remains(
     let events: usize = journal.waiting()?.iter().map(|waiting| waiting.count).sum();
     if events > 0 {
         let text = output::counted(events, "event waits", "events wait");
-        let text = format!("{text} for you to say whether its sender may write");
+        let text = format!("{text} for your decision");
         found.push((
             "waiting",
             notice(text, format!("`tidegate access {name}` says from whom, and what to run")),
@@ -113,7 +114,8 @@ fn access(name: &ChannelName, admission: &Admission) -> Finding {
             format!("nobody may write yet (dmPolicy is {})", rules.access.dm_policy),
             match rules.access.dm_policy {
                 DmPolicy::Pairing => format!(
-                    "Write something through it: `tidegate access {name}` then shows who you are there and what lets you in"
+                    "Write to it. If it answers with a code, `tidegate access {name} pair CODE` lets you in; otherwise `tidegate \
+                     access {name}` shows the command that does"
                 ),
                 _ => format!(
                     "`tidegate access {name} allow ID`; `tidegate status {name}` has the ids of those who tried"
@@ -127,7 +129,8 @@ fn access(name: &ChannelName, admission: &Admission) -> Finding {
                 output::counted(rules.access.groups.len(), "group is", "groups are"),
                 rules.access.dm_policy
             );
-            if rules.access.approvers().next().is_some() {
+            // Of a channel in a file it is not known here whether it carries any.
+            if builtin::find(name).is_none() || rules.access.approvers().next().is_some() {
                 return good(found);
             }
             let cure = if rules.access.allow_from.is_empty() {

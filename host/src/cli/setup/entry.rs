@@ -33,12 +33,16 @@ enum Found {
 }
 
 impl Entry {
-    /// The entry that serves this channel, with the state in this folder if it is not the usual one.
-    pub(super) fn new(channel: &str, home: Option<&Path>) -> Self {
+    /// The entry that serves this channel, with the state in this folder and the page on this port if they are not the usual ones.
+    pub(super) fn new(channel: &str, home: Option<&Path>, port: Option<u16>) -> Self {
         let mut arguments = vec!["serve".to_owned(), channel.to_owned()];
         if let Some(home) = home {
             let absolute = std::path::absolute(home).unwrap_or_else(|_| home.to_owned());
             arguments.extend(["--home".to_owned(), absolute.display().to_string()]);
+        }
+        // Any free one would be another each time.
+        if let Some(port) = port.filter(|port| *port != 0) {
+            arguments.extend(["--port".to_owned(), port.to_string()]);
         }
         Self { name: channel.to_owned(), program: program(), arguments }
     }

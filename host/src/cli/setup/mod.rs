@@ -75,7 +75,7 @@ impl Setup {
         step.begin("Claude Code")?;
         // Claude Code may start servers without the variable.
         let home = common.home.clone().or_else(|| std::env::var_os("TIDEGATE_HOME").map(PathBuf::from));
-        let entry = Entry::new(&name, home.as_deref());
+        let entry = Entry::new(&name, home.as_deref(), self.port);
         let placed = entry.place(&mut answers, paint).await?;
         let page = match channel.guest().source() {
             Source::Web => Some(launcher.page_port(None, channel.descriptor())?),
@@ -141,7 +141,7 @@ fn end(
     let ready = if placed {
         paint.green("Ready.")
     } else {
-        paint.yellow("Almost ready: put the entry above where Claude Code finds it.")
+        paint.yellow("Almost ready: put the entry above into .mcp.json in your project.")
     };
     format!(
         "\n{ready} Start a session in your project, confirm its question about the channel, and write {write}:\n  {command}\n\

@@ -21,6 +21,7 @@ use crate::{
     capability::files::{Handles, LocalFile, safe_name},
     guest::{Saved, WebBody, WebField},
     hub::Channel,
+    text,
 };
 
 /// All texts of a form together, in bytes.
@@ -148,7 +149,7 @@ async fn text(field: Field<'_>, room: &mut usize, held: &AtomicUsize) -> Result<
 }
 
 fn too_large(limit: u64) -> Rejection {
-    Rejection::too_large(format!("The file is too large: {} MB is the most.\n", limit >> 20))
+    Rejection::too_large(format!("The file is too large: {} is the most.\n", text::size(limit)))
 }
 
 fn malformed(error: &multer::Error) -> Rejection {

@@ -13,12 +13,13 @@ pub fn shell_word(id: &str) -> Option<String> {
 /// Whether a shell takes it for one word as it is, at any place but the first of a command.
 pub fn is_plain_word(id: &str) -> bool {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "_-@.:/+=,".contains(letter);
-    !id.is_empty() && !is_option(id) && id.chars().all(plain)
+    !id.is_empty() && !id.starts_with('=') && !is_option(id) && id.chars().all(plain)
 }
 
 /// Whether a program takes it for an option. A negative number is none: ids of groups are often that.
 fn is_option(id: &str) -> bool {
-    id.strip_prefix('-').is_some_and(|rest| !rest.starts_with(|first: char| first.is_ascii_digit()))
+    id.strip_prefix('-')
+        .is_some_and(|rest| rest.is_empty() || !rest.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -34,6 +35,8 @@ mod tests {
             ("a;b$(c)", Some("'a;b$(c)'")),
             ("--home=/tmp", None),
             ("-x", None),
+            ("-1x", None),
+            ("=ls", Some("'=ls'")),
             ("it's", None),
             ("a b", None),
             ("a\nb", None),
