@@ -107,7 +107,7 @@ impl Decided<'_> {
     ) -> Result<(), journal::Error> {
         let channel = self.channel;
         let mut count = 0_usize;
-        for event in channel.journal().strangers()? {
+        for event in transaction.strangers()? {
             let Happening::Message(message) = &event.what else { continue };
             // Who counts as the person while a channel is tried is a stranger to the session that comes later.
             if rules.visitors.contains(&message.sender.id) {

@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use rusqlite::{Row, params};
+use rusqlite::{Connection, Row, params};
 
 use super::{Error, Journal, Transaction, decode};
 use crate::event::{Chat, Event, EventId, Happening, Sender, SenderId};
@@ -40,15 +40,7 @@ pub struct LetWait {
 impl Journal {
     /// What waits, oldest first.
     pub fn strangers(&self) -> Result<Vec<Event>, Error> {
-        let rows: Vec<(String, Vec<u8>)> = self.read(|database| {
-            database
-                .prepare_cached("SELECT id, body FROM stranger ORDER BY place")?
-                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-                .collect()
-        })?;
-        let event =
-            |(id, body): (String, Vec<u8>)| Some(Event { id: EventId::new(id), what: decode(&body)? });
-        Ok(rows.into_iter().filter_map(event).collect())
+        self.read(strangers)
     }
 
     /// Does anything wait?
@@ -84,7 +76,20 @@ impl Journal {
     }
 }
 
+/// What waits, oldest first.
+fn strangers(database: &Connection) -> rusqlite::Result<Vec<Event>> {
+    let mut statement = database.prepare_cached("SELECT id, body FROM stranger ORDER BY place")?;
+    let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
+    let event = |(id, body): (String, Vec<u8>)| Some(Event { id: EventId::new(id), what: decode(&body)? });
+    Ok(rows.collect::<Result<Vec<_>, _>>()?.into_iter().filter_map(event).collect())
+}
+
 impl Transaction<'_> {
+    /// What waits, oldest first.
+    pub fn strangers(&self) -> Result<Vec<Event>, Error> {
+        self.run(strangers)
+    }
+
     /// Lets an event wait. Where there is no room, the sender who has taken most of it gives up their oldest: nobody can
     /// crowd out the others.
     pub fn let_wait(&mut self, event: &Event, now: u64) -> Result<LetWait, Error> {
