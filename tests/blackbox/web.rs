@@ -77,7 +77,7 @@ fn uploads_beyond_the_limit_leave_nothing_behind() {
     let large = vec![7; (50 << 20) + 1];
     let response = upload(port, "u1", "", "large.bin", &large);
     assert_eq!(response.status, 413, "{}", response.text());
-    assert!(response.text().contains("50 MB"), "{}", response.text());
+    assert!(response.text().contains("50 MiB"), "{}", response.text());
     // One that does not say beforehand how long it is.
     let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
     let head = format!(
