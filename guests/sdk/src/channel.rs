@@ -1,3 +1,5 @@
+//! What every channel is, whatever its source.
+
 use crate::{
     Button, Descriptor, Fault, Format, Identity, Message, Outgoing, Range, Saved, Sent, Wanted,
     bindings::exports::tidegate::channel::{channel, outbound},

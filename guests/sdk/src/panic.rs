@@ -1,3 +1,5 @@
+//! Panics, reported in the log before the trap.
+
 use std::sync::Once;
 
 use crate::log;

@@ -1,3 +1,5 @@
+//! Channels whose platform is asked for news.
+
 pub use crate::bindings::exports::tidegate::channel::poll_source::{Batch, Update};
 use crate::{Event, Fault, bindings::exports::tidegate::channel::poll_source as exports, panic};
 

@@ -1,3 +1,5 @@
+//! Channels with a page or webhook on loopback.
+
 pub use crate::bindings::{
     exports::tidegate::channel::web_source::{Answer, Body, FieldValue, Request, Response, Signal},
     tidegate::channel::web::{self as page, Audience},

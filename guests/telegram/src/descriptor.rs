@@ -1,3 +1,5 @@
+//! What this channel says of itself.
+
 use tidegate_guest::{Credential, Descriptor, Features, Place, TextUnit, ValueForm};
 
 use crate::{

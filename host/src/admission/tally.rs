@@ -1,3 +1,5 @@
+//! Counts of what was turned away, held until they are written.
+
 use std::collections::{HashMap, hash_map::Entry};
 
 use crate::{

@@ -1,3 +1,5 @@
+//! Tests of admission with a real file and journal.
+
 use std::{fs, os::unix::fs::PermissionsExt as _, thread};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The import `environment`: time, random bytes, settings and signatures.
+
 use super::Tenant;
 use crate::{
     clock,

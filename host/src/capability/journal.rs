@@ -1,3 +1,5 @@
+//! The import `journal`: what the channel has received.
+
 use super::Tenant;
 use crate::contract::imports::{journal::Host, types::Message};
 

@@ -1,3 +1,5 @@
+//! The import `log`, and everything else that a guest writes: lines for the log.
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Tenant;

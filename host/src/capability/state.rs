@@ -1,3 +1,5 @@
+//! The import `state`: small durable values.
+
 use super::Tenant;
 use crate::{
     contract::imports::state::Host,

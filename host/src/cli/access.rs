@@ -1,3 +1,5 @@
+//! `tidegate access`: who may write through a channel.
+
 use std::fmt::Write as _;
 
 use clap::{Args, Subcommand};

@@ -1,3 +1,5 @@
+//! `tidegate compile-component`: the compiler process.
+
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;

@@ -1,3 +1,5 @@
+//! `tidegate completions`: the scripts for shells.
+
 use clap::{Args, ValueEnum};
 use clap_complete::env::Shells;
 

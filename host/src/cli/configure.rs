@@ -1,3 +1,5 @@
+//! `tidegate configure`: a channel's secrets.
+
 use std::{collections::BTreeMap, io::ErrorKind, sync::Arc};
 
 use clap::Args;

@@ -1,3 +1,5 @@
+//! `tidegate forget`: erases what a channel has received.
+
 use std::{
     io::{IsTerminal as _, stdin},
     time::Duration,

@@ -1,3 +1,5 @@
+//! `tidegate inspect`: what a component is and asks for.
+
 use std::{fmt::Write as _, path::PathBuf};
 
 use clap::{Args, ValueHint};

@@ -1,3 +1,5 @@
+//! `tidegate list`: which channels there are.
+
 use std::fmt::Write as _;
 
 use clap::Args;

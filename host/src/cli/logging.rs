@@ -1,3 +1,5 @@
+//! Where the log goes, and how much of it.
+
 use std::{io, path::Path, str::FromStr};
 
 use tracing::level_filters::LevelFilter;

@@ -1,3 +1,5 @@
+//! `tidegate manual`: the man pages.
+
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _};

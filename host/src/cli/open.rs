@@ -1,3 +1,5 @@
+//! `tidegate open`: the link with the key to a channel's page.
+
 use std::io;
 
 use anyhow::Context as _;

@@ -1,3 +1,5 @@
+//! `tidegate report`: updates that a channel could not translate.
+
 use std::fmt::Write as _;
 
 use clap::Args;

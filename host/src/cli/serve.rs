@@ -1,3 +1,5 @@
+//! `tidegate serve`: channels for a session, over stdin and stdout.
+
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;

@@ -1,3 +1,5 @@
+//! `tidegate status`: how channels stand.
+
 use std::fmt::Write as _;
 
 use clap::Args;

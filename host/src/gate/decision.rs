@@ -1,3 +1,5 @@
+//! The decision about one event: a pure function of the event and of who may write.
+
 use std::fmt;
 
 use serde::Serialize;

@@ -1,3 +1,5 @@
+//! What a channel says of itself, checked.
+
 use regex::{Regex, RegexBuilder};
 use serde::Serialize;
 

@@ -1,3 +1,5 @@
+//! What a guest answers, in the host's own types.
+
 use std::time::Duration;
 
 use crate::{

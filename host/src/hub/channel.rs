@@ -1,3 +1,5 @@
+//! One channel of this process: its guest, its journal, its session.
+
 use std::{
     collections::HashSet,
     sync::{

@@ -1,3 +1,5 @@
+//! Tests of the journal as a whole.
+
 mod transaction;
 
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! Tests of what a notification carries.
+
 use super::*;
 use crate::event::{Attachment, AttachmentKind, Chat, ChatId, ChatKind, MessageId, Sender, SenderId};
 

@@ -1,3 +1,5 @@
+//! The folder of compiled components, which are named by the digest of their bytes.
+
 use std::{
     fmt, fs, io,
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _},

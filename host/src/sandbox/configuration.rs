@@ -1,3 +1,5 @@
+//! wasmtime's configuration, the same for the host and for the compiler.
+
 use wasmtime::{Config, OptLevel};
 
 /// The same for the host and for the compiler: what one makes, the other must accept.

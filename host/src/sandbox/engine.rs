@@ -1,3 +1,5 @@
+//! The engine: it loads components from the compile cache, and has them compiled where they are not in it.
+
 use std::{io, path::Path, time::Instant};
 
 use wasmtime::component::Component;

@@ -1,3 +1,5 @@
+//! What an instance may use, and the meter that refuses more.
+
 use std::time::Duration;
 
 use wasmtime::ResourceLimiter;

@@ -1,3 +1,5 @@
+//! Instances of one component: kept between calls, run with a deadline, thrown away after a failure.
+
 use std::{
     pin::Pin,
     sync::{

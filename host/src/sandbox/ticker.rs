@@ -1,3 +1,5 @@
+//! The thread that advances the epoch while guests run, so that each of them yields.
+
 use std::{
     sync::{
         Arc,

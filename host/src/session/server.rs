@@ -1,3 +1,5 @@
+//! The MCP server: handshake, instructions, tools and permission requests.
+
 use std::{
     borrow::Cow,
     sync::{Arc, OnceLock},

@@ -1,3 +1,5 @@
+//! A server under measurement.
+
 use std::{
     io::{BufRead as _, BufReader, Write as _},
     path::Path,

@@ -1,3 +1,5 @@
+//! Medians and quantiles.
+
 use crate::say;
 
 /// The value in the middle.

@@ -1,3 +1,5 @@
+//! The Bot API's address.
+
 use tidegate_guest::Fault;
 
 /// What stands before the credential in every URL: scheme, host and port, without a slash at the end.

@@ -1,3 +1,5 @@
+//! What the Bot API refuses, and what helps.
+
 use tidegate_guest::{Fault, http};
 
 /// Why a call has no result.

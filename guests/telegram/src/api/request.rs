@@ -1,3 +1,5 @@
+//! A call of the Bot API, as data.
+
 use std::borrow::Cow;
 
 use serde::Serialize;

@@ -1,3 +1,5 @@
+//! Edits of messages of the bot.
+
 use serde::Serialize;
 use tidegate_guest::{Button, Fault, Format};
 

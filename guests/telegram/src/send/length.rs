@@ -1,3 +1,5 @@
+//! How long a message may be.
+
 use serde::{Deserialize, Serialize};
 
 use super::LIMIT;

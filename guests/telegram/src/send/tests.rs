@@ -1,3 +1,5 @@
+//! Tests of sending, against scripted responses.
+
 use serde_json::{Value, json};
 use tidegate_guest::{Button, ButtonStyle, Upload};
 

@@ -1,3 +1,5 @@
+//! The text of one message, as the Bot API takes it.
+
 use serde::Serialize;
 
 use super::{Complaint, Lengths, Reply, Step};

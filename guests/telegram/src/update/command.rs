@@ -1,3 +1,5 @@
+//! `/start`, `/help` and `/status`, which the host answers.
+
 use tidegate_guest::Topic;
 
 use super::Bot;

@@ -1,3 +1,5 @@
+//! Messages, new and edited.
+
 use tidegate_guest::{ChatKind, Happening, Message, Move, Question};
 
 use super::{Bot, Missing, command, content, context::Context, json::Object, place::Place, sender, time};

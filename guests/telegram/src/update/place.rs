@@ -1,3 +1,5 @@
+//! Chats and topics.
+
 use tidegate_guest::{Chat, ChatKind};
 
 use super::{Missing, json::Object};

@@ -1,3 +1,5 @@
+//! Presses of buttons.
+
 use tidegate_guest::{Event, Happening, Press};
 
 use super::{Missing, json::Object, place::Place, sender};

@@ -1,3 +1,5 @@
+//! Reactions of people.
+
 use std::borrow::Cow;
 
 use tidegate_guest::{ChatKind, Happening, Message};

@@ -1,3 +1,5 @@
+//! The numbers by which a guest knows the files of one call.
+
 use std::collections::BTreeMap;
 
 use super::{LocalFile, Origin};

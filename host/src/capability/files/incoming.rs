@@ -1,3 +1,5 @@
+//! A file on its way into the inbox.
+
 use std::{fs::File, io};
 
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt as _};

@@ -1,3 +1,5 @@
+//! What a person can do about a denied request: which line to add where.
+
 use std::path::PathBuf;
 
 use super::{grant::Grants, origin::Origin};

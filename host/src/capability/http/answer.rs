@@ -1,3 +1,5 @@
+//! A response as the guest gets it, or streamed into the inbox.
+
 use reqwest::header;
 use tokio::io::AsyncWriteExt as _;
 

@@ -1,3 +1,5 @@
+//! A request's body: bytes, a file, or a form with files, streamed.
+
 use std::{fs::File, io, os::unix::fs::FileExt as _, sync::Arc};
 
 use axum::body::Bytes;

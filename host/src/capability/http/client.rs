@@ -1,3 +1,5 @@
+//! HTTP clients: connections, proxies and trusted certificates.
+
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},

@@ -1,3 +1,5 @@
+//! One request of a guest with its response: checked, sent, redirected, cut off.
+
 use std::{error::Error as _, str::FromStr as _};
 
 use reqwest::{

@@ -1,3 +1,5 @@
+//! Grants: which origins a request or a credential may go to.
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,

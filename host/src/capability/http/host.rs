@@ -1,3 +1,5 @@
+//! Patterns for hosts, as a descriptor names them.
+
 use std::{fmt, str::FromStr};
 
 use serde::{Serialize, Serializer};

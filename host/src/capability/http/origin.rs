@@ -1,3 +1,5 @@
+//! Origins: scheme, host and port.
+
 use std::{fmt, net::IpAddr};
 
 use url::{Host, Url};

@@ -1,3 +1,5 @@
+//! Where a credential goes in a request.
+
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use url::Url;

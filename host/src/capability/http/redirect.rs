@@ -1,3 +1,5 @@
+//! Redirects: where a response sends a request, and what of the request goes along.
+
 use reqwest::{Method, StatusCode};
 use url::Url;
 

@@ -1,3 +1,5 @@
+//! Name lookup that returns only the addresses that may be connected to.
+
 use std::net::{IpAddr, ToSocketAddrs as _};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};

@@ -1,3 +1,5 @@
+//! The scrubber: it removes secrets from everything that comes back.
+
 use std::{borrow::Cow, sync::Arc};
 
 /// What stands in a secret's place.

@@ -1,3 +1,5 @@
+//! A channel's secrets: read from the environment, the `.env` file or the keyring, and kept out of the guest.
+
 use std::{
     collections::BTreeMap,
     fmt, io,

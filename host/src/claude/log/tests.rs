@@ -1,3 +1,5 @@
+//! Tests of reading the client's log.
+
 use std::{
     fs::OpenOptions,
     io::Write as _,

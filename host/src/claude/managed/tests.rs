@@ -1,3 +1,5 @@
+//! Tests of an organisation's managed settings.
+
 use std::{
     os::unix::fs::{PermissionsExt as _, symlink},
     process::Command,

@@ -1,3 +1,5 @@
+//! Tests of whether a session has opted in.
+
 use std::path::PathBuf;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! A table of events and the decision about each.
+
 use super::*;
 use crate::{
     event::{ChatId, MessageId, SenderId},

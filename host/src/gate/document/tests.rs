@@ -1,3 +1,5 @@
+//! Tests of `access.json`'s meaning.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Pauses between tries, each twice as long as the one before.
+
 use std::time::Duration;
 
 /// The first pause after a failure.

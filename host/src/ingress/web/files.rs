@@ -1,3 +1,5 @@
+//! Files that the session has sent, for the page to fetch.
+
 use std::sync::Arc;
 
 use axum::{

@@ -1,3 +1,5 @@
+//! HTTP requests to a channel's page, answered by its guest.
+
 use std::sync::Arc;
 
 use axum::{

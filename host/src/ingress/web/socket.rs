@@ -1,3 +1,5 @@
+//! The WebSocket of a channel's page.
+
 use std::{sync::Arc, time::Duration};
 
 use axum::{

@@ -1,3 +1,5 @@
+//! Tests of what goes over the wire.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

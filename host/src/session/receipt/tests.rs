@@ -1,3 +1,5 @@
+//! Tests of receipts in the client's log.
+
 use proptest::prelude::*;
 
 use super::*;

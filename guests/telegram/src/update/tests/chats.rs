@@ -1,3 +1,5 @@
+//! Tests of chats, topics and senders.
+
 use serde_json::json;
 use tidegate_guest::{Chat, ChatKind};
 

@@ -1,3 +1,5 @@
+//! Tests of what a message says.
+
 use serde_json::json;
 use tidegate_guest::AttachmentKind;
 

@@ -1,3 +1,5 @@
+//! Tests of quotes, answers and forwards.
+
 use serde_json::json;
 
 use super::{sample::*, *};

@@ -1,3 +1,5 @@
+//! Tests of fields without which an update makes no sense.
+
 use serde_json::json;
 
 use super::{rejected, sample::*, *};

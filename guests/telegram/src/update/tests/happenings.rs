@@ -1,3 +1,5 @@
+//! Tests of which event an update becomes.
+
 use serde_json::json;
 use tidegate_guest::Topic;
 

@@ -1,3 +1,5 @@
+//! Property tests: no update makes the translation fail without a reason.
+
 use proptest::{prelude::*, sample::Index};
 use serde_json::json;
 
