@@ -1,17 +1,18 @@
-//! The channels inside the program.
+//! The channels that are built into the program.
 
-/// A channel that needs no file.
+/// A built-in channel, which needs no file.
 #[derive(Clone, Copy, Debug)]
 pub struct Builtin {
-    /// Also what its component says of itself.
+    /// The name of the channel, which is also the name in its component.
     pub name: &'static str,
     /// The component.
     pub bytes: &'static [u8],
-    /// Whoever reaches its page is the user, whom it calls by this id.
+    /// The sender id of each client that can reach the channel's page: these clients count as the user.
     pub page_user: Option<&'static str>,
 }
 
-/// All of them, as `cargo xtask guests` has built them. Not a constant: that would be in the program several times.
+/// All built-in channels, as built by `cargo xtask guests`. Not a constant, because a constant would be in the program
+/// several times.
 pub static ALL: [Builtin; 2] = [
     Builtin {
         name: "fakechat",
@@ -25,7 +26,7 @@ pub static ALL: [Builtin; 2] = [
     },
 ];
 
-/// The one with this name.
+/// Returns the built-in channel with this name.
 pub fn find(name: &str) -> Option<Builtin> {
     ALL.into_iter().find(|builtin| builtin.name == name)
 }

@@ -1,15 +1,15 @@
-//! What time it is.
+//! The current time, and conversions of times.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Milliseconds since the Unix epoch.
+/// Returns the current time in milliseconds since the Unix epoch.
 pub fn now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |elapsed| u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// `2026-11-22T15:04:05.678Z`: the form in which sessions are told times.
+/// Returns a time as `2026-11-22T15:04:05.678Z`, which is the form for sessions.
 pub fn iso(milliseconds: u64) -> String {
     let (days, rest) = (milliseconds / 86_400_000, milliseconds % 86_400_000);
     let (year, month, day) = date(days);
@@ -18,7 +18,7 @@ pub fn iso(milliseconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:03}Z")
 }
 
-/// `3 min ago (2026-11-22T15:04:05.678Z)`: the form in which people are told times. A time to come counts as now.
+/// Returns a time as `3 min ago (2026-11-22T15:04:05.678Z)`, which is the form for people. A future time counts as now.
 pub fn ago(milliseconds: u64, now: u64) -> String {
     let seconds = now.saturating_sub(milliseconds) / 1000;
     let distance = match seconds {
@@ -30,7 +30,7 @@ pub fn ago(milliseconds: u64, now: u64) -> String {
     format!("{distance} ({})", iso(milliseconds))
 }
 
-/// The time that a text in exactly that form tells. None for anything else.
+/// Parses a time in exactly the form of [`iso`]. Returns `None` for any other text.
 pub fn from_iso(text: &str) -> Option<u64> {
     let bytes: &[u8; 24] = text.as_bytes().try_into().ok()?;
     let form = b"0000-00-00T00:00:00.000Z";
@@ -51,7 +51,7 @@ pub fn from_iso(text: &str) -> Option<u64> {
     Some((days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second) * 1000 + fraction)
 }
 
-/// Days from 1970-01-01 to a Gregorian date. Counts as [`date`] does.
+/// Returns the number of days from 1970-01-01 to a Gregorian date. Counts like [`date`].
 fn days(year: u64, month: u64, day: u64) -> u64 {
     let year = year - u64::from(month <= 2);
     let (era, year_of_era) = (year / 400, year % 400);
@@ -61,8 +61,8 @@ fn days(year: u64, month: u64, day: u64) -> u64 {
     era * 146_097 + day_of_era - 719_468
 }
 
-/// The Gregorian date so many days after 1970-01-01. Counts from 0000-03-01, where leap days come last in
-/// their year and 400 years are always 146,097 days.
+/// Returns the Gregorian date `days` days after 1970-01-01. Counts from 0000-03-01, where leap days come last in their
+/// year and 400 years are always 146,097 days.
 fn date(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);

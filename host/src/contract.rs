@@ -1,4 +1,4 @@
-//! The contract between host and guest, generated from `wit/`, and how a component's side of it is recognised.
+//! The contract between host and guest, generated from `wit/`, and the check of a component against it.
 
 use std::fmt;
 
@@ -29,22 +29,22 @@ mod generated {
 
 pub use generated::{exports::tidegate::channel as exports, tidegate::channel as imports};
 
-/// The package's name in the names of interfaces.
+/// The prefix of the contract's interface names.
 const PACKAGE: &str = "tidegate:channel/";
 
-/// The version of the contract that this host speaks.
+/// The version of the contract that this host supports.
 pub const VERSION: &str = "0.1.0";
 
-/// The packages of WASI 0.2 that are there for components that import them. `wasi:http` is not: there is `http`.
+/// The packages of WASI 0.2 that components may import. `wasi:http` is not one of them: guests use the import `http`.
 const WASI: [&str; 6] = ["cli", "clocks", "filesystem", "io", "random", "sockets"];
 
-/// Where a channel's events come from, recognised by what its component exports.
+/// The source of a channel's events, recognised by the exports of its component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
-    /// The host asks the platform again and again.
+    /// The host polls the platform.
     Poll,
-    /// The platform pushes over a WebSocket that the host dials.
+    /// The platform pushes events over a WebSocket that the host opens.
     Socket,
     /// A page or webhook that the host serves on loopback.
     Web,
@@ -60,10 +60,10 @@ impl fmt::Display for Source {
     }
 }
 
-/// Why a component is no channel for this host.
+/// Why a component is not a channel for this host.
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum Mismatch {
-    /// It was built against another version.
+    /// It was built for another version of the contract.
     #[error(
         "it is built for version {found} of the channel contract; this tidegate speaks {VERSION}: \
          get a build of the channel for {VERSION}, or a tidegate that speaks {found}"
@@ -72,10 +72,10 @@ pub enum Mismatch {
         /// The version that its exports carry.
         found: String,
     },
-    /// It exports nothing of ours.
+    /// It does not export the contract's `channel`.
     #[error("it exports no {PACKAGE}channel: it is a component, but not a tidegate channel")]
     NoChannel,
-    /// It exports a channel without any source.
+    /// It exports a channel without a source.
     #[error(
         "it exports none of poll-source, socket-source and web-source: nothing would ever arrive from it"
     )]
@@ -83,15 +83,16 @@ pub enum Mismatch {
     /// It exports more than one source.
     #[error("it exports more than one source ({0}): a channel has exactly one")]
     ManySources(String),
-    /// It exports a channel that cannot be asked for anything.
+    /// It exports a channel without `outbound`.
     #[error("it exports no {PACKAGE}outbound, which every channel must")]
     NoOutbound,
-    /// It wants something that no channel gets.
+    /// It imports something that no channel gets.
     #[error("it imports {0}, which no channel gets here: build it without")]
     Import(String),
 }
 
-/// Looks at names only: nothing of the component is run.
+/// Returns the source of a component's events. Checks the names of its interfaces only, and runs no code of the
+/// component.
 pub fn recognise(engine: &Engine, component: &wasmtime::component::Component) -> Result<Source, Mismatch> {
     let shape = component.component_type();
     let exports = shape.exports(engine).filter(|(_, item)| is_instance(&item.ty)).map(|(name, _)| name);
@@ -135,8 +136,7 @@ fn judge<'a>(
     }
 }
 
-/// Is this an interface of the WASI that a component may import? It finds nothing behind it but clocks, random bytes
-/// and the log.
+/// Returns whether this is a WASI interface that a component may import. Only clocks, random bytes and the log work.
 pub fn is_wasi(name: &str) -> bool {
     let interface = name.strip_prefix("wasi:").and_then(|name| name.split_once('/'));
     interface.is_some_and(|(package, rest)| {
@@ -145,7 +145,8 @@ pub fn is_wasi(name: &str) -> bool {
     })
 }
 
-/// The interface's name without package and version, if it is one of ours; an error if of another version.
+/// Returns the interface's name without package and version, if it belongs to the contract. Fails if its version
+/// differs.
 fn ours(name: &str) -> Result<Option<&str>, Mismatch> {
     let Some(rest) = name.strip_prefix(PACKAGE) else { return Ok(None) };
     match rest.split_once('@') {

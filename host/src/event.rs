@@ -1,7 +1,7 @@
-//! What happens on a platform, in the host's own words.
+//! Events on a platform, in the host's own types.
 //!
-//! The names are the contract's (`wit/types.wit`), with ids that cannot be confused with one another. These
-//! are the types that the journal stores and a session is told; nothing here knows wasm or MCP.
+//! The names are those of the contract (`wit/types.wit`), but each kind of id has its own type, so that ids cannot be
+//! confused. The journal stores these types, and sessions get them. They do not depend on wasm or MCP.
 
 use std::{borrow::Borrow, fmt, ops::Deref};
 
@@ -15,12 +15,12 @@ macro_rules! id {
         pub struct $name(String);
 
         impl $name {
-            /// Takes the platform's spelling as it is.
+            /// Creates an id with the platform's spelling, unchanged.
             pub fn new(id: impl Into<String>) -> Self {
                 Self(id.into())
             }
 
-            /// The platform's spelling, for handing it back.
+            /// Returns the platform's spelling, to pass it back.
             pub fn into_string(self) -> String {
                 self.0
             }
@@ -48,28 +48,28 @@ macro_rules! id {
 }
 
 id! {
-    /// Somebody on a platform, for ever.
+    /// The permanent id of a sender on a platform.
     SenderId
 }
 id! {
-    /// What a reply is addressed to.
+    /// The id to which a reply is addressed.
     ChatId
 }
 id! {
-    /// A message on a platform.
+    /// The id of a message on a platform.
     MessageId
 }
 id! {
-    /// An event of a channel: a redelivery by the platform repeats it.
+    /// The id of an event of a channel. If the platform delivers the event again, the id is the same.
     EventId
 }
 
-/// A channel's name, which is also its folder's: `[a-z][a-z0-9-]*`, at most [`ChannelName::LIMIT`] bytes.
+/// A channel's name, which is also the name of its folder: `[a-z][a-z0-9-]*`, at most [`ChannelName::LIMIT`] bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct ChannelName(String);
 
-/// A text that is no channel's name.
+/// A text that is not a valid name of a channel.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "\"{}\" cannot be a channel's name: it has to be a lower-case letter, then letters, digits and hyphens, at most {} in all",
@@ -82,7 +82,7 @@ impl ChannelName {
     /// The longest name, in bytes.
     pub const LIMIT: usize = 32;
 
-    /// Refuses whatever could not be a folder's name everywhere.
+    /// Checks a name. Rejects names that are not valid names of folders on every system.
     pub fn new(name: &str) -> Result<Self, InvalidName> {
         let mut bytes = name.bytes();
         let first = bytes.next().is_some_and(|byte| byte.is_ascii_lowercase());
@@ -94,7 +94,7 @@ impl ChannelName {
         }
     }
 
-    /// `SOME_CHANNEL_SUFFIX`: the environment variable that sets something for this channel.
+    /// Returns the environment variable that sets something for this channel: `SOME_CHANNEL_SUFFIX`.
     pub fn variable(&self, suffix: &str) -> String {
         format!("{}_{suffix}", self.0.to_ascii_uppercase().replace('-', "_"))
     }
@@ -113,34 +113,34 @@ impl fmt::Display for ChannelName {
     }
 }
 
-/// Who wrote something.
+/// The sender of a message or the author of another event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sender {
-    /// What an allowlist holds.
+    /// The id that an allowlist contains.
     pub id: SenderId,
-    /// What the sender likes to be called: never an identity.
+    /// The name that the sender has chosen. It does not identify the sender.
     pub name: String,
-    /// The platform says that a program wrote this.
+    /// Whether the platform says that the sender is a program.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_bot: bool,
 }
 
-/// How many people read along.
+/// The number of people who read a chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ChatKind {
     /// One person and the bot.
     Direct,
-    /// Anything with more readers than one.
+    /// More than one reader.
     Group,
 }
 
-/// Where something was written.
+/// The chat that an event comes from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Chat {
-    /// What a reply is addressed to.
+    /// The id to which a reply is addressed.
     pub id: ChatId,
-    /// How many people read along.
+    /// The number of people who read the chat.
     pub kind: ChatKind,
     /// The id under which a group is enabled, where it differs from `id`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -153,7 +153,7 @@ pub struct Chat {
     pub title: Option<String>,
 }
 
-/// What a file is, as far as the platform says.
+/// The kind of a file, as far as the platform tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the words say it")]
@@ -168,7 +168,7 @@ pub enum AttachmentKind {
 }
 
 impl AttachmentKind {
-    /// The contract's word.
+    /// Returns the contract's word for this kind.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Photo => "photo",
@@ -182,53 +182,53 @@ impl AttachmentKind {
     }
 }
 
-/// A file of a message.
+/// A file that belongs to a message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Attachment {
-    /// What the guest is asked for when the file is wanted.
+    /// The id with which the host asks the guest for the file.
     pub id: String,
-    /// What it is.
+    /// The kind of the file.
     pub kind: AttachmentKind,
     /// The name that the sender gave it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// As the platform says.
+    /// The media type, as the platform declares it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
-    /// In bytes.
+    /// The size, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
-    /// The file's path in the inbox, where it is there already. Only the host sets it.
+    /// The file's path in the inbox, if the file is already there. Only the host sets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saved: Option<String>,
 }
 
-/// Somebody wrote something.
+/// A message that a sender wrote.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Message {
-    /// The platform's id, to be quoted, edited or reacted to.
+    /// The platform's id, for quotes, edits and reactions.
     pub id: MessageId,
-    /// Where.
+    /// The chat that contains the message.
     pub chat: Chat,
-    /// Who.
+    /// The author of the message.
     pub sender: Sender,
-    /// What, as plain text.
+    /// Opens a file for reading. Does not block, even if the path is a pipe or a device.
     pub text: String,
-    /// When, in milliseconds since the Unix epoch.
+    /// The time at which it was sent, in milliseconds since the Unix epoch.
     pub sent_at: u64,
-    /// The bot is mentioned, or one of its messages is replied to.
+    /// Whether the bot is mentioned, or one of its messages is replied to.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub addressed: bool,
-    /// A later version of a message that was seen before.
+    /// Whether this is a later version of a message that was seen before.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub edited: bool,
-    /// The message that this one answers.
+    /// The message that this one replies to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<MessageId>,
-    /// Its files.
+    /// The files of the message.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attachments: Vec<Attachment>,
-    /// What the parts of an album have in common, where each came as a message of its own.
+    /// An id that the parts of an album share, if each part came as a separate message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub album: Option<String>,
     /// Further attributes for the session.
@@ -236,76 +236,76 @@ pub struct Message {
     pub extra: Vec<(String, String)>,
 }
 
-/// Somebody pressed a button.
+/// The press of a button.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Press {
     /// The button's action.
     pub action: String,
-    /// Who.
+    /// The sender who pressed it.
     pub sender: Sender,
-    /// Where.
+    /// The chat that contains the button.
     pub chat: Chat,
     /// The message that carries the button.
     pub message: MessageId,
 }
 
-/// What people ask a bot about itself.
+/// The subject of a question about the bot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Topic {
-    /// What is this, and how does one begin?
+    /// What the bot is, and how to begin.
     Start,
-    /// What can one do here?
+    /// What a sender can do here.
     Help,
-    /// May I write here, and is anybody listening?
+    /// Whether the sender may write here, and whether a session is listening.
     Status,
 }
 
-/// Somebody asked the bot about itself. The host answers; no session hears of it.
+/// A question to the bot about itself. The host answers it; no session gets it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Question {
-    /// What about.
+    /// The subject of the question.
     pub topic: Topic,
-    /// Who.
+    /// The sender who asked.
     pub sender: Sender,
-    /// Where.
+    /// The chat in which the sender asked.
     pub chat: Chat,
 }
 
-/// What an event tells.
+/// The content of an event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Happening {
-    /// Somebody wrote something.
+    /// A sender wrote a message.
     Message(Message),
-    /// Somebody pressed a button.
+    /// A sender pressed a button.
     Press(Press),
-    /// Somebody asked the bot about itself.
+    /// A sender asked the bot about itself.
     Question(Question),
-    /// A group went on under another id.
+    /// A group continues under another id.
     Moved {
-        /// The id that is gone.
+        /// The old id.
         from: ChatId,
-        /// The id that takes its place.
+        /// The new id.
         to: ChatId,
     },
 }
 
-/// One thing that happened on the platform.
+/// One event on the platform.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
-    /// Unique in its channel.
+    /// The id, unique in its channel.
     pub id: EventId,
     /// What happened.
     pub what: Happening,
 }
 
-/// How a text is marked up.
+/// The markup of a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
-    /// To be shown as it is.
+    /// Plain text, shown as it is.
     Plain,
-    /// `CommonMark`.
+    /// Markdown (`CommonMark`).
     #[default]
     Markdown,
 }

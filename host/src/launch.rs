@@ -1,4 +1,4 @@
-//! From the names that a user gives to channels that run.
+//! Turns the names that a user gives into running channels.
 
 use std::{
     collections::HashSet,
@@ -41,50 +41,50 @@ use crate::{
     state_root::{self, StateRoot},
 };
 
-/// How long the start waits for components. Within this time small ones are even compiled, and a channel's instructions
-/// can be told only in the answer to the handshake. What takes longer (a JavaScript component of 12 MB: 10 s) is added
-/// when it is ready, so that no client gives up.
+/// How long the start waits for components. This is enough to compile small components, and a channel's instructions
+/// can only be sent in the answer to the handshake. A component that takes longer (a JavaScript component of 12 MB:
+/// 10 s) is added when it is ready, so that no client gives up.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// How long a start waits for an access file that another process is changing.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// What is to be run.
+/// The channels to run, and how.
 #[derive(Clone, Debug, Default)]
 pub struct Order {
     /// Built-in channels, by name.
     pub names: Vec<String>,
-    /// Components that nobody has approved, by path.
+    /// Paths of components that nobody has approved.
     pub development: Vec<PathBuf>,
-    /// The loopback port of the only web channel.
+    /// The loopback port, if there is exactly one web channel.
     pub port: Option<u16>,
-    /// Under which name the client has this server configured; without it, under its channel's.
+    /// The name under which the client has this server configured. Without it, the name of the channel is used.
     pub server: Option<String>,
-    /// Does the session take messages?
+    /// Whether the session takes messages.
     pub opt_in: OptIn,
-    /// The session is a person at this terminal.
+    /// Whether the session is a person at this terminal.
     pub at_terminal: bool,
 }
 
-/// What of an order each channel is furnished by.
+/// The parts of an order that each channel needs.
 #[derive(Clone, Copy, Default)]
 struct Wish {
     port: Option<u16>,
     at_terminal: bool,
 }
 
-/// Why nothing, or not everything, runs. Each says what to do about it.
+/// Why nothing runs, or not everything. Each text says what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// There is no such channel.
     #[error("there is no channel \"{name}\"{hint} (A channel in a file is loaded with --load FILE)")]
     Unknown {
-        /// As given.
+        /// The name as the user gave it.
         name: String,
-        /// What may have been meant.
+        /// The name that the user may have meant.
         hint: String,
     },
-    /// Named twice.
+    /// A channel was named twice.
     #[error("the channel {0} was named twice")]
     Twice(String),
     /// A file cannot be read.
@@ -92,10 +92,10 @@ pub enum Error {
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// Nobody has approved it.
+    /// Nobody has approved this component.
     #[error(
         "{0} is a component that nobody has approved, so it is not loaded; to load it for this one run: --load {0}"
     )]
@@ -103,20 +103,20 @@ pub enum Error {
     /// A component cannot be loaded.
     #[error("{label} cannot be loaded: {source}")]
     Load {
-        /// A name or a path.
+        /// The name or the path of the component.
         label: String,
-        /// Why.
+        /// The cause.
         source: LoadError,
     },
-    /// Loading it has not come to an end.
+    /// Loading the component did not finish.
     #[error("{label} could not be loaded: {source}")]
     Unfinished {
-        /// A name or a path.
+        /// The name or the path of the component.
         label: String,
-        /// Why.
+        /// The cause.
         source: JoinError,
     },
-    /// A file claims to be a channel that it is not.
+    /// A component in a file has the name of another channel.
     #[error("{} says that it is \"{name}\", which is the name of another channel: it has to have a name of its own", path.display())]
     Claim {
         /// The file.
@@ -124,29 +124,29 @@ pub enum Error {
         /// The name that is taken.
         name: ChannelName,
     },
-    /// No loop exists for this kind of source.
+    /// This version cannot run this kind of source.
     #[error("{name} has a {kind} source; this version of tidegate runs poll and web channels only")]
     Source {
-        /// Which channel.
+        /// The channel.
         name: ChannelName,
-        /// What it has.
+        /// The kind of its source.
         kind: Source,
     },
-    /// `--port` says nothing about which channel it means.
+    /// It is unclear which channel `--port` means.
     #[error("--port goes with exactly one web channel; give each its own in {}", .0.display())]
     Port(PathBuf),
-    /// A variable is not a port.
+    /// An environment variable does not contain a port.
     #[error("{variable} is \"{value}\", which is no port: give a number from 0 to 65535")]
     PortVariable {
-        /// Its name.
+        /// The name of the variable.
         variable: String,
-        /// Its value.
+        /// The value of the variable.
         value: String,
     },
-    /// The settings are wrong.
+    /// The settings are invalid.
     #[error(transparent)]
     Settings(#[from] settings::Error),
-    /// There is no place for the state.
+    /// There is no usable state root.
     #[error(transparent)]
     StateRoot(#[from] state_root::Error),
     /// The journal cannot be used.
@@ -155,33 +155,33 @@ pub enum Error {
     /// The channel's files cannot be used.
     #[error("the files of {name} cannot be used: {source}")]
     Files {
-        /// Which channel.
+        /// The channel.
         name: ChannelName,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
     /// The channel's secrets cannot be read.
     #[error("the secrets of {name} cannot be read: {source}")]
     Secrets {
-        /// Which channel.
+        /// The channel.
         name: ChannelName,
-        /// Why.
+        /// The cause.
         source: Unavailable,
     },
-    /// There are no random bytes.
+    /// The system has no random bytes.
     #[error("the system has no random bytes: {0}")]
     Random(#[from] getrandom::Error),
-    /// The sandbox cannot be set up.
+    /// The compile cache of the sandbox cannot be used.
     #[error("the compile cache {} cannot be used: {source}. Set XDG_CACHE_HOME to another folder if need be", path.display())]
     Cache {
         /// The folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
 }
 
-/// Where channels are run.
+/// The state root, the settings and the sandbox with which channels run.
 pub struct Launcher {
     root: StateRoot,
     settings: Settings,
@@ -189,15 +189,16 @@ pub struct Launcher {
 }
 
 impl Launcher {
-    /// Finds the state root, which the command line may name; reads the settings; sets up the sandbox.
+    /// Finds the state root, which `home` may name. Reads the settings, and sets up the sandbox.
     pub fn new(home: Option<&Path>) -> Result<Self, Error> {
         let root = StateRoot::find(home)?;
         Ok(Self { settings: Settings::read(&root.settings())?, engine: engine()?, root })
     }
 
-    /// Runs what can be run. One channel that cannot must not take the others with it, so what went wrong with a
-    /// component is told to the session; only if there is nothing left, or the order itself makes no sense, is it
-    /// an error. What takes longer to prepare is added when it is ready: a client does not wait for it.
+    /// Runs all channels that can run. One channel that fails must not stop the others, so the session is told what
+    /// went wrong with a component. Returns an error only if no channel is left, or if the order or the settings are
+    /// invalid. A component that takes longer to prepare is added when it is ready, so that the client does not wait
+    /// for it.
     pub async fn launch(self: &Arc<Self>, order: &Order) -> Result<Launched, Error> {
         let relay = Arc::<Relay>::default();
         let (mut channels, mut late, mut errors) = (Vec::new(), Vec::new(), Vec::new());
@@ -213,7 +214,7 @@ impl Launcher {
             }
         }
         let webs = channels.iter().filter(|blueprint| blueprint.source == Source::Web).count();
-        // What is late may have a page or not.
+        // It is not known yet whether the late components are web channels.
         if order.port.is_some() && (webs > 1 || webs == 0 && late.is_empty()) {
             return Err(Error::Port(self.root.settings()));
         }
@@ -228,7 +229,7 @@ impl Launcher {
                     ingresses.push(ingress);
                     running.push(channel);
                 }
-                // What the user has written is theirs to mend before anything runs.
+                // Nothing runs until the user has corrected the settings.
                 Err(error @ (Error::Settings(_) | Error::PortVariable { .. })) => return Err(error),
                 Err(error) => errors.push(error),
             }
@@ -245,7 +246,7 @@ impl Launcher {
             tracing::error!("{error}");
         }
         join_all(ingresses.into_iter().map(Ingress::start)).await;
-        // What keeps a channel shut joins the session's instructions; one that cannot say so yet tells it later.
+        // The session's instructions say what keeps a channel shut. A channel that does not know yet tells it later.
         for channel in &running {
             let _ = timeout(LOOK, channel.admits()).await;
         }
@@ -263,7 +264,7 @@ impl Launcher {
         Ok(Launched { hub, attention, judging: Box::pin(judging) })
     }
 
-    /// Begins to load everything at once.
+    /// Starts loading all components at once.
     fn loads(&self, order: &Order) -> Result<Vec<Load>, Error> {
         let builtins = named(&order.names)?.into_iter().map(|builtin| {
             let engine = Arc::clone(&self.engine);
@@ -278,7 +279,7 @@ impl Launcher {
         Ok(builtins.chain(files).collect())
     }
 
-    /// Says which tables in the settings are for no channel: a name there may be misspelled.
+    /// Logs which tables in the settings belong to no channel, because their names may be misspelled.
     fn name_unknown_tables(&self, running: &[Arc<Channel>], late: &[Load]) {
         let builtins = builtin::ALL.iter().map(|builtin| builtin.name.to_owned());
         let running = running.iter().map(|channel| channel.name().to_string());
@@ -379,7 +380,7 @@ impl Launcher {
         };
         let surroundings = Arc::new(surroundings);
         if surroundings.secrets.in_keyring() {
-            // A keyring may be locked until a person comes: nothing else waits for that.
+            // A keyring may stay locked until a person comes, so only this thread waits for it.
             let theirs = Arc::clone(&surroundings);
             std::thread::spawn(move || {
                 if let Err(error) = theirs.secrets.refresh() {
@@ -401,7 +402,7 @@ impl Launcher {
         Ok((Arc::clone(&channel), Ingress::new(channel, folder, source, reception.clone())))
     }
 
-    /// A built-in channel that takes nothing in: to ask it something.
+    /// Opens a built-in channel without its ingress, in order to ask it something.
     pub async fn open(&self, name: &str) -> Result<Arc<Channel>, Error> {
         let builtin = builtin::find(name).ok_or_else(|| unknown(name))?;
         let blueprint = load(&self.engine, builtin.name, builtin.bytes).await?;
@@ -409,23 +410,23 @@ impl Launcher {
         Ok(self.furnish(blueprint, Wish::default(), &Arc::default(), &reception)?.0)
     }
 
-    /// The port of a channel's page. `given` is what the command line says.
+    /// Returns the port of a channel's page. `given` is the port on the command line.
     pub fn page_port(&self, given: Option<u16>, descriptor: &Descriptor) -> Result<u16, Error> {
         page_port(given, &self.settings.channel(&descriptor.name, &descriptor.settings)?, descriptor)
     }
 
-    /// Where the state is.
+    /// Returns the state root.
     pub fn root(&self) -> &StateRoot {
         &self.root
     }
 
-    /// For looking at a channel without running it.
+    /// Returns the sandbox, which is used to inspect a channel without running it.
     pub fn engine(&self) -> &Arc<Engine> {
         &self.engine
     }
 }
 
-/// Who may speak through a channel that has this folder.
+/// Creates the admission of the channel with this folder.
 pub fn admission(
     folder: &Path,
     journal: &Arc<Journal>,
@@ -438,26 +439,26 @@ pub fn admission(
 
 /// A component that is being loaded.
 struct Load {
-    /// A name or a path.
+    /// The name or the path of the component.
     label: String,
-    /// Where it is, unless it is built in.
+    /// The file of the component. `None` if it is built in.
     file: Option<PathBuf>,
     task: JoinHandle<Result<Blueprint, Error>>,
 }
 
 impl Load {
-    /// What came of it.
+    /// Returns the result of loading.
     fn complete(&self, loaded: Result<Result<Blueprint, Error>, JoinError>) -> Result<Blueprint, Error> {
         loaded.unwrap_or_else(|error| Err(Error::Unfinished { label: self.label.clone(), source: error }))
     }
 
-    /// What the channel is called, most likely.
+    /// Returns the channel's name, as far as it can be guessed before the component is loaded.
     fn likely_name(&self) -> String {
         let stem = self.file.as_ref().and_then(|file| Some(file.file_stem()?.to_string_lossy().into_owned()));
         stem.unwrap_or_else(|| self.label.clone())
     }
 
-    /// Whether a component in a file says that it is another channel.
+    /// Returns true if a component in a file has the name of another channel.
     fn claims<'a>(&self, name: &ChannelName, mut others: impl Iterator<Item = &'a ChannelName>) -> bool {
         self.file.is_some() && (builtin::find(name).is_some() || others.any(|other| other == name))
     }
@@ -479,23 +480,23 @@ fn missing(error: &Error) -> String {
     format!("A channel is missing: {error}.")
 }
 
-/// What runs, and what is still to be found out about the session.
+/// The running channels, and the task that finds out about the session.
 pub struct Launched {
     /// All channels.
     pub hub: Hub,
-    /// What is known of the session.
+    /// What is known about the session.
     pub attention: Attention,
-    /// Keeps that up to date. Ends when there is nothing more to find out.
+    /// Keeps `attention` up to date. Ends when there is nothing more to find out.
     pub judging: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
-/// Whether the session takes messages, as far as can be seen before it says so itself; and by what its client's log of
-/// this server is recognised.
+/// Returns whether the session takes messages, as far as this can be known before the client says so, and how to
+/// recognise the client's log of this server.
 fn judge(order: &Order, channels: &[Blueprint], late: &[Load]) -> (Judge, Query) {
     let names = if let Some(name) = &order.server {
         vec![name.clone()]
     } else {
-        // The client may have named the server after any channel, also after one that did not load.
+        // The client may have named the server after any channel, even after one that failed to load.
         let mut names = order.names.clone();
         names.extend(channels.iter().map(|channel| channel.descriptor.name.to_string()));
         names.extend(late.iter().map(Load::likely_name));
@@ -514,26 +515,26 @@ fn judge(order: &Order, channels: &[Blueprint], late: &[Load]) -> (Judge, Query)
     let entry = claude.entry_for(names.first().map_or("NAME", String::as_str));
     let known = claude.process.as_ref().ok().and_then(Option::as_ref);
     let traits = Traits::find(names, session::introduction(), known);
-    // Where its process cannot be seen, the client has still said that it is Claude Code.
+    // Even if the client's process cannot be seen, the client may have said that it is Claude Code.
     let by_claude_code =
         !matches!(claude.process, Ok(None)) || traits.session.is_some() && !claude::in_models_shell();
     (Judge { setting: order.opt_in, expectation, by_claude_code, entry }, Query::new(traits))
 }
 
-/// The sandbox, with the user's compile cache.
+/// Creates the sandbox with the user's compile cache.
 pub fn engine() -> Result<Arc<Engine>, Error> {
     let cache = state_root::cache()?;
     Engine::new(&cache).map(Arc::new).map_err(|source| Error::Cache { path: cache, source })
 }
 
-/// Loads a component from a file, to look at it.
+/// Loads a component from a file, to inspect it.
 pub async fn read(engine: &Arc<Engine>, path: &Path) -> Result<Blueprint, Error> {
     let bytes =
         tokio::fs::read(path).await.map_err(|source| Error::File { path: path.to_owned(), source })?;
     load(engine, &path.display().to_string(), &bytes).await
 }
 
-/// Loads a component from its bytes, to look at it.
+/// Loads a component from its bytes, to inspect it.
 pub async fn load(engine: &Arc<Engine>, label: &str, bytes: &[u8]) -> Result<Blueprint, Error> {
     Blueprint::load(Arc::clone(engine), label, bytes)
         .await
@@ -559,7 +560,7 @@ fn unknown(name: &str) -> Error {
     Error::Unknown { name: name.to_owned(), hint }
 }
 
-/// The port of a channel's page. 0 means any free one.
+/// Returns the port of a channel's page. 0 means any free port.
 fn page_port(given: Option<u16>, settings: &ChannelSettings, descriptor: &Descriptor) -> Result<u16, Error> {
     Ok(match given {
         Some(port) => port,
@@ -567,7 +568,7 @@ fn page_port(given: Option<u16>, settings: &ChannelSettings, descriptor: &Descri
     })
 }
 
-/// `FAKECHAT_PORT` and its like.
+/// Reads the port from the channel's environment variable, such as `FAKECHAT_PORT`.
 fn port_variable(name: &ChannelName) -> Result<Option<u16>, Error> {
     let variable = name.variable("PORT");
     match std::env::var(&variable) {

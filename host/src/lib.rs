@@ -1,10 +1,11 @@
 //! tidegate: one small host that loads chat channels as sandboxed WebAssembly components and connects them to
 //! a running Claude Code session.
 //!
-//! From the ground up: [`event`], [`contract`], [`notification`] and [`text`] are the vocabulary; [`gate`] decides who may speak;
-//! [`sandbox`] runs what nobody trusts; [`journal`] keeps what was received and [`admission`] who was let in; [`capability`] is what a guest may ask for and [`guest`] what it may
-//! be asked; `ingress` lets events in; `hub` brings channels and sessions together; `session` is one MCP
-//! connection; `cli` is what a person types. An arrow never runs upwards.
+//! From the bottom up: [`event`], [`contract`], [`notification`] and [`text`] are the vocabulary; [`gate`] decides who
+//! may speak; [`sandbox`] runs untrusted code; [`journal`] stores what was received, and [`admission`] who was let in;
+//! [`capability`] is what a guest may ask for, and [`guest`] what it may be asked; `ingress` receives events; `hub`
+//! connects channels and sessions; `session` is one MCP connection; `cli` is the command line. A module never depends
+//! on a module above it.
 
 pub mod admission;
 pub mod builtin;

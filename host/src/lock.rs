@@ -1,4 +1,4 @@
-//! One owner for each channel's folder, however many sessions there are.
+//! Gives each channel's folder one owner, however many sessions there are.
 
 use std::{
     fs::{File, OpenOptions},
@@ -11,19 +11,20 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::clock;
 
-/// Held as long as this lives. The system lets go of it when the process dies, however it dies.
+/// The lock of a channel's folder, held until this is dropped. The system releases it when the process dies, however it
+/// dies.
 #[derive(Debug)]
 pub struct Lock {
     file: File,
 }
 
-/// Why there is no lock.
+/// Why the lock was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Another process has it.
+    /// Another process holds the lock.
     #[error("another session holds this channel ({owner}). End that session, or use the channel there")]
     Held {
-        /// As it has introduced itself.
+        /// What the owner has written about itself.
         owner: String,
     },
     /// The file cannot be used.
@@ -31,13 +32,13 @@ pub enum Error {
     File {
         /// The file.
         path: String,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
 }
 
 impl Lock {
-    /// Takes the lock of a channel's folder, without waiting.
+    /// Takes the lock of a channel's folder without waiting, and writes to the file who holds it.
     pub fn take(folder: &Path) -> Result<Self, Error> {
         let lock = Self::look(folder)?;
         let mut file = &lock.file;
@@ -51,13 +52,13 @@ impl Lock {
         Ok(lock)
     }
 
-    /// Adds to the introduction where the channel can be reached.
+    /// Adds to the file where the channel can be reached.
     pub fn describe(&self, address: &str) {
-        // Whoever looks finds a little less if this fails.
+        // Best effort: without it the lock file does not say where the channel can be reached.
         let _ = write!(&self.file, ", at {address}");
     }
 
-    /// Sees whether the lock could be taken, and does so without saying who.
+    /// Takes the lock, if it is free, without writing who holds it. This shows whether it is free.
     pub fn look(folder: &Path) -> Result<Self, Error> {
         let path = folder.join("lock");
         let failed = |source| Error::File { path: path.display().to_string(), source };
@@ -82,7 +83,7 @@ impl Lock {
     }
 }
 
-/// What the last process that took the lock of this folder has said of itself, whether or not it still has it.
+/// Returns what the last owner of this folder's lock has written about itself, whether or not it still holds the lock.
 pub fn introduction(folder: &Path) -> Option<String> {
     let mut text = String::new();
     File::open(folder.join("lock")).ok()?.take(200).read_to_string(&mut text).ok()?;

@@ -1,12 +1,12 @@
-//! Memory that only the start needed.
+//! Releases memory that only the start needed.
 //!
-//! A start runs through much of the program once: options, settings, the client above, certificates, linking. The system
-//! keeps all of that mapped, and what lies beside it. Of a release build that serves telegram, 16 of 19 MiB of
-//! proportional set size were the program's own pages; some 2 are left after this, and what is needed again comes from the
-//! page cache.
+//! A start runs much of the program once: options, settings, the client above, certificates, linking. The system keeps
+//! the pages of that code mapped, and the pages beside them. In a release build that serves telegram, the program's own
+//! pages were 16 of 19 MiB of proportional set size. About 2 MiB are left after this, and pages that are needed again
+//! come from the page cache.
 
-/// Lets go of the program's own code and constants, as far as they are mapped. Nothing is lost: the next use maps them
-/// again, a microsecond for each sixteen pages.
+/// Unmaps the program's own code and constants. Nothing is lost: the next use maps them again, which takes a
+/// microsecond for every sixteen pages.
 pub fn trim() {
     #[cfg(target_os = "linux")]
     linux::trim();
@@ -22,14 +22,14 @@ mod linux {
             return;
         };
         let program = program.to_string_lossy();
-        // Constants come before the code. What follows it was written to by the loader, and must stay.
+        // Constants come before the code. The loader has written to the pages after the code, so they must stay.
         let own = maps.lines().filter(|line| line.ends_with(&*program));
         for line in own {
             let Some((start, end, code)) = mapping(line) else { return };
             #[expect(unsafe_code, reason = "the system offers it in no other way")]
-            // SAFETY: the range is a private mapping of a file, taken from the system's own list, and nobody has written to
-            // it: it is mapped without the right to, comes before the loader's relocations, and the code has none. So
-            // every page that is let go comes back from the file as it was.
+            // SAFETY: the range is a private mapping of a file, taken from the system's own list, and it is unmodified:
+            // it is mapped without write permission, comes before the loader's relocations, and the code has no
+            // relocations. So every page that is released comes back from the file unchanged.
             let let_go = unsafe { madvise(start as *mut _, end - start, Advice::LinuxDontNeed) };
             if code || let_go.is_err() {
                 return;
@@ -37,7 +37,7 @@ mod linux {
         }
     }
 
-    /// Start and end of a mapping that cannot be written to, and whether it is code.
+    /// Returns start and end of a mapping that is not writable, and whether it is code.
     fn mapping(line: &str) -> Option<(usize, usize, bool)> {
         let mut fields = line.split_ascii_whitespace();
         let (start, end) = fields.next()?.split_once('-')?;

@@ -1,19 +1,19 @@
 //! Notices when the process that started this one is gone.
 //!
-//! A client that is killed closes our stdin, unless something that it started holds the other end open: then
-//! nothing but this tells us that we are an orphan.
+//! A client that is killed closes our stdin, unless one of its other child processes holds the other end open. In that
+//! case, only this module notices that the client is gone.
 
 use std::time::Duration;
 
 use rustix::process::{Pid, getppid};
 
-/// How often to look, where the system does not tell.
+/// How often to check the parent if the system sends no notice.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Waits until the parent is gone. A process without a parent to speak of waits for ever.
+/// Waits until the parent is gone. Without a real parent, waits forever.
 pub async fn gone() {
     match getppid() {
-        // The first process of a system or container is no client.
+        // The first process of a system or container is not a client.
         None | Some(Pid::INIT) => std::future::pending().await,
         Some(parent) => {
             wait(parent).await;
@@ -37,10 +37,10 @@ async fn wait(parent: Pid) {
     };
     if let Ok(descriptor) = pidfd_open(parent, PidfdFlags::NONBLOCK)
         && let Ok(descriptor) = register(descriptor)
-        // It may have ended, and its number been given to another, before it was opened.
+        // The parent may have ended, and its number may have been reused, before this descriptor was opened.
         && getppid() == Some(parent)
     {
-        // Readable means ended; an error means that nobody will ever tell.
+        // Readable means that the parent has ended. After an error, no notice will come.
         if descriptor.readable().await.is_ok() {
             return;
         }

@@ -1,12 +1,12 @@
-//! Other processes: whether one still runs, and which one has a port.
+//! Other processes: whether a process runs, and which process has a port.
 
 use rustix::{
     io::Errno,
     process::{Pid, test_kill_process},
 };
 
-/// Whether a process with this number runs, whoever it belongs to. One that has ended and that its parent has not asked
-/// about does not, where the system can tell.
+/// Returns true if a process with this number runs, whichever user owns it. A zombie, which has ended but was not
+/// reaped by its parent, does not count where the system can tell.
 pub fn runs(process: u32) -> bool {
     let Some(pid) = i32::try_from(process).ok().and_then(Pid::from_raw) else { return false };
     if matches!(test_kill_process(pid), Err(Errno::SRCH)) {
@@ -22,7 +22,7 @@ fn has_ended(pid: Pid) -> bool {
         process::{PidfdFlags, pidfd_open},
     };
     let Ok(descriptor) = pidfd_open(pid, PidfdFlags::empty()) else { return false };
-    // Readable means ended.
+    // Readable means that the process has ended.
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
     poll(&mut [PollFd::new(&descriptor, PollFlags::IN)], Some(&now)).is_ok_and(|ready| ready > 0)
 }
@@ -32,8 +32,8 @@ fn has_ended(_pid: Pid) -> bool {
     false
 }
 
-/// The process that listens on this TCP port, and what it is called, where the system shows it: the user's own ones, most
-/// likely.
+/// Returns the number and name of the process that listens on this TCP port. The system usually shows only processes of
+/// the same user.
 #[cfg(target_os = "linux")]
 pub fn listens_on(port: u16) -> Option<(u32, String)> {
     use std::fs;
@@ -51,17 +51,17 @@ pub fn listens_on(port: u16) -> Option<(u32, String)> {
     Some((pid, name.trim().to_owned()))
 }
 
-/// The process that listens on this TCP port: not known here.
+/// Returns `None`: this system does not show which process listens on a port.
 #[cfg(not(target_os = "linux"))]
 pub fn listens_on(_port: u16) -> Option<(u32, String)> {
     None
 }
 
-/// `socket:[INODE]` of a line of `/proc/net/tcp`, if that socket listens on this port: see `proc_net_tcp` of the kernel's
-/// documentation.
+/// Returns `socket:[INODE]` from a line of `/proc/net/tcp` if the socket listens on this port: see `proc_net_tcp` in
+/// the kernel's documentation.
 #[cfg(target_os = "linux")]
 fn listening(line: &str, port: u16) -> Option<String> {
-    /// `TCP_LISTEN` of the kernel's `include/net/tcp_states.h`.
+    /// `TCP_LISTEN` in the kernel's `include/net/tcp_states.h`.
     const LISTEN: &str = "0A";
     let fields: Vec<&str> = line.split_ascii_whitespace().collect();
     let (local, state, inode) = (fields.get(1)?, fields.get(3)?, fields.get(9)?);

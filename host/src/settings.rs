@@ -1,31 +1,31 @@
-//! `channels.toml`: what the user sets, channel by channel.
+//! `channels.toml`: the user's settings for each channel.
 //!
 //! ```toml
-//! [default]                 # for every channel that does not say otherwise
+//! [default]                 # applies to every channel that has no value of its own
 //! keep_days = 30
 //!
 //! [fakechat]
 //! port = 8788               # web channels: the loopback port
-//! keep_days = 7             # delivered messages and files are erased after so many days …
-//! keep_mib = 64             # … or when the journal is larger than this
+//! keep_days = 7             # delivered messages and files are erased after this many days
+//! keep_mib = 64             # the oldest events are erased if the journal is larger than this
 //! memory_mib = 64           # the guest's memory
 //! deadline_seconds = 10     # how long one call of the guest may take
-//! messages_per_minute = 60  # what one sender may say; 0 for any number; see below for what holds without it
-//! permission_prompts = true # whoever may write here decides what the session may do; built-in channels have it
-//! send_from = ["/srv/out"]  # folders that sessions may send files from, beside those they work in
-//! network = ["http://127.0.0.1:8081"]    # origins that it may reach beside the hosts that it asks for
-//! proxy = "http://proxy.example:3128"    # how it reaches them, if not directly; the environment's is ignored
-//! ca_file = "/etc/ssl/own.pem"           # certificates of authorities to be trusted beside the usual ones
+//! messages_per_minute = 60  # limit for one sender; 0 means no limit; for the default see below
+//! permission_prompts = true # approvers decide what the session may do; default for built-in channels
+//! send_from = ["/srv/out"]  # folders that sessions may send files from, besides those they work in
+//! network = ["http://127.0.0.1:8081"]    # origins that the channel may reach, besides its hosts
+//! proxy = "http://proxy.example:3128"    # the proxy to use; the environment's proxy is ignored
+//! ca_file = "/etc/ssl/own.pem"           # certificates of authorities to trust besides the usual ones
 //!
-//! [fakechat.settings]       # what the channel itself declares: see `tidegate inspect`
+//! [fakechat.settings]       # settings that the channel itself declares: see `tidegate inspect`
 //! ```
 //!
-//! A grant in `network` is scheme, host and port, exactly; its name may lead to private addresses, and the host may be
-//! such an address itself. The same holds for a URL that the user sets where the channel asks for `setting:NAME`. What
-//! a proxy changes is said in `capability::http`.
+//! An entry of `network` is exactly one scheme, host and port. Its name may resolve to private addresses, and its host
+//! may be such an address. The same applies to a URL that the user sets if the channel asks for `setting:NAME`.
+//! The documentation of `capability::http` describes what a proxy changes.
 //!
-//! Without `messages_per_minute` whom an allowlist names is not limited, and a member of a group that is open to
-//! anybody may send 30.
+//! Without `messages_per_minute`, a sender whom an allowlist names has no limit, and a member of a group that is open
+//! to anybody may send 30 messages per minute.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -43,9 +43,9 @@ use crate::{
     sandbox::Limits,
 };
 
-/// The table that holds for every channel.
+/// The table that applies to every channel.
 const DEFAULT: &str = "default";
-/// What a channel's table may hold.
+/// The fields that a channel's table may have.
 const FIELDS: [&str; 12] = [
     "port",
     "keep_days",
@@ -60,44 +60,44 @@ const FIELDS: [&str; 12] = [
     "ca_file",
     "settings",
 ];
-/// What each channel has by itself.
+/// The fields that each channel must set separately.
 const OWN: [&str; 3] = ["port", "network", "settings"];
 
-/// The file, read and checked as far as that is possible without knowing the channels.
+/// The content of the file, checked as far as this is possible without knowing the channels.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     path: PathBuf,
     tables: BTreeMap<String, Table>,
 }
 
-/// What holds for one channel.
+/// The settings of one channel.
 #[derive(Clone, Debug)]
 pub struct ChannelSettings {
-    /// The loopback port, where the user has set one.
+    /// The loopback port, if the user has set one.
     pub port: Option<u16>,
     /// How much of the past is kept.
     pub keep: Keep,
-    /// What the guest may use.
+    /// The limits of the guest.
     pub limits: Limits,
-    /// What one sender may say in a minute, where the user has set it. 0 is any number.
+    /// How many messages one sender may send per minute, if the user has set it. 0 means no limit.
     pub messages_per_minute: Option<u32>,
-    /// Does the channel carry permission prompts? None where the user has not said.
+    /// Whether the channel carries permission prompts. `None` if the user has not set it.
     pub permission_prompts: Option<bool>,
-    /// Where sessions may send files from, beside where they work.
+    /// Folders that sessions may send files from, besides those in which they work.
     pub send_from: Vec<PathBuf>,
-    /// Origins that the channel may reach beside the hosts that it asks for.
+    /// Origins that the channel may reach, besides the hosts that it asks for.
     pub network: Vec<Origin>,
-    /// How it reaches them, if not directly.
+    /// The proxy, or `None` for direct connections.
     pub proxy: Option<Proxy>,
-    /// Certificates of authorities to be trusted beside the usual ones.
+    /// A file with certificates of authorities to trust besides the usual ones.
     pub ca_file: Option<PathBuf>,
-    /// The channel's own settings, defaults filled in.
+    /// The channel's own settings, including defaults.
     pub values: BTreeMap<String, String>,
-    /// Those of them that the user has set.
+    /// The names of the channel's own settings that the user has set.
     pub given: BTreeSet<String>,
 }
 
-/// What is wrong with the file.
+/// An error in the file.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {problem}", path.display())]
 pub struct Error {
@@ -106,7 +106,7 @@ pub struct Error {
 }
 
 impl Settings {
-    /// Reads the file. One that is not there is empty.
+    /// Reads the file. A missing file counts as empty.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
@@ -116,7 +116,7 @@ impl Settings {
         Self::parse(path, &text)
     }
 
-    /// None at all: all defaults.
+    /// Returns settings in which everything has its default.
     pub fn none(path: &Path) -> Self {
         Self { path: path.to_owned(), tables: BTreeMap::new() }
     }
@@ -151,7 +151,7 @@ impl Settings {
         Ok(Self { path: path.to_owned(), tables })
     }
 
-    /// What holds for this channel, which declares these settings of its own.
+    /// Returns the settings of this channel, which declares `declared` as its own settings.
     pub fn channel(&self, name: &ChannelName, declared: &[Setting]) -> Result<ChannelSettings, Error> {
         let own = self.table(name);
         let number = |field: &'static str, default: u64, range: std::ops::RangeInclusive<u64>| {
@@ -196,7 +196,7 @@ impl Settings {
         })
     }
 
-    /// A sentence for each table whose channel does not exist: it is none of these.
+    /// Returns one sentence for each table that belongs to none of the `known` channels.
     pub fn unknown(&self, known: &[&str]) -> Vec<String> {
         let is_unknown = |table: &&str| !known.contains(table);
         self.channels()
@@ -208,7 +208,7 @@ impl Settings {
             .collect()
     }
 
-    /// The names of all tables but the one for all.
+    /// Returns the names of all tables except the one for all channels.
     pub fn channels(&self) -> impl Iterator<Item = &str> {
         self.tables.keys().map(String::as_str).filter(|name| *name != DEFAULT)
     }
@@ -259,7 +259,8 @@ impl Settings {
         self.tables.get(name)
     }
 
-    /// From the channel's own table, or from the one for all; and which of them that is.
+    /// Finds a field in the channel's own table, or else in the table for all channels. Returns the name of that table
+    /// and the value.
     fn find(&self, name: &str, field: &str) -> Option<(String, &Value)> {
         [name, DEFAULT].into_iter().find_map(|table| Some((table.to_owned(), self.table(table)?.get(field)?)))
     }
@@ -295,7 +296,7 @@ impl Settings {
         list.iter().map(origin).collect()
     }
 
-    /// What is set may be a secret, so that a mistake does not repeat it.
+    /// Reads a text. The error does not repeat the value, because it may be a secret.
     fn text<T>(
         &self,
         name: &str,
@@ -331,13 +332,13 @@ impl Settings {
             })
     }
 
-    /// Something in the file that only shows where it is used.
+    /// Creates an error about this file, for problems that only show when a value is used.
     pub fn error(&self, problem: String) -> Error {
         Error { path: self.path.clone(), problem }
     }
 }
 
-/// The names of the settings that stand in a channel's table.
+/// Returns the names of the settings in a channel's table.
 fn given(own: &Table) -> Option<BTreeSet<String>> {
     Some(own.get("settings")?.as_table()?.keys().cloned().collect())
 }
@@ -346,7 +347,7 @@ fn absolute(path: &str) -> Option<PathBuf> {
     Some(PathBuf::from(path)).filter(|path| path.is_absolute())
 }
 
-/// `; did you mean "x"?`, if something is close enough to have been meant.
+/// Returns `; did you mean "x"?` if a known word is similar to `word`.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
     let closest = known

@@ -1,4 +1,4 @@
-//! Where everything of tidegate's is kept.
+//! The folders in which tidegate keeps its state.
 //!
 //! ```text
 //! <state root>/channels.toml      settings, written by the user
@@ -19,17 +19,18 @@ use crate::event::ChannelName;
 #[derive(Clone, Debug)]
 pub struct StateRoot {
     path: PathBuf,
-    /// The command line names it (`--home`): no variable puts anything elsewhere.
+    /// Whether the command line names the folder (`--home`). If so, environment variables do not move any channel's
+    /// folder.
     named: bool,
 }
 
-/// There is no place to keep anything.
+/// Why there is no state root.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Nothing says where the user's home is.
+    /// Nothing tells where the user's home is.
     #[error("there is no home directory: name a folder for tidegate's state with --home or TIDEGATE_HOME")]
     Nowhere,
-    /// `--home` begins with `~`, which only a shell expands. Clients start servers without one.
+    /// `--home` begins with `~`, which only a shell expands. Clients start servers without a shell.
     #[error(
         "--home {}: no shell has put your home directory in place of the ~. Write the whole path, or ${{HOME}} in .mcp.json",
         .0.display()
@@ -40,21 +41,21 @@ pub enum Error {
     Unusable {
         /// The folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
 }
 
-/// Where the environment puts the state root: the first that is set counts.
+/// The places that the environment gives for the state root. The first one that is set is used.
 const ROOTS: [fn() -> Option<PathBuf>; 3] =
     [|| variable("TIDEGATE_HOME"), || Some(variable("CLAUDE_CONFIG_DIR")?.join("channels")), customary];
 
-/// What the official plugins take a folder of their own from.
+/// Variables with which the official plugins move their folders.
 const ELSEWHERE: [&str; 2] = ["TELEGRAM_STATE_DIR", "DISCORD_STATE_DIR"];
 
 impl StateRoot {
-    /// The folder that the command line names (`--home`), else `$TIDEGATE_HOME`, else `$CLAUDE_CONFIG_DIR/channels`, else
-    /// `~/.claude/channels`. Made where it is missing.
+    /// Finds the folder: the one that the command line names (`--home`), or else `$TIDEGATE_HOME`, or else
+    /// `$CLAUDE_CONFIG_DIR/channels`, or else `~/.claude/channels`. Creates it if it is missing.
     pub fn find(named: Option<&Path>) -> Result<Self, Error> {
         let path = match named {
             Some(path) if path.starts_with("~") => return Err(Error::Tilde(path.to_owned())),
@@ -72,26 +73,26 @@ impl StateRoot {
         Ok(Self { path, named: named.is_some() })
     }
 
-    /// The folder itself.
+    /// Returns the folder itself.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The user's settings.
+    /// Returns the path of the user's settings.
     pub fn settings(&self) -> PathBuf {
         self.path.join("channels.toml")
     }
 
-    /// A channel's folder: `$<CHANNEL>_STATE_DIR` where that is set, as the official plugins have it, and the command line
-    /// names no state root; else the folder of that name in the state root. What lies in another state root is another
-    /// bot's: a trial must not take its messages.
+    /// Returns a channel's folder: `$<CHANNEL>_STATE_DIR` if it is set, as in the official plugins, and if the command
+    /// line names no state root; otherwise the folder of that name in the state root. A folder in another state root
+    /// belongs to another bot, and a trial run must not take its messages.
     pub fn folder(&self, name: &ChannelName) -> PathBuf {
         let elsewhere = if self.named { None } else { variable(&name.variable("STATE_DIR")) };
         elsewhere.unwrap_or_else(|| self.path.join(&**name))
     }
 
-    /// The channel's folder in `~/.claude/channels`, where the official plugins keep theirs, if there is one and this state
-    /// root does not use it.
+    /// Returns the channel's folder in `~/.claude/channels`, where the official plugins keep theirs, if it exists and
+    /// this state root does not use it.
     pub fn unused(&self, name: &ChannelName) -> Option<PathBuf> {
         let customary = customary()?.join(&**name);
         let real = fs::canonicalize(&customary).ok()?;
@@ -99,7 +100,7 @@ impl StateRoot {
         (!used).then_some(customary)
     }
 
-    /// Every folder that may hold a channel's secrets, whether it is in use or not.
+    /// Returns every folder that may hold a channel's secrets, whether it is in use or not.
     pub fn all(&self, name: &ChannelName) -> Vec<PathBuf> {
         let roots = ROOTS.iter().filter_map(|root| root());
         let elsewhere = ELSEWHERE.into_iter().filter_map(variable);
@@ -107,14 +108,14 @@ impl StateRoot {
         [self.path.clone(), self.folder(name)].into_iter().chain(roots).chain(elsewhere).collect()
     }
 
-    /// The names of the channels that have run here, built in or not.
+    /// Returns the names of the channels that have run here, built in or not.
     pub fn used(&self) -> Vec<String> {
         let folders = fs::read_dir(&self.path).into_iter().flatten().flatten();
         let used = folders.filter(|entry| entry.path().join("journal.db").is_file());
         used.filter_map(|entry| entry.file_name().into_string().ok()).collect()
     }
 
-    /// A channel's folder, made where it is missing.
+    /// Returns a channel's folder. Creates it if it is missing.
     pub fn channel(&self, name: &ChannelName) -> Result<PathBuf, Error> {
         let path = self.folder(name);
         fs::DirBuilder::new()
@@ -126,7 +127,7 @@ impl StateRoot {
     }
 }
 
-/// Where compiled components are kept: `$XDG_CACHE_HOME/tidegate`, else what is customary on this system.
+/// Returns the folder for compiled components: `$XDG_CACHE_HOME/tidegate`, or else the system's usual place.
 pub fn cache() -> Result<PathBuf, Error> {
     let customary = if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" };
     variable("XDG_CACHE_HOME")
@@ -135,12 +136,12 @@ pub fn cache() -> Result<PathBuf, Error> {
         .ok_or(Error::Nowhere)
 }
 
-/// Where the official plugins keep everything.
+/// Returns the folder in which the official plugins keep their state.
 fn customary() -> Option<PathBuf> {
     Some(variable("HOME")?.join(".claude/channels"))
 }
 
-/// A folder that the environment names. An empty name is none.
+/// Returns the folder that an environment variable names. An empty value counts as not set.
 fn variable(name: &str) -> Option<PathBuf> {
     std::path::absolute(env::var_os(name).filter(|value| !value.is_empty())?).ok()
 }

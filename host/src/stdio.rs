@@ -1,8 +1,8 @@
-//! Standard input and output as streams that need no other thread, wherever the system can do that.
+//! Standard input and output as streams that need no other thread, on systems where this is possible.
 //!
-//! tokio's own `stdin()` and `stdout()` hand every read and write to another thread: 0.09 ms instead of 0.014 ms
-//! a message, measured. Pipes and sockets can be used in place. Which of the two it is must be asked: most
-//! clients use pipes, Node gives its children Unix sockets.
+//! tokio's own `stdin()` and `stdout()` hand every read and write to another thread: a message takes 0.09 ms instead of
+//! 0.014 ms, measured. Pipes and sockets can be used directly. The kind of the descriptor must be checked: most clients
+//! use pipes, but Node gives its child processes Unix sockets.
 
 use std::{
     io,
@@ -19,13 +19,13 @@ use tokio::{
     net::unix::pipe,
 };
 
-/// Something to read from.
+/// The stream to read from.
 pub type Reader = Pin<Box<dyn AsyncRead + Send>>;
-/// Something to write to.
+/// The stream to write to.
 pub type Writer = Pin<Box<dyn AsyncWrite + Send>>;
 
-/// Takes standard input and output for a session. From here on whatever else is printed goes to stderr: stdout
-/// belongs to the session alone.
+/// Takes standard input and output for a session. After this, all other output of the process goes to stderr, because
+/// stdout belongs to the session alone.
 pub fn take() -> io::Result<(Reader, Writer)> {
     let input = rustix::stdio::stdin().try_clone_to_owned()?;
     let output = rustix::stdio::stdout().try_clone_to_owned()?;

@@ -1,10 +1,10 @@
-//! Real clients: what they make of the program.
+//! Runs real clients against the program.
 
 use std::{path::Path, process::Command};
 
 use crate::{guests, process};
 
-/// Runs the clients that are named, or all that are here; with `fetch`, gets them first.
+/// Runs the named clients, or all that are installed; with `fetch`, installs them first.
 pub(crate) fn run(named: &[String], keep: Option<&Path>, fetch: bool, install: bool) -> anyhow::Result<()> {
     guests::build(guests::Set::All, install)?;
     // With the same features as the tests, so that nothing is built twice.

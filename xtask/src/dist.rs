@@ -1,4 +1,4 @@
-//! What is shipped: an archive for each platform, with the program, its manual and its completions, and checksums.
+//! Builds the release: an archive for each platform, with the program, its manual and its completions, and checksums.
 
 use std::{
     fmt::Write as _,
@@ -14,19 +14,19 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{guests, process};
 
-/// The shells whose completions are in the archive, and how the files are called there.
+/// The shells whose completions are in the archive, and the names of the files.
 const COMPLETIONS: [(&str, &str); 3] =
     [("bash", "tidegate.bash"), ("fish", "tidegate.fish"), ("zsh", "_tidegate")];
 
-/// The file with the checksums of all archives, as `sha256sum --check` reads it.
+/// The file with the checksums of all archives, in the format of `sha256sum --check`.
 const SUMS: &str = "SHA256SUMS";
 
-/// Builds archives for these platforms into `target/archives`; without any, for the one that this runs on.
+/// Builds archives for these platforms into `target/archives`; if there are none, for this machine's platform.
 pub(crate) fn run(platforms: &[String], install: bool) -> anyhow::Result<()> {
     guests::build(guests::Set::Shipped, install)?;
     let own = process::output(Command::new("rustc").args(["--print", "host-tuple"]))
         .context("rustc does not say which platform this is")?;
-    // Only a program of this platform's can write the manual.
+    // The manual can only be written by a program for this machine's platform.
     let native = program(&own, &own)?;
     let common = process::target().join("dist-files");
     let _ = fs::remove_dir_all(&common);
@@ -65,7 +65,7 @@ fn program(platform: &str, own: &str) -> anyhow::Result<PathBuf> {
     Ok(folder.join("dist/tidegate"))
 }
 
-/// Has the program write what goes with it.
+/// Runs the program to write its manual and completions, and adds the documents.
 fn describe(program: &Path, folder: &Path) -> anyhow::Result<()> {
     let (manual, completions) = (folder.join("man"), folder.join("completions"));
     fs::create_dir_all(&manual)?;
@@ -76,7 +76,7 @@ fn describe(program: &Path, folder: &Path) -> anyhow::Result<()> {
         let script = process::output(Command::new(program).args(["completions", shell]));
         fs::write(completions.join(file), script.context("the program writes no completions")? + "\n")?;
     }
-    // The picture too: what the README links to is there, but for what only a clone has.
+    // Includes the picture: the archive has the targets of the README's links, except those that only a clone has.
     fs::create_dir_all(folder.join("docs"))?;
     fs::create_dir_all(folder.join("guests/fakechat"))?;
     let documentation = files(&process::root().join("docs"))?.into_iter().map(|name| format!("docs/{name}"));
@@ -87,7 +87,7 @@ fn describe(program: &Path, folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The same bytes for the same files, whoever packs them.
+/// Packs an archive. The same files give the same bytes on every machine.
 fn pack(archive: &Path, name: &str, program: &Path, common: &Path) -> io::Result<()> {
     let mut tar = tar::Builder::new(GzEncoder::new(File::create(archive)?, Compression::best()));
     let mut add = |path: &Path, place: &str, mode: u32| {
@@ -105,7 +105,7 @@ fn pack(archive: &Path, name: &str, program: &Path, common: &Path) -> io::Result
     tar.into_inner()?.finish()?.sync_all()
 }
 
-/// The files below a folder, sorted.
+/// Returns the files below a folder, sorted.
 fn files(folder: &Path) -> io::Result<Vec<String>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -121,7 +121,7 @@ fn files(folder: &Path) -> io::Result<Vec<String>> {
     Ok(found)
 }
 
-/// Writes the checksums of all archives that are there.
+/// Writes the checksums of all archives in the folder.
 fn sum_up(folder: &Path) -> anyhow::Result<()> {
     let mut sums = String::new();
     for name in files(folder)?.into_iter().filter(|name| name.ends_with(".tar.gz")) {

@@ -1,4 +1,4 @@
-//! Builds the channels: a core module for each crate, made into a component.
+//! Builds the channels: compiles each crate to a core module and converts that into a component.
 
 use std::{fs, path::PathBuf};
 
@@ -7,9 +7,9 @@ use wit_component::ComponentEncoder;
 
 use crate::{process, toolchain::Toolchain};
 
-/// The channels inside the program.
+/// The channels that are embedded in the program.
 const SHIPPED: [&str; 2] = ["fakechat", "telegram"];
-/// The ones that only tests load.
+/// The guests that only tests load.
 const FIXTURES: [&str; 4] = ["bazaar", "chameleon", "courier", "postman"];
 
 /// Which guests to build.
@@ -19,7 +19,7 @@ pub(crate) enum Set {
     All,
 }
 
-/// Where the components are put, for the host's build script and for the tests.
+/// Returns the folder of the components, which the host's build script and the tests read.
 pub(crate) fn directory() -> PathBuf {
     process::target().join("guests")
 }
@@ -30,11 +30,11 @@ pub(crate) fn build(set: Set, install: bool) -> anyhow::Result<()> {
         Set::Shipped => SHIPPED.to_vec(),
         Set::All => SHIPPED.into_iter().chain(FIXTURES).collect(),
     };
-    // Apart from the host's own: another toolchain may be at work here.
+    // Separate from the host's own target folder, because another toolchain may be used here.
     let target = process::target().join("wasm");
     fs::create_dir_all(directory())?;
     for name in names {
-        // One at a time: the features of the guest crate differ from channel to channel.
+        // One at a time, because the features of the guest crate differ from channel to channel.
         let mut command = toolchain.build();
         command.args(["--quiet", "--profile", "guest", "--package", name, "--target-dir"]).arg(&target);
         process::run(&mut command)?;
@@ -42,7 +42,7 @@ pub(crate) fn build(set: Set, install: bool) -> anyhow::Result<()> {
         let component =
             encode(&module).with_context(|| format!("cannot make a component of {}", module.display()))?;
         let path = directory().join(name).with_extension("wasm");
-        // An unchanged file keeps its time, so that the host is not built again.
+        // An unchanged file keeps its modification time, so that the host is not built again.
         if fs::read(&path).ok().as_deref() != Some(&component) {
             fs::write(&path, &component).with_context(|| format!("cannot write {}", path.display()))?;
         }

@@ -16,8 +16,8 @@ use clap::{Parser, Subcommand};
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "tidegate's own tasks", disable_help_subcommand = true)]
 struct Arguments {
-    /// Install missing system packages (Debian's, as root); also where CI is set. Otherwise what is missing is named.
-    /// For `clients`: get the clients, 400 MB and more
+    /// Install missing system packages (Debian's, as root); also if CI is set. Otherwise name them. For `clients`:
+    /// install the clients, 400 MB and more
     #[arg(long, global = true)]
     install: bool,
     #[command(subcommand)]
@@ -35,19 +35,20 @@ enum Task {
     },
     /// Build the guests into target/guests/*.wasm
     Guests {
-        /// Also the ones that only tests use
+        /// Also the guests that only tests use
         #[arg(long)]
         all: bool,
     },
     /// Build the program into target/release/tidegate
     Build {
-        /// As it is shipped: smaller and faster, but slow to build. Goes to target/dist/tidegate
+        /// Build as it is shipped: smaller and faster, but slow to build. Writes target/dist/tidegate
         #[arg(long)]
         dist: bool,
     },
-    /// Pack what is shipped into target/archives: an archive for each platform, and checksums
+    /// Pack the release into target/archives: an archive for each platform, and checksums
     Dist {
-        /// For this platform, such as aarch64-unknown-linux-gnu; may be given several times. Otherwise for this machine's
+        /// For this platform, such as aarch64-unknown-linux-gnu; may be given several times. The default is this
+        /// machine's platform
         #[arg(long = "target", value_name = "PLATFORM")]
         platforms: Vec<String>,
     },
@@ -58,16 +59,16 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, default_value = "fakechat")]
         arguments: Vec<String>,
     },
-    /// Run real clients against the program, offline, and print a table of what works
+    /// Run real clients against the program, offline, and print a table of the features that work
     Clients {
-        /// Clients of tests/clients/clients.toml, as NAME or NAME=PROGRAM; all that are here, if none is named
+        /// Clients of tests/clients/clients.toml, as NAME or NAME=PROGRAM; the default is all that are installed
         #[arg(value_name = "CLIENT")]
         named: Vec<String>,
         /// Keep the logs of the run in this new folder; otherwise they are kept only if something fails
         #[arg(long, value_name = "FOLDER")]
         keep: Option<PathBuf>,
     },
-    /// Format, lint and test: what a change must pass
+    /// Format, lint and test: every change must pass it
     Check,
 }
 
@@ -96,7 +97,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         }
         Task::Test { filter } => tests::run(filter.as_deref(), install),
         Task::Bench { arguments } => bench(arguments, install),
-        // A client is too large to be fetched without being asked for, in CI as well.
+        // A client is too large to install without an explicit request, also in CI.
         Task::Clients { named, keep } => clients::run(named, keep.as_deref(), arguments.install, install),
         Task::Check => {
             process::run(process::cargo().args(["fmt", "--all", "--check"]))?;

@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::Command};
 
 use crate::process;
 
-/// What to do about the Node tests, and why.
+/// Which Node tests to run.
 pub(crate) enum Plan {
     /// All tests, if none is named.
     Run {
@@ -14,7 +14,7 @@ pub(crate) enum Plan {
     Skip,
 }
 
-/// Looks for Node and Chromium; says by name what is skipped for want of them.
+/// Looks for Node and Chromium; names the tests that are skipped without them.
 pub(crate) fn plan(install: bool) -> Plan {
     let node = process::exists("node") && process::exists("npm") || process::apt(&["nodejs", "npm"], install);
     if !node {
@@ -40,7 +40,7 @@ fn find_chromium() -> Option<PathBuf> {
     named.into_iter().chain(usual).find(|path| path.is_file())
 }
 
-/// Runs them against this program.
+/// Runs the tests against this program.
 pub(crate) fn run(plan: &Plan, program: &std::path::Path) -> anyhow::Result<()> {
     let Plan::Run { tests, chromium } = plan else { return Ok(()) };
     let folder = process::root().join("tests/node");

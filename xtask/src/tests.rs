@@ -1,10 +1,10 @@
-//! Every test that there is.
+//! Runs every test.
 
 use std::{env, thread};
 
 use crate::{guests, node, process};
 
-/// How many tests run at once for each core: most of their time they wait, for a deadline or another process.
+/// The number of tests that run at once on each core: mostly they wait for a deadline or another process.
 const PER_CORE: usize = 3;
 
 pub(crate) fn run(filter: Option<&str>, install: bool) -> anyhow::Result<()> {

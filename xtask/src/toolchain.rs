@@ -1,4 +1,4 @@
-//! Finds, or gets, something that compiles Rust to `wasm32-unknown-unknown`.
+//! Finds or installs a toolchain that compiles Rust to `wasm32-unknown-unknown`.
 
 use std::{
     path::{Path, PathBuf},
@@ -18,13 +18,13 @@ const PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
 pub(crate) enum Toolchain {
     /// The toolchain that runs this task has the target's standard library.
     Installed,
-    /// Another toolchain that has the standard library's sources and builds it along.
+    /// Another toolchain that has the standard library's sources and also builds the library.
     Sources { cargo: PathBuf, rustc: PathBuf },
 }
 
 impl Toolchain {
-    /// Looks in this order: the target's own library, `rustup target add`, a toolchain with sources,
-    /// Debian's packages where `install` allows it.
+    /// Searches in this order: the target's own library, `rustup target add`, a toolchain with sources, Debian's
+    /// packages if `install` allows it.
     pub(crate) fn find(install: bool) -> anyhow::Result<Self> {
         if has_target() {
             return Ok(Self::Installed);
@@ -53,7 +53,7 @@ impl Toolchain {
         );
     }
 
-    /// `cargo build` for the target.
+    /// Returns the command `cargo build` for the target.
     pub(crate) fn build(&self) -> Command {
         match self {
             Self::Installed => {
@@ -67,9 +67,9 @@ impl Toolchain {
                     .current_dir(process::root())
                     .args(["build", "--target", TARGET, "-Zbuild-std=std,panic_abort"])
                     .env("RUSTC", rustc)
-                    // The standard library may be built along by any compiler that is told so.
+                    // With this variable, every compiler can build the standard library.
                     .env("RUSTC_BOOTSTRAP", "1")
-                    // rustup's proxies would hand the call back to the other toolchain.
+                    // With these variables, rustup's proxies would call the other toolchain.
                     .env_remove("RUSTUP_TOOLCHAIN")
                     .env_remove("CARGO");
                 if let Some(linker) = linker() {
@@ -96,7 +96,7 @@ fn has_target() -> bool {
     })
 }
 
-/// The toolchain in use, if it has sources, or the system's own.
+/// Returns the toolchain in use, or the system's own, if it has sources.
 fn with_sources() -> Option<Toolchain> {
     let own =
         process::output(rustc().args(["--print", "sysroot"])).map(|sysroot| Path::new(&sysroot).join("bin"));
@@ -108,7 +108,7 @@ fn with_sources() -> Option<Toolchain> {
     })
 }
 
-/// rustup's toolchains bring a linker for wasm; a system's own may not.
+/// Returns the wasm linker of rustup's toolchain; a system's toolchain may have none.
 fn linker() -> Option<PathBuf> {
     let sysroot = process::output(rustc().args(["--print", "sysroot"]))?;
     let host = process::output(rustc().args(["--print", "host-tuple"]))?;

@@ -1,4 +1,4 @@
-//! The page itself: real files, put into the component when it is built.
+//! The page's files, which the build embeds into the component.
 
 use tidegate_guest::Response;
 
@@ -33,7 +33,8 @@ const FILES: &[(&str, &str, &[u8])] = &[
     ("/icon.svg", "image/svg+xml", include_bytes!("../page/icon.svg")),
 ];
 
-/// The page may run its own scripts, show its own pictures and talk to its own host: nothing else.
+/// The content security policy: the page may only run its own scripts, show its own pictures and connect to its own
+/// host.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; \
     media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -57,7 +58,7 @@ fn respond(status: u16, media_type: &str, body: Vec<u8>) -> Response {
     let headers = [
         ("content-type", media_type),
         ("content-security-policy", POLICY),
-        // The next version of tidegate may bring another page.
+        // The next version of tidegate may have another page.
         ("cache-control", "no-cache"),
         ("referrer-policy", "no-referrer"),
     ];

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use tidegate_guest::{ButtonStyle, Format};
 
-/// What a client sends. Existing clients send messages only, so whatever can be read as one is one.
+/// A frame from a client. Existing clients send only messages, so every frame that parses as a message is one.
 #[derive(Debug, Deserialize, PartialEq)]
 #[serde(untagged, expecting = "neither a message nor a press")]
 pub(crate) enum FromPage<'a> {
@@ -15,7 +15,7 @@ pub(crate) enum FromPage<'a> {
     Press(Pressed<'a>),
 }
 
-/// A message. Existing clients send `id` and `text` only.
+/// A message. Existing clients send only `id` and `text`.
 #[derive(Debug, Deserialize, PartialEq)]
 pub(crate) struct Typed<'a> {
     /// The client's own id for the message.
@@ -28,8 +28,8 @@ pub(crate) struct Typed<'a> {
     /// The client's own id of the message whose text this one replaces.
     #[serde(borrow, default)]
     pub(crate) edits: Option<Cow<'a, str>>,
-    /// The client wants to be told once the message is stored, sends it again until it is, and vouches
-    /// that its ids never repeat.
+    /// Whether the client wants an acknowledgement once the message is stored. Such a client repeats the message until
+    /// then, and guarantees that its ids never repeat.
     #[serde(default)]
     pub(crate) ack: bool,
 }
@@ -45,7 +45,7 @@ pub(crate) struct Pressed<'a> {
     pub(crate) prompt: Cow<'a, str>,
 }
 
-/// What a client gets.
+/// A frame to a client.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub(crate) enum ToPage<'a> {
@@ -54,7 +54,7 @@ pub(crate) enum ToPage<'a> {
         id: &'a str,
         text: &'a str,
     },
-    /// The session is working; holds for some seconds.
+    /// The session is working; valid for some seconds.
     Typing {
         ts: u64,
     },
@@ -66,17 +66,17 @@ pub(crate) enum ToPage<'a> {
     Error {
         text: &'a str,
     },
-    /// What was said before this connection was opened, oldest first.
+    /// The messages before this connection was opened, oldest first.
     History {
         messages: &'a [Said<'a>],
     },
-    /// A prompt is new, or has changed. Only those who may answer get it, as with the next two.
+    /// A prompt is new, or has changed. Only browsers that may answer prompts get this frame and the next two.
     Prompt(&'a Prompt),
-    /// All prompts that are kept, oldest first. Who gets this may answer them.
+    /// All stored prompts, oldest first. A browser that gets this frame may answer them.
     Prompts {
         prompts: &'a [Prompt],
     },
-    /// What became of a press on this page.
+    /// The result of a press on this page.
     Notice {
         text: &'a str,
     },
@@ -84,7 +84,7 @@ pub(crate) enum ToPage<'a> {
 
 impl ToPage<'_> {
     pub(crate) fn encode(&self) -> String {
-        // Plain structs with string keys: there is nothing in them that JSON could not say.
+        // Plain structs with string keys: encoding cannot fail.
         serde_json::to_string(self).unwrap_or_default()
     }
 }
@@ -101,7 +101,7 @@ pub(crate) struct Said<'a> {
     pub(crate) reply_to: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) file: Option<File<'a>>,
-    /// To be shown as it is rather than as Markdown.
+    /// Whether to show the text without rendering Markdown.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) plain: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -123,32 +123,32 @@ pub(crate) struct File<'a> {
     pub(crate) size: Option<u64>,
 }
 
-/// A question with buttons.
+/// A permission prompt with buttons.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
 pub(crate) struct Prompt {
     pub(crate) id: String,
     pub(crate) text: String,
-    /// When it was asked, in milliseconds since the Unix epoch.
+    /// The time of the prompt, in milliseconds since the Unix epoch.
     pub(crate) ts: u64,
-    /// To be shown as it is rather than as Markdown.
+    /// Whether to show the text without rendering Markdown.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) plain: bool,
-    /// None once it is decided.
+    /// The buttons; empty once the prompt is decided.
     pub(crate) buttons: Vec<Button>,
-    /// When that was, in milliseconds since the Unix epoch.
+    /// The time of the decision, in milliseconds since the Unix epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) decided: Option<u64>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
 pub(crate) struct Button {
-    /// What comes back when it is pressed.
+    /// The value that a press sends back.
     pub(crate) action: String,
     pub(crate) label: String,
     pub(crate) style: Style,
 }
 
-/// What a button says about its consequence.
+/// The consequence that a button indicates.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Style {
@@ -168,14 +168,15 @@ impl std::convert::From<tidegate_guest::Button> for Button {
     }
 }
 
-/// An id for something of the session's: its kind, the time, and random bytes against two in one millisecond.
+/// Returns an id for a message or prompt of the session: its kind, the time, and random bytes, which distinguish two
+/// ids of one millisecond.
 pub(crate) fn new_id(kind: char, now: u64, random: &[u8]) -> String {
     let nonce = random.iter().fold(0_u64, |nonce, byte| nonce << 8 | u64::from(*byte));
     format!("{kind}{now}-{nonce:x}")
 }
 
-/// Whether an id is one that [`new_id`] may have given, to a message of the session's or to a prompt: a page must not
-/// write in their place.
+/// Returns whether [`new_id`] may have returned this id, for a message of the session or for a prompt: a page must not
+/// use such an id.
 pub(crate) fn is_given(id: &str) -> bool {
     let Some((now, nonce)) = id.strip_prefix(['m', 'p']).and_then(|rest| rest.split_once('-')) else {
         return false;
@@ -184,7 +185,7 @@ pub(crate) fn is_given(id: &str) -> bool {
     all(now, u8::is_ascii_digit) && all(nonce, u8::is_ascii_hexdigit)
 }
 
-/// A message of the session's, before it has an id.
+/// A message of the session, before it has an id.
 #[derive(Debug)]
 pub(crate) struct Draft {
     pub(crate) text: String,
@@ -200,7 +201,7 @@ impl Default for Draft {
 }
 
 impl Draft {
-    /// Gives it an id.
+    /// Assigns an id to the message.
     pub(crate) fn said(self, now: u64, random: &[u8]) -> Said<'static> {
         Said {
             id: new_id('m', now, random).into(),
@@ -245,7 +246,7 @@ mod tests {
         let edit = Typed { edits: Some("u0".into()), ..typed("u1", "hi") };
         let press = Pressed { action: "allow \"it\"".into(), prompt: "p1".into() };
         for (frame, expected) in [
-            // All that existing clients know.
+            // All fields that existing clients know.
             (r#"{"id":"u1","text":"a \"b\" ü"}"#, Some(FromPage::Message(typed("u1", "a \"b\" ü")))),
             (r#"{"id":"u1","text":"hi","replyTo":"m1","ack":true}"#, Some(FromPage::Message(page))),
             (r#"{"id":"u1","text":"hi","edits":"u0"}"#, Some(FromPage::Message(edit))),

@@ -1,5 +1,5 @@
-//! What the page shows after a reload: the session's side from this channel's own state, the person's side
-//! from the host's journal, merged by time.
+//! The history that the page shows after a reload: the session's messages from this channel's state, the person's
+//! messages from the host's journal, merged by time.
 
 use tidegate_guest::{Fault, Message, journal, log, state};
 
@@ -8,18 +8,18 @@ use crate::{
     frame::{File, From},
 };
 
-/// How many messages of each side a page is given.
+/// The maximum number of messages of each side in a history.
 pub(crate) const SLOTS: u32 = 200;
 
 const NEXT: &str = "said/next";
 
-/// The longest text that is kept, in bytes: [`SLOTS`] of them fit into what a channel may keep.
+/// The maximum length of a stored text, in bytes: [`SLOTS`] of them fit into a channel's state.
 const TEXT: usize = 64 << 10;
 
-/// What all texts of a history may have together, in bytes: JSON may take six times as many.
+/// The maximum length of all texts of a history together, in bytes: JSON may need six times as many.
 const FRAME: usize = 1 << 20;
 
-/// Keeps one message of the session's in a ring of [`SLOTS`]. A page that is open has it in any case.
+/// Stores one message of the session in a ring of [`SLOTS`]. An open page shows it even if this fails.
 pub(crate) fn remember(said: &Shown) {
     let next = next();
     let kept = store(next, said).and_then(|()| state::set(NEXT, &next.wrapping_add(1).to_le_bytes()));
@@ -31,7 +31,7 @@ pub(crate) fn remember(said: &Shown) {
     }
 }
 
-/// Changes a remembered message; false where there is none with this id.
+/// Changes a stored message; returns false if there is none with this id.
 pub(crate) fn revise(id: &str, text: &str) -> Result<bool, Fault> {
     for (slot, mut said) in remembered() {
         if said.id == id {
@@ -44,12 +44,12 @@ pub(crate) fn revise(id: &str, text: &str) -> Result<bool, Fault> {
     Ok(false)
 }
 
-/// Both sides, oldest first.
+/// Returns the messages of both sides, oldest first.
 pub(crate) fn past() -> Vec<Shown> {
     let mut past = heard_once(journal::recent(SLOTS));
     past.extend(remembered().map(|(_, said)| said));
     past.sort_by_key(|said| said.ts);
-    // The newest that fit into one frame.
+    // The newest messages that fit into one frame.
     let mut room = FRAME;
     let fits = |said: &&Shown| {
         room = room.saturating_sub(said.text.len());
@@ -59,7 +59,7 @@ pub(crate) fn past() -> Vec<Shown> {
     past.split_off(past.len() - kept)
 }
 
-/// Each message once, where it was first said, with the text that it has now.
+/// Returns each message once, at its original position, with its current text.
 fn heard_once(messages: Vec<Message>) -> Vec<Shown> {
     let mut past: Vec<Shown> = Vec::with_capacity(messages.len());
     for said in messages.into_iter().map(heard) {
@@ -112,7 +112,7 @@ fn shortened(said: &Shown) -> Option<Shown> {
     Some(Shown { text: format!("{kept}\n\n… (the rest is not kept)").into(), ..said.clone() })
 }
 
-/// Newest first, so that an edit, which is nearly always of the latest, finds its message at once.
+/// Returns the stored messages, newest first, because an edit nearly always concerns the latest message.
 fn remembered() -> impl Iterator<Item = (u32, Shown)> {
     let next = next();
     (1..=SLOTS.min(next)).filter_map(move |back| {

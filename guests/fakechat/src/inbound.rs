@@ -1,4 +1,4 @@
-//! From the page to the session.
+//! Translates frames from the page into events for the session.
 
 use std::{borrow::Cow, cell::Cell};
 
@@ -13,10 +13,10 @@ use crate::{
     publish,
 };
 
-/// What the ids of presses begin with; the connection comes next, then what makes them unique.
+/// The prefix of the ids of presses; then follow the connection and a unique part.
 const PRESS: &str = "press-";
 
-/// One WebSocket frame. One that makes no sense is answered on the page and goes no further.
+/// Handles one WebSocket frame. An invalid frame gets an error on the page and is not passed on.
 pub(crate) fn frame(connection: u64, text: &str) -> Result<Event, Fault> {
     let frame: FromPage = serde_json::from_str(text).map_err(|error| {
         let reason = format!(
@@ -39,7 +39,7 @@ pub(crate) fn frame(connection: u64, text: &str) -> Result<Event, Fault> {
     })
 }
 
-/// The connection that a press came from, as its event's id tells.
+/// Returns the connection of a press, from its event's id.
 pub(crate) fn presser(press: &str) -> Option<u64> {
     press.strip_prefix(PRESS)?.split_once('-')?.0.parse().ok()
 }
@@ -80,7 +80,7 @@ fn message(connection: u64, typed: Typed) -> Event {
     event(event_id, said, Vec::new())
 }
 
-/// A file that came as a form. The fields are `id`, `text` and `file`; `replyTo` may be there.
+/// Handles a file that was uploaded as a form. The fields are `id`, `text` and `file`; `replyTo` is optional.
 pub(crate) fn upload(fields: Vec<(String, FieldValue)>) -> Result<(Event, Shown), String> {
     let (mut id, mut text, mut reply_to, mut file) = (None, None, None, None);
     for (name, value) in fields {
@@ -121,7 +121,8 @@ pub(crate) fn upload(fields: Vec<(String, FieldValue)>) -> Result<(Event, Shown)
     Ok((event(id, said.clone(), vec![attachment]), said))
 }
 
-/// Lets the page show the person's own upload after a reload. Without it the name must do.
+/// Publishes the person's own upload, so that the page can show it after a reload. If this fails, the page shows only
+/// the name.
 fn published(saved: &Saved) -> File<'static> {
     let upload = Upload {
         handle: saved.handle,
@@ -159,7 +160,7 @@ fn chat() -> Chat {
     Chat { id: CHAT.into(), kind: ChatKind::Direct, group: None, thread: None, title: None }
 }
 
-/// Whoever is at the page. Which connection may decide what is the host's to know.
+/// The person at the page. The host knows which connections may decide.
 fn person() -> Sender {
     Sender { id: CHAT.into(), name: CHAT.into(), is_bot: false }
 }
@@ -173,8 +174,8 @@ pub(crate) fn kind(media_type: &str) -> AttachmentKind {
     }
 }
 
-/// An id for an event that will not come again. A client that asks for no acknowledgement never repeats a
-/// frame, but it may well repeat its ids after a reload.
+/// Returns an id for an event that will not be repeated. A client that asks for no acknowledgement never repeats a
+/// frame, but it may reuse its ids after a reload.
 fn unique() -> String {
     thread_local! {
         static NONCE: Cell<Option<u64>> = const { Cell::new(None) };

@@ -1,8 +1,8 @@
-//! fakechat: a chat page on loopback, with nobody on the other side but the person at the browser.
+//! fakechat: a chat page on loopback between the session and the person at the browser.
 //!
-//! The wire contract is the one that existing fakechat clients speak; [`frame`] has all of it. What a page
-//! needs beyond that contract (history, acknowledgements, the sign that the session works) is opt-in, so
-//! that an old client meets nothing it does not know how to ignore.
+//! The wire contract is that of existing fakechat clients; [`frame`] has all of it. Features beyond that contract
+//! (history, acknowledgements, the typing indicator) are opt-in, so that an old client gets no frames that it cannot
+//! ignore.
 
 mod asset;
 mod frame;
@@ -16,7 +16,7 @@ use tidegate_guest::{
     Request, Response, Sent, Signal, TextUnit, Upload, WebSource, environment, page,
 };
 
-/// The only chat that there is.
+/// The only chat.
 pub(crate) const CHAT: &str = "web";
 
 struct Fakechat;
@@ -74,7 +74,7 @@ impl Channel for Fakechat {
             file: None,
             format: outgoing.format,
         }];
-        // The contract has one file a message: the first goes with the text, each further one by itself.
+        // The contract allows one file in a message: the first file goes with the text, each further one alone.
         for (index, upload) in outgoing.uploads.iter().enumerate() {
             let file = match publish(upload) {
                 Ok(file) => file,
@@ -178,5 +178,5 @@ fn publish(upload: &Upload) -> Result<frame::File<'static>, Fault> {
     Ok(frame::File { url: url.into(), name: upload.name.clone().into(), size: Some(upload.size) })
 }
 
-/// What the page has said about a message, as a frame for other pages.
+/// The content of a message from the page, as a frame for other pages.
 pub(crate) type Shown = Said<'static>;

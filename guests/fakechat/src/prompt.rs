@@ -1,20 +1,20 @@
-//! Questions with buttons: may the session do this? They go to those who may answer and to nobody else, so
-//! the history has none of them.
+//! Permission prompts, which have buttons. They are sent only to browsers that may answer them, so they are not part of
+//! the history.
 
 use serde::{Deserialize, Serialize};
 use tidegate_guest::{Audience, Button, Fault, Format, Outgoing, environment, page, state};
 
 use crate::frame::{self, Prompt, ToPage};
 
-/// How many are kept, decided ones among them.
+/// The maximum number of stored prompts, including decided ones.
 const KEPT: usize = 32;
 
-/// What those may have together, in bytes of JSON: the most that one value of a channel's state holds.
+/// The maximum size of the stored prompts, in bytes of JSON: the limit of one value of a channel's state.
 const ROOM: usize = 256 << 10;
 
 const KEY: &str = "prompts";
 
-/// Asks; the answer is the new prompt's id.
+/// Shows a new prompt and returns its id.
 pub(crate) fn ask(outgoing: Outgoing) -> Result<String, Fault> {
     if !outgoing.uploads.is_empty() {
         return Err(Fault::Rejected("a fakechat message has either buttons or files: send two".into()));
@@ -37,7 +37,8 @@ pub(crate) fn ask(outgoing: Outgoing) -> Result<String, Fault> {
     Ok(id)
 }
 
-/// Changes a prompt; false where none has this id. Without buttons it is decided, and the text says how.
+/// Changes a prompt; returns false if there is none with this id. A prompt without buttons is decided, and its text
+/// gives the decision.
 pub(crate) fn revise(id: &str, text: &str, format: Format, buttons: Vec<Button>) -> Result<bool, Fault> {
     let mut prompts = Prompts::load();
     let Some(prompt) = prompts.find(id) else {
@@ -53,24 +54,24 @@ pub(crate) fn revise(id: &str, text: &str, format: Format, buttons: Vec<Button>)
     Ok(true)
 }
 
-/// Shows whoever may answer what there is to answer, and what was. That there is nothing is news as well:
-/// the page learns from it that it may.
+/// Sends all open and decided prompts to the browsers that may answer. An empty list is sent too: it tells the page
+/// that it may answer prompts.
 pub(crate) fn show_all() {
     page::push(Audience::Owner, &ToPage::Prompts { prompts: &Prompts::load().0 }.encode());
 }
 
-/// Those that are kept, oldest first.
+/// The stored prompts, oldest first.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 struct Prompts(Vec<Prompt>);
 
 impl Prompts {
-    /// What another version has left and this one cannot read is gone.
+    /// Loads the prompts. A value of another version that cannot be read counts as empty.
     fn load() -> Self {
         state::get(KEY).and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
     }
 
-    /// Fails where a single prompt is larger than [`ROOM`].
+    /// Stores the prompts. Fails if a single prompt is larger than [`ROOM`].
     fn store(mut self) -> Result<(), Fault> {
         let bytes = self.encode().map_err(|error| Fault::Rejected(error.to_string()))?;
         state::set(KEY, &bytes)
@@ -81,7 +82,7 @@ impl Prompts {
         self.0.iter_mut().rev().find(|prompt| prompt.id == id)
     }
 
-    /// The newest that fit.
+    /// Encodes the newest prompts that fit.
     fn encode(&mut self) -> serde_json::Result<Vec<u8>> {
         loop {
             let bytes = serde_json::to_vec(self)?;
@@ -120,7 +121,7 @@ mod tests {
             (KEPT, "short", KEPT),
             (KEPT + 3, "short", KEPT),
             (3, &half, 1),
-            // The host says no to this one: somebody is to hear of it.
+            // The host refuses this one, and the caller gets the error.
             (3, &whole, 1),
         ] {
             let mut prompts = prompts(count, text);

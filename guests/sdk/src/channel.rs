@@ -1,4 +1,4 @@
-//! What every channel is, whatever its source.
+//! The interface that every channel implements, for all kinds of sources.
 
 use crate::{
     Button, Descriptor, Fault, Format, Identity, Message, Outgoing, Range, Saved, Sent, Wanted,
@@ -6,22 +6,22 @@ use crate::{
     panic,
 };
 
-/// What every channel is and does, whatever its source. See `wit/exports.wit` for each call's contract.
+/// The functions of every channel, for all kinds of sources. See `wit/exports.wit` for each call's contract.
 pub trait Channel {
-    /// Says what the channel is and what it asks for. Must not call any import.
+    /// Returns the channel's descriptor: its name, features and needs. Must not call any import.
     fn describe() -> Descriptor;
 
-    /// Asks the platform who this bot is. The default suits a platform without accounts.
+    /// Asks the platform for the bot's identity. The default is for a platform without accounts.
     fn identify() -> Result<Identity, Fault> {
         Err(Fault::Unsupported)
     }
 
-    /// Sends one message. The default suits a one-way channel.
+    /// Sends one message. The default is for a one-way channel.
     fn send(_outgoing: Outgoing) -> Sent {
         Sent { ids: Vec::new(), fault: Some(Fault::Unsupported) }
     }
 
-    /// Replaces a message of the bot's own.
+    /// Replaces one of the bot's messages.
     fn edit(
         _chat: String,
         _message: String,
@@ -32,22 +32,22 @@ pub trait Channel {
         Err(Fault::Unsupported)
     }
 
-    /// Puts an emoji on a message.
+    /// Sets an emoji as reaction on a message.
     fn react(_chat: String, _message: String, _emoji: String) -> Result<(), Fault> {
         Err(Fault::Unsupported)
     }
 
-    /// Shows that an answer is being worked on.
+    /// Shows that the session is working on an answer.
     fn typing(_chat: String, _thread: Option<String>) -> Result<(), Fault> {
         Err(Fault::Unsupported)
     }
 
-    /// What was written in a chat, oldest first.
+    /// Returns the messages of a chat, oldest first.
     fn history(_chat: String, _range: Range, _limit: u32) -> Result<Vec<Message>, Fault> {
         Err(Fault::Unsupported)
     }
 
-    /// Brings files of a message into the inbox.
+    /// Downloads files of a message into the inbox.
     fn fetch(_chat: String, _message: String, _wanted: Vec<Wanted>) -> Result<Vec<Saved>, Fault> {
         Err(Fault::Unsupported)
     }

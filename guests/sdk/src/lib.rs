@@ -1,6 +1,6 @@
-//! What every tidegate channel written in Rust shares.
+//! The SDK of tidegate channels written in Rust.
 //!
-//! A channel implements [`Channel`] and the trait of its kind of source, and names itself in one macro:
+//! A channel implements [`Channel`] and the trait of its kind of source, and passes its type to one macro:
 //!
 //! ```ignore
 //! struct Fakechat;
@@ -9,10 +9,10 @@
 //! tidegate_guest::web_channel!(Fakechat);
 //! ```
 //!
-//! Everything that a platform need not have is a default method that answers [`Fault::Unsupported`].
-//! A message's further attributes ([`Message::extra`]) have keys of the form `[A-Za-z_][A-Za-z0-9_]*`, without a digit at
-//! the beginning; `wit/types.wit` has the rest of the rule. The host leaves out the others and says so in its log.
-//! A guest keeps nothing between calls in memory: any call may meet a fresh instance.
+//! Functions that a platform may lack have default methods that return [`Fault::Unsupported`]. A message's further
+//! attributes ([`Message::extra`]) have keys of the form `[A-Za-z_][A-Za-z0-9_]*`, without a digit at the beginning;
+//! `wit/types.wit` has the rest of the rule. The host omits other keys and reports this in its log. A guest keeps
+//! nothing in memory between calls: any call may reach a new instance.
 
 #[cfg(any(feature = "poll", feature = "web"))]
 #[doc(hidden)]
@@ -39,7 +39,7 @@ pub mod bindings {
         pub_export_macro: true,
         generate_all,
     });
-    // Only where several channels are built at once, for their native tests: no component has this shape.
+    // Only for native tests that build several channels at once: no component has this world.
     #[cfg(all(feature = "poll", feature = "web"))]
     wit_bindgen::generate!({
         path: "../../wit",

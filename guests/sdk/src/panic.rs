@@ -4,7 +4,7 @@ use std::sync::Once;
 
 use crate::log;
 
-/// From here on a panic says in the host's log what it was. A trap alone says nothing.
+/// Installs a panic hook that writes the message into the host's log. A trap alone has no message.
 pub(crate) fn report() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -1,14 +1,14 @@
-//! Channels whose platform is asked for news.
+//! Channels that poll their platform.
 
 pub use crate::bindings::exports::tidegate::channel::poll_source::{Batch, Update};
 use crate::{Event, Fault, bindings::exports::tidegate::channel::poll_source as exports, panic};
 
-/// A channel whose platform is asked for news.
+/// A channel that polls its platform.
 pub trait PollSource {
-    /// Asks once, from this cursor on; without one for the first time ever.
+    /// Polls once, from this cursor on; without a cursor on the first poll.
     fn poll(cursor: Option<String>) -> Result<Batch, Fault>;
 
-    /// Says what one update tells. Nothing may be asked of the platform here: everybody waits for it.
+    /// Translates one update. Must not make requests to the platform: they would delay all following updates.
     fn translate(payload: Vec<u8>) -> Result<Vec<Event>, Fault>;
 }
 
@@ -27,7 +27,7 @@ impl<T: PollSource> exports::Guest for T {
 #[macro_export]
 macro_rules! poll_channel {
     ($channel:ident) => {
-        // A native build is for tests: there is nobody to export to.
+        // A native build is for tests and has no component to export from.
         #[cfg(target_family = "wasm")]
         $crate::bindings::export!($channel with_types_in $crate::bindings);
         const _: () = {

@@ -11,7 +11,7 @@ pub trait WebSource {
     /// Answers one HTTP request.
     fn handle(request: Request) -> Result<Answer, Fault>;
 
-    /// Takes what a browser's WebSocket did.
+    /// Handles a signal of a browser's WebSocket.
     fn receive(connection: u64, signal: Signal) -> Result<Vec<Event>, Fault>;
 }
 
@@ -30,7 +30,7 @@ impl<T: WebSource> exports::Guest for T {
 #[macro_export]
 macro_rules! web_channel {
     ($channel:ident) => {
-        // A native build is for tests: there is nobody to export to.
+        // A native build is for tests and has no component to export from.
         #[cfg(target_family = "wasm")]
         $crate::bindings::export!($channel with_types_in $crate::bindings);
         const _: () = {

@@ -1,14 +1,14 @@
-//! How chats are spelled.
+//! The spelling of chat ids.
 
 use std::{fmt, str::FromStr};
 
 use tidegate_guest::Fault;
 
-/// A chat, or a topic of one: what the contract calls a chat's id.
+/// A chat, or a topic of one: the contract's chat id.
 ///
-/// Spelled `-1001234`, or `-1001234/45` for the topic with the `message_thread_id` 45, so that an answer goes where
-/// it belongs. Each has one spelling only. Telegram's ids have up to 52 significant bits, and no more than 64 are
-/// ever needed: they never pass through a float.
+/// The spelling is `-1001234`, or `-1001234/45` for the topic with the `message_thread_id` 45, so that an answer goes
+/// to the right topic. Each id has only one spelling. Telegram's ids have up to 52 significant bits, and never need
+/// more than 64: they are not converted to floats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ChatId {
     /// Telegram's `chat_id`: negative for groups.
@@ -29,7 +29,7 @@ impl fmt::Display for ChatId {
 impl FromStr for ChatId {
     type Err = Fault;
 
-    /// Takes exactly what [`ChatId`] is displayed as. Anything else is rejected, with a text for whoever gave it.
+    /// Parses exactly the displayed form of [`ChatId`]. Rejects other texts, with an error for the caller.
     fn from_str(text: &str) -> Result<Self, Fault> {
         let (chat, thread) = match text.split_once('/') {
             Some((chat, thread)) => (chat, Some(thread)),

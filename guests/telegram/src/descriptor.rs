@@ -1,4 +1,4 @@
-//! What this channel says of itself.
+//! The channel's descriptor.
 
 use tidegate_guest::{Credential, Descriptor, Features, Place, TextUnit, ValueForm};
 
@@ -7,13 +7,13 @@ use crate::{
     emoji, send, settings,
 };
 
-/// Where requests go: everybody's server, or the one that the user has set.
+/// The hosts of requests: the default server, or the one that the user has set.
 const HOSTS: [&str; 2] = ["api.telegram.org", "setting:api_base"];
 
-/// The largest file that a bot may send, in bytes. It can get 20 MB; Telegram says so itself.
+/// The largest file that a bot may send, in bytes. A bot can receive 20 MB; Telegram enforces that limit itself.
 const UPLOAD: u64 = 50_000_000;
 
-/// For the session.
+/// The instructions for the session.
 const INSTRUCTIONS: &str = "The sender reads Telegram, not this session: whatever they should see goes through the \
     reply tool, with chat_id passed back exactly as it came (a topic's chat_id has a slash in it). Markdown is \
     rendered. If the meta has an image_path, that is a picture they sent: read it; other files are brought by \
@@ -32,7 +32,7 @@ pub(crate) fn describe() -> Descriptor {
             .to_owned(),
         hosts: hosts(),
         place: Place::Path(before.to_owned()),
-        // The part behind the colon has 35 characters so far.
+        // The part after the colon currently has 35 characters.
         form: Some(ValueForm {
             pattern: "[0-9]{3,20}:[A-Za-z0-9_-]{30,80}".to_owned(),
             example: "123456789:AAHereComesTheRestOfYourBotsToken0".to_owned(),

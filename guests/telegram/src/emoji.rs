@@ -2,21 +2,21 @@
 
 use tidegate_guest::Fault;
 
-/// What a bot may react with: the list of `ReactionTypeEmoji` in the Bot API.
+/// The emojis that a bot may react with: the list of `ReactionTypeEmoji` in the Bot API.
 const REACTIONS: &str = "\
     👍 👎 ❤ 🔥 🥰 👏 😁 🤔 🤯 😱 🤬 😢 🎉 🤩 🤮 💩 🙏 👌 🕊 🤡 🥱 🥴 😍 🐳 ❤\u{200d}🔥 🌚 🌭 \
     💯 🤣 ⚡ 🍌 🏆 💔 🤨 😐 🍓 🍾 💋 🖕 😈 😴 😭 🤓 👻 👨\u{200d}💻 👀 🎃 🙈 😇 😨 🤝 ✍ 🤗 🫡 \
     🎅 🎄 ☃ 💅 🤪 🗿 🆒 💘 🙉 🦄 😘 💊 🙊 😎 👾 🤷\u{200d}♂ 🤷 🤷\u{200d}♀ 😡";
 
-/// Asks for an emoji's colourful form. Telegram spells its reactions without it, most others with it.
+/// The variation selector for an emoji's colourful form. Telegram's reactions omit it; most other texts include it.
 const VARIATION: char = '\u{fe0f}';
 
-/// All of them, as Telegram spells them.
+/// Returns all reactions in Telegram's spelling.
 pub(crate) fn all() -> impl Iterator<Item = &'static str> {
     REACTIONS.split(' ')
 }
 
-/// The reaction as Telegram spells it; for an empty text, none.
+/// Returns the reaction in Telegram's spelling; `None` for an empty text.
 pub(crate) fn reaction(emoji: &str) -> Result<Option<&'static str>, Fault> {
     let emoji = emoji.trim();
     if emoji.is_empty() {

@@ -6,7 +6,7 @@ use tidegate_guest::{Fault, Saved, Wanted};
 
 use crate::api::{self, Request};
 
-/// Brings files into the inbox, in this order.
+/// Downloads files into the inbox, in this order.
 pub(crate) fn fetch(wanted: &[Wanted]) -> Result<Vec<Saved>, Fault> {
     wanted
         .iter()
@@ -26,7 +26,7 @@ fn request(file: &str) -> Request {
     Request::json("getFile", &GetFile { file_id: file })
 }
 
-/// `file_path` of a `File`.
+/// Reads `file_path` of a `File`.
 fn path(result: &RawValue) -> Option<String> {
     #[derive(Deserialize)]
     struct File {
@@ -35,8 +35,8 @@ fn path(result: &RawValue) -> Option<String> {
     api::parse::<File>(Some(result)).map(|file| file.file_path)
 }
 
-/// A path that can only lead to a file below the one that the host puts in front of it. The token is part of the same
-/// URL, so nothing in it may be read as more than names of folders and of a file.
+/// Checks that a path can only refer to a file below the prefix that the host inserts. The token is part of the same
+/// URL, so the path may contain only names of folders and of a file.
 fn relative(path: &str) -> Result<&str, Fault> {
     let mut characters = path.chars();
     let (first, second) = (characters.next(), characters.next());
@@ -53,7 +53,7 @@ fn relative(path: &str) -> Result<&str, Fault> {
     Ok(path)
 }
 
-/// The name that its sender gave it, or the one that it has at Telegram.
+/// Returns the name that the sender gave the file, or else its name at Telegram.
 fn name<'a>(path: &'a str, wanted: Option<&'a str>) -> &'a str {
     wanted.filter(|name| !name.trim().is_empty()).or_else(|| path.rsplit('/').next()).unwrap_or(path)
 }

@@ -1,4 +1,4 @@
-//! Who the bot is: asked once, remembered for the translator, and told what it can do.
+//! The bot's identity: requested once, stored for the translator. Also sets the bot's menu of commands.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -12,9 +12,9 @@ use crate::{
 
 /// The state's key for [`Known`].
 const BOT: &str = "bot";
-/// The state's key for which commands were set, and for which bot.
+/// The state's key for the commands that were set, and the bot they were set for.
 const COMMANDS: &str = "commands";
-/// To be changed with [`MENU`].
+/// The version of [`MENU`]: change it together with the menu.
 const MENU_VERSION: u32 = 1;
 /// The commands that the host answers, in a direct chat.
 const MENU: [(&str, &str); 3] = [
@@ -23,11 +23,11 @@ const MENU: [(&str, &str); 3] = [
     ("status", "May I write here, and is anybody listening?"),
 ];
 
-/// What Telegram keeps from a bot that nobody has said otherwise of.
+/// Describes privacy mode, which is on by default.
 const PRIVACY: &str = "privacy mode is on: in groups the bot gets only commands, replies to it and what mentions it. To have \
     it hear all of a group's messages, send @BotFather /setprivacy, or make it an admin there, and add it to the group anew";
 
-/// What is remembered of the bot.
+/// The stored identity of the bot.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 struct Known {
@@ -36,30 +36,30 @@ struct Known {
     username: String,
 }
 
-/// What `getMe` says.
+/// The result of `getMe`.
 #[derive(Debug, PartialEq)]
 struct Me {
     known: Known,
     name: String,
-    /// Privacy mode is off: it gets all that is written in its groups.
+    /// Whether privacy mode is off: the bot then gets all messages of its groups.
     reads_groups: Option<bool>,
 }
 
-/// Asks Telegram, and sees to it that a known bot's menu is there.
+/// Asks Telegram for the bot's identity, and sets the menu if the bot was already known.
 pub(crate) fn identify() -> Result<Identity, Fault> {
     let me = api::call(&Request::json("getMe", &Nothing {}), me)?;
     let known = known();
     if known != me.known {
         remember(BOT, &serde_json::to_vec(&me.known).unwrap_or_default());
     }
-    // Of a bot that is new here everybody waits to know who it is.
+    // Not for a bot that is new here: the host waits for its identity.
     if known == me.known {
         offer_menu(me.known.id);
     }
     Ok(me.identity())
 }
 
-/// Who the bot is, as the last [`identify`] found out; until then nobody, and nothing addresses it.
+/// Returns the bot as the last [`identify`] stored it. Before that the bot is unknown, and no message addresses it.
 pub(crate) fn bot() -> Bot {
     let known = known();
     Bot { id: known.id, username: known.username, reactions: settings::reactions(environment::setting) }
@@ -69,7 +69,7 @@ fn known() -> Known {
     state::get(BOT).and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
 }
 
-/// Sets the commands, once for each bot. That it fails matters little: they can be typed.
+/// Sets the commands, once for each bot. A failure has little effect: people can still type the commands.
 fn offer_menu(bot: i64) {
     let mark = format!("{MENU_VERSION}:{bot}");
     if state::get(COMMANDS).is_some_and(|found| found == mark.as_bytes()) {

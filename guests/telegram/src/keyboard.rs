@@ -3,13 +3,13 @@
 use serde::Serialize;
 use tidegate_guest::{Button, ButtonStyle, Fault};
 
-/// The most bytes of a button's action: the Bot API's limit of `callback_data`.
+/// The maximum length of a button's action, in bytes: the Bot API's limit of `callback_data`.
 const ACTION: usize = 64;
-/// What fits side by side on a narrow screen.
+/// The maximum length of a row's labels, for a narrow screen.
 const ROW_LENGTH: usize = 28;
 const ROW_BUTTONS: usize = 3;
 
-/// `reply_markup`. Without buttons it takes away those that a message has.
+/// `reply_markup`. Without buttons it removes the buttons of a message.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Keyboard<'a> {
     inline_keyboard: Vec<Vec<Key<'a>>>,
@@ -19,13 +19,13 @@ pub(crate) struct Keyboard<'a> {
 struct Key<'a> {
     text: &'a str,
     callback_data: &'a str,
-    /// Older apps show all of them alike.
+    /// The colour. Older apps show all buttons alike.
     #[serde(skip_serializing_if = "Option::is_none")]
     style: Option<&'static str>,
 }
 
 impl<'a> Keyboard<'a> {
-    /// Short buttons share a row.
+    /// Creates the keyboard. Short buttons share a row.
     pub(crate) fn new(buttons: &'a [Button]) -> Result<Self, Fault> {
         let mut rows: Vec<Vec<Key>> = Vec::new();
         let mut length = 0;
@@ -59,7 +59,7 @@ impl<'a> Keyboard<'a> {
         Ok(Self { inline_keyboard: rows })
     }
 
-    /// None where there is not one button.
+    /// Returns `None` if there are no buttons.
     pub(crate) fn some(self) -> Option<Self> {
         (!self.inline_keyboard.is_empty()).then_some(self)
     }

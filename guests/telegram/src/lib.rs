@@ -1,7 +1,7 @@
-//! Telegram, through a bot of the user's own.
+//! Telegram, through the user's own bot.
 //!
-//! [`update`] makes events of what Telegram tells, [`send`] makes requests of what the session says, [`api`] carries
-//! requests out. All but [`api`] and [`identity`] is pure and tested natively.
+//! [`update`] translates Telegram's updates into events, [`send`] translates the session's calls into requests, [`api`]
+//! carries requests out. All modules except [`api`] and [`identity`] are pure and tested natively.
 
 mod api;
 mod chat;
@@ -47,7 +47,7 @@ impl Channel for Telegram {
         if lengths.is_usual() {
             return sent;
         }
-        // After a pause it goes on with what is left, which has to be the same then.
+        // After a pause the rest of the message is sent, so it has to be cut the same way then.
         if !matches!(sent.fault, Some(Fault::RateLimited(_))) {
             state::remove(&place);
         } else if let Err(reason) = state::set(&place, &lengths.write(&outgoing.key)) {

@@ -1,4 +1,4 @@
-//! Asking for news: `getUpdates`.
+//! Polling for updates: `getUpdates`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -6,22 +6,23 @@ use tidegate_guest::{Batch, Update};
 
 use crate::api::{self, Error, Request};
 
-/// How long Telegram holds an answer while there is no news, in seconds; the most that it takes.
+/// How long Telegram holds a poll open while there are no updates, in seconds; 50 is Telegram's maximum.
 const HOLD: u32 = 50;
-/// How long one poll may take, in milliseconds.
+/// The timeout of one poll, in milliseconds.
 const TIMEOUT: u32 = 60_000;
-/// The most updates of one answer: Telegram's limit, and what is tried where so many are more than the host takes.
+/// The maximum number of updates in one answer. The first is Telegram's limit; the smaller ones are tried when the
+/// answer is larger than the host accepts.
 const BATCHES: [u32; 3] = [100, 10, 1];
-/// The pause after an update that could not even be numbered, in milliseconds.
+/// The pause after an update whose number could not be read, in milliseconds.
 const PAUSE: u32 = 1_000;
 
-/// Asks once.
+/// Polls once.
 pub(crate) fn poll(
     cursor: Option<&str>,
     reactions: bool,
     mut call: impl FnMut(&Request, Option<i64>) -> Result<Batch, Error>,
 ) -> Result<Batch, Error> {
-    // Only this module writes cursors; what is none begins anew, with all that Telegram still has.
+    // Only this module writes cursors. An invalid cursor starts from the oldest update that Telegram still has.
     let offset = cursor.and_then(|cursor| cursor.parse().ok());
     let mut result = Err(Error::TooLarge(0));
     for limit in BATCHES {
@@ -50,11 +51,11 @@ fn request(offset: Option<i64>, limit: u32, reactions: bool) -> Request {
     Request { timeout_ms: Some(TIMEOUT), ..request }
 }
 
-/// Takes an answer apart. Each update stays as Telegram spelled it; only its number is read.
+/// Splits an answer into its updates. Each update keeps Telegram's spelling; only its number is read.
 ///
-/// An update whose number cannot be read gets a cursor one further than the highest before it, so that whatever
-/// follows is not lost. If its true number is higher, it comes again, and the cursor moves on by one each time: hence
-/// the pause.
+/// An update whose number cannot be read gets a cursor that is one higher than the highest before it, so that the
+/// updates after it are not lost. If its true number is higher, Telegram sends it again, and the cursor advances by one
+/// each time: that is why there is a pause.
 pub(crate) fn batch(result: &RawValue, offset: Option<i64>) -> Option<Batch> {
     #[derive(Deserialize)]
     struct Head<'a> {
@@ -129,13 +130,13 @@ mod tests {
     #[test]
     fn an_update_without_a_number_is_passed() {
         for (result, offset, expected) in [
-            // Between others.
+            // Between other updates.
             (
                 r#"[{"update_id":10},{},{"update_id":12}]"#,
                 Some(10),
                 vec![("10", "11"), ("?", "12"), ("12", "13")],
             ),
-            // Alone: whatever the cursor was, it moves.
+            // Alone: the cursor advances, from every previous value.
             (r#"[{"update_id":"10"}]"#, Some(10), vec![("?", "11")]),
             ("[7]", Some(11), vec![("?", "12")]),
             (r#"[{"update_id":null}]"#, None, vec![("?", "1")]),
@@ -156,7 +157,7 @@ mod tests {
 
     #[test]
     fn numbers_can_begin_anew() {
-        // Telegram chooses a new one after a week without news; it may be lower.
+        // Telegram chooses a new number after a week without updates; the new one may be lower.
         let batch = taken_apart(r#"[{"update_id":5}]"#, Some(900)).unwrap();
         assert_eq!(cursors(&batch), [("5", "6")]);
     }

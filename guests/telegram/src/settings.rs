@@ -1,4 +1,4 @@
-//! What the user may set, in `channels.toml` under `[telegram.settings]`.
+//! The settings that the user may change, in `channels.toml` under `[telegram.settings]`.
 
 use tidegate_guest::Setting;
 
@@ -7,7 +7,7 @@ use crate::{
     emoji, send,
 };
 
-/// The emoji that says that a message has reached the session. The host puts it there.
+/// The emoji that confirms that a message has reached the session. The host sets this reaction.
 const ACK_REACTION: &str = "ack_reaction";
 const PARSE: &str = "parse";
 const REACTIONS: &str = "reactions";
@@ -47,7 +47,7 @@ pub(crate) fn declare() -> Vec<Setting> {
     ]
 }
 
-/// What becomes of Markdown. `get` tells a setting's value.
+/// Returns how Markdown is treated. `get` returns a setting's value.
 pub(crate) fn parse(get: impl Fn(&str) -> Option<String>) -> send::Parse {
     match get(PARSE).as_deref() {
         Some("plain") => send::Parse::Plain,
@@ -55,7 +55,7 @@ pub(crate) fn parse(get: impl Fn(&str) -> Option<String>) -> send::Parse {
     }
 }
 
-/// Does the session hear of reactions?
+/// Returns whether the session receives reactions.
 pub(crate) fn reactions(get: impl Fn(&str) -> Option<String>) -> bool {
     get(REACTIONS).as_deref() == Some("on")
 }

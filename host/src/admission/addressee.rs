@@ -1,4 +1,4 @@
-//! Which chats may be answered: all for which [`Admission::welcome`] holds, as far as they are known.
+//! The chats that may be answered: all known chats for which [`Admission::welcome`] returns no error.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -9,28 +9,28 @@ use crate::{
     journal::{self, Contact},
 };
 
-/// Newest messages that are looked through for the names of chats.
+/// Number of newest messages that are searched for names of chats and senders.
 const MESSAGES: u32 = 500;
 
 /// A chat that may be answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Addressee {
-    /// What a reply is addressed to.
+    /// The chat that a reply is addressed to.
     pub chat: ChatId,
-    /// How many people read along.
+    /// Whether one person or a group reads the reply.
     pub kind: ChatKind,
 }
 
 impl Admission {
-    /// The chats that may be answered: those of people in `allowFrom`, then the groups, each with those of its parts
-    /// that are known.
+    /// Returns the chats that may be answered: first the direct chats of people in `allowFrom`, then the groups, each
+    /// followed by its known parts.
     pub async fn addressees(self: &Arc<Self>) -> Result<Vec<Addressee>, Error> {
         let rules = self.rules().await?;
         Ok(addressees(&rules.access, &self.journal.contacts()?))
     }
 
-    /// What the chats are called that somebody has written in lately: a group by its title, a direct chat by who
-    /// writes there. Made harmless when it came in.
+    /// Returns the names of the chats with recent messages: the title of a group, or the sender's name in a direct
+    /// chat. The names were sanitized when they came in.
     pub fn chat_names(&self) -> Result<HashMap<ChatId, String>, journal::Error> {
         let messages = self.journal.recent(MESSAGES)?;
         let names = messages.into_iter().filter_map(|message| {
@@ -40,11 +40,11 @@ impl Admission {
             };
             Some((message.chat.id, name?))
         });
-        // The newest comes last, and counts.
+        // The newest message comes last, so its name is used.
         Ok(names.collect())
     }
 
-    /// What people call themselves who have written lately. Made harmless when it came in.
+    /// Returns the names of the senders of recent messages. The names were sanitized when they came in.
     pub fn sender_names(&self) -> Result<HashMap<SenderId, String>, journal::Error> {
         let messages = self.journal.recent(MESSAGES)?;
         Ok(messages.into_iter().map(|message| (message.sender.id, message.sender.name)).collect())
@@ -56,7 +56,7 @@ fn addressees(access: &Access, contacts: &HashMap<ChatId, Contact>) -> Vec<Addre
         return Vec::new();
     }
     let mut found = Vec::new();
-    // A chat that is itself enabled as a group is listed as one.
+    // A chat that is itself enabled as a group is listed as a group.
     let mut parts: Vec<_> = contacts.iter().filter(|(chat, _)| !access.groups.contains_key(*chat)).collect();
     parts.sort_by_key(|(chat, _)| *chat);
     for sender in &access.allow_from {
@@ -66,7 +66,7 @@ fn addressees(access: &Access, contacts: &HashMap<ChatId, Contact>) -> Vec<Addre
         };
         let mut chats: Vec<ChatId> = parts.iter().filter_map(direct).collect();
         if chats.is_empty() {
-            // Most platforms call a direct chat by the id of the person.
+            // On most platforms the id of a direct chat is the id of the person.
             let own = ChatId::new(&**sender);
             let is_free = !contacts.contains_key(&own) && !access.groups.contains_key(&own);
             chats.extend(is_free.then_some(own));

@@ -1,7 +1,7 @@
-//! `access.json` on the disk: noticed when it changes, replaced whole, by one process at a time.
+//! `access.json` on disk: detects changes, replaces the file atomically, and lets one process at a time change it.
 //!
-//! Everything here but [`AccessFile::fingerprint`] may wait, for the disk or for another process: it is not called on the
-//! runtime's thread.
+//! All functions here except [`AccessFile::fingerprint`] may wait for the disk or for another process. Do not call them
+//! on the runtime's thread.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -18,26 +18,26 @@ use rustix::{
 
 use crate::gate::document::{Document, Invalid};
 
-/// The largest file that is read, in bytes.
+/// Maximum size of the file, in bytes.
 const SIZE: u64 = 4 << 20;
 
-/// How long the command line waits for another process that has the lock: a change takes some milliseconds.
+/// How long the command line waits for another process that holds the lock. A change takes a few milliseconds.
 pub(super) const WAIT: Duration = Duration::from_secs(5);
 
-/// How far apart the lock is tried.
+/// Pause between two attempts to take the lock.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Where it is.
+/// The paths of the file and of its lock.
 #[derive(Debug)]
 pub(super) struct AccessFile {
     path: PathBuf,
     lock: PathBuf,
 }
 
-/// What changes when the file does. None where there is none.
+/// Metadata that changes when the file changes. `None` if there is no file.
 pub(super) type Fingerprint = Option<[i64; 7]>;
 
-/// Held while the file and what is remembered about it are changed together.
+/// The lock, held while the file and the approved access in the journal change together.
 pub(super) struct Guard {
     _file: File,
 }
@@ -48,31 +48,31 @@ pub enum Broken {
     /// It cannot be read or written.
     #[error("{} cannot be {what}: {source}", path.display())]
     Io {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Read, written, locked.
+        /// The operation that failed: read, written or locked.
         what: &'static str,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// Another process has the lock.
+    /// Another process holds the lock.
     #[error(
         "{} is locked by another process, which is changing who may write: try again once that has ended",
         .0.display()
     )]
     Locked(PathBuf),
-    /// It has something that it cannot have.
+    /// The file has invalid content.
     #[error("{}: {source}", path.display())]
     Invalid {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What.
+        /// What is invalid.
         source: Invalid,
     },
 }
 
 impl AccessFile {
-    /// In this folder, which exists.
+    /// Returns the file in this folder. The folder must exist.
     pub(super) fn in_folder(folder: &Path) -> Self {
         Self { path: folder.join("access.json"), lock: folder.join("access.lock") }
     }
@@ -81,7 +81,7 @@ impl AccessFile {
         &self.path
     }
 
-    /// One system call: this stands on the way of each message.
+    /// Returns the fingerprint of the file. Costs one system call, because it runs for each message.
     pub(super) fn fingerprint(&self) -> Result<Fingerprint, Broken> {
         match fs::metadata(&self.path) {
             Ok(metadata) => Ok(Some([
@@ -98,7 +98,7 @@ impl AccessFile {
         }
     }
 
-    /// Takes the lock. Waits for so long while another process has it.
+    /// Takes the lock. While another process holds it, waits for at most `wait`.
     pub(super) fn lock(&self, wait: Duration) -> Result<Guard, Broken> {
         let failed = |source| Broken::Io { path: self.lock.clone(), what: "locked", source };
         let file = OpenOptions::new()
@@ -120,9 +120,9 @@ impl AccessFile {
         }
     }
 
-    /// None where there is no file.
+    /// Reads and parses the file. Returns `None` if there is no file.
     pub(super) fn read(&self) -> Result<Option<Document>, Broken> {
-        // A pipe in its place must not make the host wait.
+        // Opening a pipe in place of the file must not block the host.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
         let file = match rustix::fs::open(&self.path, flags, Mode::empty()) {
             Ok(file) => File::from(file),
@@ -141,9 +141,10 @@ impl AccessFile {
         parsed.map(Some).map_err(|source| Broken::Invalid { path: self.path.clone(), source })
     }
 
-    /// Replaces the file: whoever reads meanwhile sees the old one or the new one. Only the user can read it.
+    /// Replaces the file atomically: another process reads either the old content or the new. Only the user can read
+    /// the file.
     pub(super) fn write(&self, document: &Document, _guard: &Guard) -> Result<(), Broken> {
-        // One that lies elsewhere, with a link here, stays there.
+        // If the path is a symbolic link, the link stays and its target is replaced.
         let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
         let fresh = path.with_extension(format!("json.{}", std::process::id()));
         let replace = || {
@@ -163,7 +164,7 @@ impl AccessFile {
         })
     }
 
-    /// May others read or write it?
+    /// Returns the permission bits of the file, or `None` if there is no file.
     pub(super) fn mode(&self) -> Option<u32> {
         fs::metadata(&self.path).ok().map(|metadata| metadata.mode() & 0o777)
     }

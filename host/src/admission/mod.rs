@@ -1,10 +1,12 @@
-//! Who may speak through one channel, as it is kept: `access.json`, what a person has approved of it, codes that
-//! wait, chats that are known, and what was turned away.
+//! The admission of one channel: who may speak through it. It keeps `access.json`, the part of that file that a person
+//! has approved, the pending pairing codes, the known chats, and the counts of refused events.
 //!
-//! The rules are the gate's. Several processes may use one channel's admission: the session that serves it, others that
-//! only send, a person's terminal. The file is changed under a lock; the rest is in the journal's database.
+//! The rules are in the gate. Several processes may use the admission of one channel: the session that serves the
+//! channel, sessions that only send, and the command line in a person's terminal. A lock protects changes of the file.
+//! The rest is in the journal's database.
 //!
-//! What is named `…_blocking` may wait for another process. The session uses what is `async` instead (see `runtime`).
+//! Functions named `…_blocking` may wait for another process. The session uses the `async` functions instead (see
+//! `runtime`).
 
 mod addressee;
 mod file;
@@ -34,110 +36,110 @@ use crate::{
     text,
 };
 
-/// One channel's admission.
+/// The admission of one channel.
 #[derive(Debug)]
 pub struct Admission {
     file: AccessFile,
     journal: Arc<Journal>,
-    /// What holds where there is no file.
+    /// The document that applies if there is no file.
     initial: Document,
-    /// Messages that one sender may send a minute, where the user has set it.
+    /// Maximum number of messages per minute from one sender, if the user has set it. 0 means no limit.
     rate: Option<u32>,
     state: Mutex<State>,
-    /// Held by the task that reads the file: the others use what it has found.
+    /// Held by the task that reads the file. Other tasks wait for it and use its result.
     reading: tokio::sync::Mutex<()>,
     tally: Mutex<Tally>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Senders who are the person at this terminal, as long as this process lives.
+    /// Senders who are the person at this terminal. They stay visitors until this process ends.
     visitors: BTreeSet<SenderId>,
-    /// The file as it was last read, and what came of it.
+    /// The fingerprint of the file when it was last read, and the result of reading it.
     read: Option<(file::Fingerprint, Result<Arc<Rules>, Shut>)>,
     rates: Rates,
 }
 
-/// What holds at the moment.
+/// The rules that apply at the moment.
 #[derive(Debug)]
 pub struct Rules {
-    /// Who may speak: what the file says, as far as a person has approved it.
+    /// Who may speak: what the file says, limited to what a person has approved, plus the visitors.
     pub access: Access,
-    /// How is answered.
+    /// How the channel answers.
     pub manners: Manners,
-    /// What the file says.
+    /// The access that the file asks for.
     pub wanted: Access,
-    /// In what that would let in more.
+    /// The differences in which the file lets in more than a person has approved.
     pub withheld: Vec<Widening>,
-    /// Who may write because they count as the person at this terminal, and by nothing that lasts.
+    /// Senders who may write only because they count as the person at this terminal. Stored in no file.
     pub visitors: BTreeSet<SenderId>,
 }
 
-/// The channel is shut: nobody can speak, because nobody knows who may.
+/// Error: the channel is shut. Nobody can speak, because the rules cannot be read.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error(
     "{0}. Until that is corrected the channel receives and sends nothing, and tidegate leaves the file as it is"
 )]
 pub struct Shut(String);
 
-/// Something could not be decided.
+/// An error of the admission.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Nobody knows who may speak.
+    /// The rules cannot be read, so it is unknown who may speak.
     #[error(transparent)]
     Shut(#[from] Shut),
     /// The file cannot be used.
     #[error(transparent)]
     File(#[from] Broken),
-    /// A change makes no sense.
+    /// A requested change is invalid.
     #[error(transparent)]
     Invalid(#[from] Invalid),
     /// The database cannot be used.
     #[error(transparent)]
     Journal(#[from] journal::Error),
-    /// There are no random bytes.
+    /// The system has no random bytes.
     #[error("the system has no random bytes: {0}")]
     Random(#[from] getrandom::Error),
-    /// What was approved is not what is there.
+    /// The file is not the one that the person was shown and approved.
     #[error("access.json was changed again in the meantime: look at it anew before you approve it")]
     ChangedMeanwhile,
-    /// The process ends.
+    /// The process is ending.
     #[error("tidegate is ending")]
     Ending,
 }
 
 impl Error {
-    /// Is it only that another process is writing?
+    /// Returns true if the only cause is that another process is writing.
     pub fn is_busy(&self) -> bool {
         matches!(self, Self::File(Broken::Locked(_)) | Self::Journal(journal::Error::Busy { .. }))
     }
 }
 
-/// Why a code lets nobody in.
+/// Why a pairing code was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum Unapproved {
-    /// It is not one that waits.
+    /// No pending request has this code.
     #[error(
         "nobody waits with this code (a code is good for an hour, and works once); {left} more {}",
         if *left == 1 { "try" } else { "tries" }
     )]
     Wrong {
-        /// Tries before the lock.
+        /// Number of tries left before the lock.
         left: u32,
     },
-    /// It cannot be one. That is no try.
+    /// The text cannot be a code. This does not count as a try.
     #[error("a code has six letters and digits, like ACD347")]
     Malformed,
-    /// Nobody was told one. That is no try.
+    /// No code is pending. This does not count as a try.
     #[error("nobody waits with a code at the moment")]
     Nobody,
-    /// Too many wrong ones.
+    /// Too many codes were wrong. The value is how long no code is accepted.
     #[error(
         "too many wrong codes: none is accepted for {}. To allow their id works all the same",
         minutes(*.0)
     )]
     Locked(Duration),
-    /// Something went wrong.
+    /// Another error.
     #[error(transparent)]
     Error(#[from] Error),
 }
@@ -152,12 +154,12 @@ fn minutes(rest: Duration) -> String {
 /// Why nothing is sent to a chat.
 #[derive(Debug, thiserror::Error)]
 pub enum Unwelcome {
-    /// Nobody there may speak.
+    /// Nobody in this chat may speak.
     #[error(
         "the chat {0} is not one that may write to this session, so nothing goes there (its user can change that with `tidegate access`)"
     )]
     Chat(ChatId),
-    /// It cannot be known.
+    /// The rules or the journal could not be read.
     #[error(transparent)]
     Error(#[from] Error),
 }
@@ -181,7 +183,7 @@ impl From<Shut> for Unwelcome {
 }
 
 impl Admission {
-    /// The admission of the channel with this folder. `initial` holds where there is no file.
+    /// Creates the admission of the channel with this folder. `initial` applies if there is no file.
     pub fn new(folder: &Path, journal: Arc<Journal>, initial: Document, rate: Option<u32>) -> Self {
         Self {
             file: AccessFile::in_folder(folder),
@@ -194,17 +196,17 @@ impl Admission {
         }
     }
 
-    /// Where the file is, or would be.
+    /// Returns the path of the file, whether or not the file exists.
     pub fn path(&self) -> &Path {
         self.file.path()
     }
 
-    /// The file's permission bits, where there is one.
+    /// Returns the permission bits of the file, or `None` if there is no file.
     pub fn mode(&self) -> Option<u32> {
         self.file.mode()
     }
 
-    /// What holds at the moment. The file is read again when it has changed.
+    /// Returns the rules that apply at the moment. Reads the file again if it has changed.
     pub fn rules_blocking(&self) -> Result<Arc<Rules>, Shut> {
         match self.known() {
             Some(rules) => rules,
@@ -212,7 +214,7 @@ impl Admission {
         }
     }
 
-    /// What holds at the moment, if the file has not changed since it was read. One system call: this stands on the way of
+    /// Returns the rules if the file has not changed since it was last read. Costs one system call, because it runs for
     /// each message.
     fn known(&self) -> Option<Result<Arc<Rules>, Shut>> {
         match self.file.fingerprint() {
@@ -224,14 +226,16 @@ impl Admission {
         }
     }
 
-    /// Reads what holds. It is an error if another process has the file's lock for that long, or the journal's.
+    /// Reads the rules. Returns an error if another process holds the file's lock for longer than `wait`, or keeps the
+    /// journal busy.
     fn read_rules(&self, wait: Duration) -> Result<Result<Arc<Rules>, Shut>, Error> {
         let fingerprint = self.file.fingerprint()?;
         let read = match self.read(wait) {
             Err(error) if error.is_busy() => return Err(error),
             read => read.map(|(rules, _)| self.with_visitors(rules)),
         };
-        // What the file says holds until it changes. What stood in the way of reading it may pass by itself.
+        // What the file says holds until the file changes. Other errors may disappear without a change of the file, so
+        // they are not cached.
         let lasting = matches!(&read, Ok(_) | Err(Error::File(Broken::Invalid { .. })));
         let rules = read.map_err(|error| Shut(error.to_string()));
         if let Err(shut) = &rules {
@@ -241,7 +245,8 @@ impl Admission {
         Ok(rules)
     }
 
-    /// Lets this sender write as long as this process lives, and in no file. False if they may already.
+    /// Lets this sender write until this process ends, without a change of the file. Returns false if the sender is a
+    /// visitor already.
     pub fn trust_visitor(&self, sender: &SenderId) -> bool {
         let mut state = self.lock();
         let news = state.visitors.insert(sender.clone());
@@ -264,7 +269,7 @@ impl Admission {
         Arc::new(Rules { access, manners, wanted, withheld, visitors })
     }
 
-    /// Reads the file, and lowers what was approved to what it still says.
+    /// Reads the file, and reduces the approved access to what the file still says.
     fn read(&self, wait: Duration) -> Result<(Arc<Rules>, Document), Error> {
         let _guard = self.file.lock(wait)?;
         self.read_locked()
@@ -305,7 +310,7 @@ impl Admission {
         self.journal.store_blocking(|transaction| transaction.set_baseline(&text))
     }
 
-    /// Changes the file, as a person wants it. What another hand has widened stays withheld.
+    /// Changes the file at a person's request. What another program has widened stays withheld.
     pub fn change_blocking(&self, change: Change) -> Result<(), Error> {
         self.change_all([change], file::WAIT)
     }
@@ -318,7 +323,7 @@ impl Admission {
             document = document.with(change.clone())?;
             approved = approved.with(change)?;
         }
-        // In this order nobody is in who should not be, wherever it is cut off.
+        // The baseline is written before the file: wherever this is interrupted, nobody is let in who should not be.
         self.approve(&approved.access)?;
         self.file.write(&document, &guard)?;
         drop(guard);
@@ -326,7 +331,8 @@ impl Admission {
         Ok(())
     }
 
-    /// Approves what another hand has widened, as it was shown to the person who does. The answer is what that was.
+    /// Approves what another program has widened. `shown` is the access that the person was shown: if the file has
+    /// changed since, this is an error. Returns the approved differences.
     pub fn accept_blocking(&self, shown: &Access) -> Result<Vec<Widening>, Error> {
         let guard = self.file.lock(file::WAIT)?;
         let (rules, document) = self.read_locked()?;
@@ -335,7 +341,7 @@ impl Admission {
         }
         if !rules.withheld.is_empty() {
             self.approve(&document.access)?;
-            // Written anew, so that every process notices.
+            // The file is written again so that every process notices the change.
             self.file.write(&document, &guard)?;
         }
         drop(guard);
@@ -343,7 +349,7 @@ impl Admission {
         Ok(rules.withheld.clone())
     }
 
-    /// Takes back what another hand has widened. The answer is what that was.
+    /// Removes from the file what another program has widened. Returns the removed differences.
     pub fn reject_blocking(&self) -> Result<Vec<Widening>, Error> {
         let (rules, _) = self.read(file::WAIT)?;
         let access = &rules.access;
@@ -373,7 +379,7 @@ impl Admission {
         Ok(rules.withheld.clone())
     }
 
-    /// What becomes of an event. A pure rule decides; this brings it what it needs.
+    /// Decides what happens to an event. The rules are a pure function in the gate; this function collects its input.
     pub fn decide(
         transaction: &Transaction<'_>,
         access: &Access,
@@ -400,7 +406,7 @@ impl Admission {
         Ok(gate::decide(what, Situation { access, pending: &pending, requests, origin, now }))
     }
 
-    /// Has this sender said too much in the last minute? Counts the message.
+    /// Counts a message, and returns whether its sender is within the rate limit.
     pub fn rate(&self, access: &Access, message: &Message, now: u64) -> Rate {
         match self.most(access, message) {
             0 => Rate::Within,
@@ -408,7 +414,7 @@ impl Admission {
         }
     }
 
-    /// How many messages its sender may write there in a minute. 0: any number.
+    /// Returns how many messages per minute the sender may write in this chat. 0 means no limit.
     fn most(&self, access: &Access, message: &Message) -> u32 {
         let Chat { id, kind, group, .. } = &message.chat;
         let open = || access.group(id, group.as_ref()).is_some_and(|group| group.members == Members::Any);
@@ -419,7 +425,7 @@ impl Admission {
         }
     }
 
-    /// Remembers what will be needed to answer a delivered message.
+    /// Stores what is needed later to answer a delivered message: what its chat is, and which files can be fetched.
     pub fn remember(
         transaction: &mut Transaction<'_>,
         message: &Message,
@@ -444,12 +450,13 @@ impl Admission {
         Ok(())
     }
 
-    /// Counts an event that went nowhere. True if that is to be written before long: see [`Admission::settle`].
+    /// Counts a refused event. Returns true if [`Admission::settle`] must be called soon to write the count.
     pub fn refuse(&self, what: &Happening, reason: Reason, now: u64) -> bool {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner).count(what, reason, now)
     }
 
-    /// Writes what was counted. False if another process is writing: then it is to be tried again.
+    /// Writes the counts of refused events. Returns false if another process is writing: then the caller must try
+    /// again.
     pub fn settle(&self) -> bool {
         let refusals = self.tally.lock().unwrap_or_else(PoisonError::into_inner).take();
         if refusals.is_empty() {
@@ -465,7 +472,7 @@ impl Admission {
         !matches!(stored, Ok(None))
     }
 
-    /// What went nowhere, newest first.
+    /// Returns the refused events, newest first.
     pub fn refusals(&self, limit: u32) -> Result<Vec<Refusal>, journal::Error> {
         self.journal.refusals(limit)
     }
@@ -475,7 +482,7 @@ impl Admission {
     }
 }
 
-/// Are the ids that the guest gave ones that can be told to a session and handed back?
+/// Returns true if all ids from the guest are valid, so that a session can be told them and can hand them back.
 fn is_proper(what: &Happening) -> bool {
     match what {
         Happening::Message(message) => is_proper_message(message),

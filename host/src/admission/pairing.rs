@@ -1,4 +1,4 @@
-//! Strangers who wait to be let in, as they are kept.
+//! The stored pairing requests: strangers who wait to be let in.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl Admission {
-    /// Notes that a stranger is told a code. It cannot be confirmed before [`Admission::set_code`].
+    /// Stores that a stranger will be told a code. The code cannot be confirmed before [`Admission::set_code`].
     pub fn begin_pairing(
         transaction: &mut Transaction<'_>,
         sender: &Sender,
@@ -36,7 +36,8 @@ impl Admission {
         Ok(pending)
     }
 
-    /// Makes a code for a stranger; None if they wait no more. Takes some 100 ms of computing, on another thread.
+    /// Creates a code for a stranger. Returns `None` if the stranger no longer waits. Takes about 100 ms of computing,
+    /// on another thread.
     pub async fn set_code(&self, sender: &SenderId) -> Result<Option<Code>, Error> {
         let made = tokio::task::spawn_blocking(|| {
             let code = Code::generate()?;
@@ -48,12 +49,12 @@ impl Admission {
         Ok(set.then_some(code))
     }
 
-    /// Lets go of a stranger who could not be told their code.
+    /// Removes the request of a stranger who could not be told the code.
     pub async fn abandon(&self, sender: &SenderId) -> Result<(), journal::Error> {
         self.journal.store(|transaction| transaction.remove_pairing(sender)).await.map(drop)
     }
 
-    /// Lets go of all whose codes were never made, because the process that was to make them has ended.
+    /// Removes all requests whose code was never created because the process that had to create it has ended.
     pub fn abandon_unfinished(&self, now: u64) -> Result<(), journal::Error> {
         let mut unfinished = self.journal.pairings(now)?;
         unfinished.retain(|pending| pending.hash.is_none());
@@ -65,8 +66,8 @@ impl Admission {
         Ok(())
     }
 
-    /// Counts one more answer to a stranger. None if there is nothing to remind them of: their code is gone, or still on its
-    /// way.
+    /// Counts one more answer to a stranger. Returns `None` if there is nothing to remind the stranger of: the code is
+    /// gone, or is not created yet.
     pub fn count_answer(
         transaction: &mut Transaction<'_>,
         sender: &SenderId,
@@ -78,18 +79,18 @@ impl Admission {
         Ok(Some(pending))
     }
 
-    /// Whose codes wait.
+    /// Returns the requests whose codes wait to be confirmed.
     pub fn pending(&self, now: u64) -> Result<Vec<Pending>, journal::Error> {
         self.journal.pairings(now)
     }
 
-    /// For how long no code is taken, if so.
+    /// Returns for how long no code is accepted, or `None` if codes are accepted.
     pub fn locked(&self, now: u64) -> Result<Option<Duration>, journal::Error> {
         Ok(self.journal.tries()?.locked(now))
     }
 
-    /// Lets in the stranger who was told this code. Only a person's way may lead here. Takes some 100 ms of computing
-    /// for each code that waits.
+    /// Lets in the stranger who was told this code. Only code that acts for a person may call this. Takes about 100 ms
+    /// of computing for each pending code.
     pub fn pair_blocking(&self, code: &str, now: u64) -> Result<Pending, Unapproved> {
         if Code::parse(code).is_none() {
             return Err(Unapproved::Malformed);
@@ -103,7 +104,7 @@ impl Admission {
             None => Unapproved::Wrong { left: pairing::TRIES - tries.wrong },
         };
         let pending = self.find(code, now)?.ok_or_else(wrong)?;
-        // The code is used by the caller that removes it: two at once cannot both.
+        // The caller that removes the request uses the code. Of two callers at once, only one can remove it.
         let journal = &self.journal;
         if !journal.store_blocking(|transaction| transaction.remove_pairing(&pending.sender))? {
             return Err(wrong());
@@ -121,7 +122,7 @@ impl Admission {
         Ok(pending)
     }
 
-    /// Turns down the stranger who was told this code, or who has this id. None if there is none.
+    /// Denies the stranger who was told this code, or who has this id. Returns `None` if there is no such stranger.
     pub fn deny_blocking(&self, code_or_sender: &str, now: u64) -> Result<Option<Pending>, Unapproved> {
         let mut waiting = self.journal.pairings(now)?;
         let named = waiting.iter().position(|pending| *pending.sender == *code_or_sender);
@@ -140,7 +141,7 @@ impl Admission {
         Ok(Some(pending))
     }
 
-    /// Counts a try as wrong before it is made: however many are made at once, there are no more than five.
+    /// Counts a try as wrong before the code is checked, so that parallel tries cannot exceed the limit of five.
     fn spend_try(&self, now: u64) -> Result<pairing::Tries, Unapproved> {
         match self.journal.store_blocking(|transaction| transaction.spend_try(now))? {
             Ok(tries) => Ok(tries),

@@ -1,4 +1,4 @@
-//! The admission as it is used on the runtime's thread: none of this blocks it.
+//! The asynchronous functions of the admission. None of them blocks the runtime's thread.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,13 +14,13 @@ use crate::{
     journal::{Contact, StoredFile},
 };
 
-/// How long to go on trying while another process has the lock, and how far apart.
+/// How long to retry while another process holds the lock, and the pause between two tries.
 const PATIENCE: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(20);
 
 impl Admission {
-    /// What holds at the moment. The file is read again when it has changed; while another process has its lock, that is
-    /// waited for, up to a minute.
+    /// Returns the rules that apply at the moment. Reads the file again if it has changed. While another process holds
+    /// the file's lock, waits up to a minute.
     pub async fn rules(self: &Arc<Self>) -> Result<Arc<Rules>, Shut> {
         match self.known() {
             Some(rules) => rules,
@@ -42,8 +42,8 @@ impl Admission {
         self.patiently(move |admission| admission.change_all([change.clone()], Duration::ZERO)).await
     }
 
-    /// Approves what another program has widened: see [`Admission::accept_blocking`]. A person waits for it, so it gives up
-    /// as early as that does.
+    /// Approves what another program has widened: see [`Admission::accept_blocking`]. A person waits for the result, so
+    /// this waits no longer than that function does.
     pub async fn accept(self: &Arc<Self>, shown: Access) -> Result<Vec<Widening>, Error> {
         let admission = Arc::clone(self);
         let accepted = spawn_blocking(move || admission.accept_blocking(&shown)).await;
@@ -57,14 +57,15 @@ impl Admission {
         paired.unwrap_or(Err(Unapproved::Error(Error::Ending)))
     }
 
-    /// Turns down the stranger who has this id: see [`Admission::deny_blocking`].
+    /// Denies the stranger with this id: see [`Admission::deny_blocking`].
     pub async fn deny(self: &Arc<Self>, sender: SenderId, now: u64) -> Result<Option<Pending>, Unapproved> {
         let admission = Arc::clone(self);
         let denied = spawn_blocking(move || admission.deny_blocking(&sender, now)).await;
         denied.unwrap_or(Err(Unapproved::Error(Error::Ending)))
     }
 
-    /// May something be sent to this chat? Only where somebody may speak.
+    /// Returns an error unless something may be sent to this chat: it must be an enabled group, a part of one, or the
+    /// direct chat of a sender in `allowFrom`.
     pub async fn welcome(self: &Arc<Self>, chat: &ChatId) -> Result<(), Unwelcome> {
         let rules = self.rules().await?;
         let access = &rules.access;
@@ -78,13 +79,14 @@ impl Admission {
         if welcome { Ok(()) } else { Err(Unwelcome::Chat(chat.clone())) }
     }
 
-    /// May the session read what this message says?
+    /// Returns true if the session may read the text of this message.
     pub async fn may_be_read(self: &Arc<Self>, message: &Message) -> Result<bool, Shut> {
         let rules = self.rules().await?;
         Ok(is_proper_message(message) && may_be_read(&rules.access, &message.chat, &message.sender))
     }
 
-    /// The files of the newest delivered message that fits, in a chat that may still write here.
+    /// Returns the files of the newest delivered message that matches the arguments. Returns an error if its chat may
+    /// not write to this session any more.
     pub async fn attachments(
         self: &Arc<Self>,
         chat: Option<&ChatId>,
@@ -102,7 +104,7 @@ impl Admission {
         Ok(files)
     }
 
-    /// Where permission prompts go: who may decide, and the chat with each.
+    /// Returns where permission prompts go: each sender who may decide, and the chat with this sender.
     pub async fn approvers(self: &Arc<Self>) -> Result<Vec<(SenderId, ChatId)>, Error> {
         let rules = self.rules().await?;
         let access = &rules.access;
@@ -116,8 +118,8 @@ impl Admission {
         access.approvers().map(chat).collect()
     }
 
-    /// Does something that waits for the disk on another thread, and again while it fails because another process is
-    /// writing.
+    /// Runs `work`, which may wait for the disk, on another thread. Repeats it while it fails because another process
+    /// is writing.
     async fn patiently<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl Fn(&Self) -> Result<T, Error> + Send + Sync + 'static,

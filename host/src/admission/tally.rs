@@ -1,4 +1,4 @@
-//! Counts of what was turned away, held until they are written.
+//! Counts of refused events, held in memory until they are written.
 
 use std::collections::{HashMap, hash_map::Entry};
 
@@ -9,15 +9,15 @@ use crate::{
     text,
 };
 
-/// Different refusals that are held at a time. A flood of strangers makes no more than that.
+/// Maximum number of different refusals held at a time. It bounds the memory that a flood of strangers can use.
 const MOST: usize = 128;
 
-/// What was turned away and is not written yet.
+/// Refused events that are not written yet.
 #[derive(Debug, Default)]
 pub(super) struct Tally(HashMap<(String, String, Reason), Refusal>);
 
 impl Tally {
-    /// True if it is the first that waits.
+    /// Counts a refused event. Returns true if no other refusal waits to be written.
     pub(super) fn count(&mut self, what: &Happening, reason: Reason, now: u64) -> bool {
         let (chat, sender): (&Chat, &Sender) = match what {
             Happening::Message(message) => (&message.chat, &message.sender),
@@ -25,13 +25,13 @@ impl Tally {
             Happening::Question(question) => (&question.chat, &question.sender),
             Happening::Moved { .. } => return false,
         };
-        // What cannot be an id may be anything, and any length.
+        // A malformed id may have any content and any length, so it is cleaned like a name.
         let id = |id: &str| if text::is_identifier(id) { id.to_owned() } else { text::name(id).into_owned() };
         let (chat_id, sender_id) = (id(&chat.id), id(&sender.id));
         let first = self.0.is_empty();
         let key = (chat_id.clone(), sender_id.clone(), reason);
         let full = self.0.len() >= MOST && !self.0.contains_key(&key);
-        // More than can be held are counted without a name.
+        // If the tally is full, further refusals are counted without their names.
         let (key, chat_id, sender_id) = if full {
             let others = || "(others)".to_owned();
             ((others(), others(), reason), others(), others())
@@ -63,7 +63,7 @@ impl Tally {
         first
     }
 
-    /// For another time: what came since is counted by itself.
+    /// Puts back refusals that could not be written. Adds what was counted in the meantime.
     pub(super) fn put_back(&mut self, refusals: Vec<Refusal>) {
         for refusal in refusals {
             let key = (refusal.chat.to_string(), refusal.sender.to_string(), refusal.reason);

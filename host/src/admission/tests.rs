@@ -51,7 +51,7 @@ fn code(admission: &Admission, sender: &str, chat: &str) -> String {
     wait(admission.set_code(&SenderId::new(sender))).unwrap().unwrap().to_string()
 }
 
-/// What a task of the runtime gets.
+/// Runs `work` to completion on a new runtime.
 fn wait<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
@@ -83,10 +83,10 @@ fn another_hand_lets_nobody_in_and_anybody_out() {
     assert_ne!(decided(&other, "bob"), Decision::Deliver);
     assert_ne!(decided(&other, "eve"), Decision::Deliver);
     assert_eq!(other.rules_blocking().unwrap().withheld, [Widening::Sender(SenderId::new("eve"))]);
-    // What is out stays out, though it was approved once.
+    // A removed sender stays out, although a person approved it before.
     fs::write(&path, r#"{"allowFrom": ["ada", "bob", "eve"]}"#).unwrap();
     assert_ne!(decided(&other, "bob"), Decision::Deliver);
-    // A person's change approves nothing beside itself.
+    // A person's change approves only itself.
     allow(&one, "carl");
     assert_eq!(decided(&other, "carl"), Decision::Deliver);
     assert_ne!(decided(&other, "eve"), Decision::Deliver);
@@ -95,7 +95,7 @@ fn another_hand_lets_nobody_in_and_anybody_out() {
     fs::write(&path, r#"{"allowFrom": ["eve"]}"#).unwrap();
     assert_ne!(decided(&other, "eve"), Decision::Deliver);
     let shown = one.rules_blocking().unwrap();
-    // What was approved is what was seen, and nothing that came later.
+    // A person approves what they were shown, not a later change.
     fs::write(&path, r#"{"allowFrom": ["eve", "mallory"]}"#).unwrap();
     assert!(matches!(one.accept_blocking(&shown.wanted), Err(Error::ChangedMeanwhile)));
     assert_ne!(decided(&other, "eve"), Decision::Deliver);
@@ -213,7 +213,7 @@ async fn what_another_process_is_changing_is_waited_for_beside_other_tasks() {
 fn a_change_that_cannot_be_written_lets_nobody_in() {
     let (folder, one, other) = both();
     allow(&one, "ada");
-    // In the place of the file that is written first.
+    // A folder blocks the path of the temporary file that is written first.
     let obstacle = folder.path().join(format!("access.json.{}", std::process::id()));
     fs::create_dir(&obstacle).unwrap();
     assert!(one.change_blocking(Change::Allow(SenderId::new("eve"))).is_err());

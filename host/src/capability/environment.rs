@@ -6,7 +6,7 @@ use crate::{
     contract::imports::environment::{Digest, Host},
 };
 
-/// The most random bytes of one call.
+/// The most random bytes that one call returns.
 const RANDOM: u32 = 1024;
 
 impl Host for Tenant {

@@ -1,9 +1,9 @@
-//! The import `journal`: what the channel has received.
+//! The import `journal`: the messages that the channel has received.
 
 use super::Tenant;
 use crate::contract::imports::{journal::Host, types::Message};
 
-/// The most messages of one call.
+/// The most messages that one call returns.
 const LIMIT: u32 = 1000;
 
 impl Host for Tenant {

@@ -13,29 +13,30 @@ use rustix::fs::OFlags;
 
 use crate::clock;
 
-/// How long a kept key stays good.
+/// How long a kept key stays valid.
 const KEPT: Duration = Duration::from_hours(24);
 
-/// The file of a kept key, in the channel's folder: when it ends, in milliseconds since the Unix epoch, and the key.
+/// The file of a kept key, in the channel's folder. It contains the time at which the key expires, in milliseconds
+/// since the Unix epoch, and the key.
 const FILE: &str = "page.key";
 
-/// What others may do with a file, of its mode.
+/// The mode bits of a file that give access to other users.
 const OTHERS: u32 = 0o077;
 
-/// 32 hexadecimal digits: new at each start, unless a person has had the last one kept.
+/// A page's key of 32 hexadecimal digits. It is new at each start, unless the user has kept the last one.
 #[derive(Debug)]
 pub struct Key {
     current: Mutex<Current>,
     file: PathBuf,
-    /// Whether a kept key is used, and not only one of this process's own.
+    /// Whether the process may use and keep a stored key, in addition to one that only this process knows.
     shared: bool,
 }
 
 #[derive(Clone, Debug)]
 struct Current {
-    /// Empty where there are no random bytes: then no browser has the key.
+    /// Empty if the system has no random bytes. Then no text matches the key.
     text: String,
-    /// When it ends, in milliseconds since the Unix epoch; without, with the process.
+    /// The time at which the key expires, in milliseconds since the Unix epoch. `None`: when the process ends.
     end: Option<u64>,
 }
 
@@ -52,15 +53,15 @@ impl Current {
 }
 
 impl Key {
-    /// A new key, or, where it is `shared`, the one that is kept in this folder. To a process whose output a model reads it
-    /// must not be.
+    /// Returns the key that is kept in this folder if it is `shared` and there is one, and otherwise a new key. It must
+    /// not be `shared` in a process whose output a model reads.
     pub fn of(folder: &Path, shared: bool) -> Result<Self, getrandom::Error> {
         let key = Self { current: Mutex::new(Current::random()?), file: folder.join(FILE), shared };
         key.take_over();
         Ok(key)
     }
 
-    /// Uses the key that is kept by now, if one is: another process may have kept or replaced it.
+    /// Switches to the key that is kept now, if any: another process may have kept or replaced it.
     pub fn take_over(&self) {
         if !self.shared {
             return;
@@ -69,26 +70,26 @@ impl Key {
         let mut key = self.lock();
         match kept {
             Some(kept) => *key = kept,
-            // It was kept before, and was replaced or forgotten since.
+            // This key was kept before, and has been replaced or deleted since.
             None if key.end.is_some() => *key = Current::new(),
             None => {}
         }
     }
 
-    /// As the link has it.
+    /// Returns the key as the link contains it.
     pub fn text(&self) -> String {
         self.valid().text.clone()
     }
 
-    /// Is this the key? Takes as long for any text of its length.
+    /// Returns whether this text is the key. Takes the same time for any text of the key's length.
     pub fn matches(&self, text: &str) -> bool {
         let key = &self.valid().text;
         let differences = key.bytes().zip(text.bytes()).fold(0, |all, (left, right)| all | (left ^ right));
         !key.is_empty() && text.len() == key.len() && differences == 0
     }
 
-    /// Keeps it for a day from now, for this process and those that serve the channel then. The file is one that only the
-    /// user can read.
+    /// Keeps the key for 24 hours from now, for this process and for others that serve the channel during that time.
+    /// Only the user can read the file.
     pub fn keep(&self) -> io::Result<()> {
         if !self.shared {
             return Err(io::Error::other("this session runs in a model's shell, which has seen its key"));
@@ -107,7 +108,7 @@ impl Key {
         Ok(())
     }
 
-    /// Makes a new one, and keeps the last one no more.
+    /// Creates a new key, and deletes the kept one.
     pub fn replace(&self) -> io::Result<()> {
         let fresh = Current::random().map_err(io::Error::other)?;
         let folder = self.file.parent().unwrap_or(Path::new(""));
@@ -116,7 +117,8 @@ impl Key {
         Ok(())
     }
 
-    /// Erases the key that is kept in this folder. A process that uses it does so until it ends.
+    /// Deletes the key that is kept in this folder. A process that uses the key goes on using it until the process
+    /// ends.
     pub fn forget(folder: &Path) -> io::Result<()> {
         match fs::remove_file(folder.join(FILE)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -124,7 +126,7 @@ impl Key {
         }
     }
 
-    /// The key that is good now: a kept one that has ended makes room for a new one.
+    /// Returns the valid key: a new one replaces a kept one that has expired.
     fn valid(&self) -> MutexGuard<'_, Current> {
         let mut key = self.lock();
         if key.end.is_some_and(|end| end < clock::now()) {
@@ -138,7 +140,8 @@ impl Key {
     }
 }
 
-/// What is not exactly as [`Key::keep`] has left it counts for nothing and goes, as does what has ended.
+/// Reads the kept key. Deletes the file if the key has expired, or if the file is not exactly as [`Key::keep`] writes
+/// it.
 fn kept(path: &Path, now: u64) -> Option<Current> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let flags = i32::try_from(flags.bits()).ok()?;
@@ -192,7 +195,7 @@ mod tests {
     fn a_kept_key_is_good_for_a_day() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(FILE);
-        // One of a session that waits for its turn.
+        // The key of a session that waits for its turn.
         let next = Key::of(folder.path(), true).unwrap();
         let key = Key::of(folder.path(), true).unwrap();
         key.keep().unwrap();

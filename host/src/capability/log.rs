@@ -1,18 +1,18 @@
-//! The import `log`, and everything else that a guest writes: lines for the log.
+//! The import `log`, and all other output of a guest: lines for the log.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Tenant;
 use crate::contract::imports::log::{Host, Level};
 
-/// Lines of one call that are written; the rest is counted.
+/// The most lines that one call writes. Further lines are only counted.
 const LINES: u32 = 64;
 /// The longest line, in bytes.
 pub(super) const LENGTH: usize = 4096;
 
-/// The lines that one call writes, whichever way.
+/// The lines that one call writes, through `log.write` or WASI.
 ///
-/// Complaints are kept until the call ends: if it fails, they tell why, and belong to the report of the failure.
+/// Complaints are kept until the call ends. If it fails, they explain why, and become part of the failure's report.
 #[derive(Clone, Debug, Default)]
 pub struct Lines(Arc<Mutex<Record>>);
 
@@ -22,30 +22,30 @@ struct Record {
     complaints: Vec<Line>,
 }
 
-/// One line of a guest's: printable, cut to 4096 bytes.
+/// One line of a guest: cut to 4096 bytes, and printable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     level: Level,
-    /// Without its end.
+    /// The line without its line break.
     pub text: String,
 }
 
-/// How a line was written.
+/// When a line is written to the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// It is written at once.
+    /// At once.
     Remark(Level),
-    /// It is kept until the call ends.
+    /// When the call ends.
     Complaint(Level),
 }
 
 impl Lines {
-    /// Another call begins.
+    /// Starts the record of another call.
     pub(super) fn reset(&self) {
         *self.lock() = Record::default();
     }
 
-    /// Takes one line, if the call has not written too many.
+    /// Writes one line, unless the call has written too many.
     pub(super) fn write(&self, channel: &str, kind: Kind, text: &str) {
         let mut record = self.lock();
         let line = record.count;
@@ -62,14 +62,14 @@ impl Lines {
         }
     }
 
-    /// The call has succeeded: its complaints are lines like all others.
+    /// Logs the complaints of a call that has succeeded, as ordinary lines.
     pub(super) fn settle(&self, channel: &str) {
         for Line { level, text } in self.take_complaints() {
             log(channel, level, &text);
         }
     }
 
-    /// The call has failed: what it had to complain about.
+    /// Removes and returns the complaints of a call that has failed.
     pub fn take_complaints(&self) -> Vec<Line> {
         std::mem::take(&mut self.lock().complaints)
     }
@@ -85,7 +85,7 @@ impl Line {
         Self { level: Level::Warn, text: text.to_owned() }
     }
 
-    /// Says the guest itself that something is wrong, rather than its language's runtime?
+    /// Returns whether the guest itself reported an error, rather than its language's runtime.
     pub fn is_error(&self) -> bool {
         self.level == Level::Error
     }
@@ -104,7 +104,7 @@ impl Host for Tenant {
     fn write(&mut self, level: Level, text: String) -> wasmtime::Result<()> {
         let channel = &*self.surroundings()?.name;
         let kind = if level == Level::Error { Kind::Complaint(level) } else { Kind::Remark(level) };
-        // A panic's text has several lines.
+        // The text of a panic has several lines.
         for line in text.lines() {
             self.lines.write(channel, kind, line);
         }

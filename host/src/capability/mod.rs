@@ -1,15 +1,14 @@
-//! What a guest may ask of the host: one module for each import of the contract.
+//! The host functions that guests import: one module for each interface of the contract.
 //!
-//! Every function sees the [`Tenant`] of the instance that calls: the channel's own surroundings, which it
-//! cannot leave, and what this one call has done so far. Nothing of that takes effect before the call has
-//! returned: see [`Effects`].
+//! Every function gets the [`Tenant`] of the calling instance: the [`Surroundings`] of its own channel, beyond which it
+//! cannot reach, and the effects of the current call. The host applies these only after the call has returned: see
+//! [`Effects`].
 
 mod environment;
 pub mod files;
 pub mod http;
 mod journal;
 mod key;
-/// What guests say about themselves.
 pub mod log;
 mod secrets;
 mod state;
@@ -29,29 +28,30 @@ use crate::{
     sandbox::{Digest, Engine, Resident},
 };
 
-/// Everything of one channel that its guest's calls can reach.
+/// The host-side data of one channel that its guest's calls can reach.
 #[derive(Debug)]
 pub struct Surroundings {
-    /// Stamped on whatever the guest says.
+    /// The channel's name, added to everything that the guest logs.
     pub name: ChannelName,
-    /// Where its state is kept.
+    /// The journal that holds the channel's state.
     pub journal: Arc<Journal>,
-    /// Its inbox and outbox.
+    /// The channel's inbox and outbox.
     pub files: files::Files,
-    /// The browsers that have its page open.
+    /// The browsers that have the channel's page open.
     pub page: web::Page,
-    /// The values of its settings, defaults filled in.
+    /// The values of the channel's settings, with defaults filled in.
     pub settings: BTreeMap<String, String>,
-    /// Which of them say where its platform is.
+    /// The names of the settings that say where the channel's platform is.
     pub places: Vec<String>,
-    /// The values of its credentials.
+    /// The values of the channel's credentials.
     pub secrets: Secrets,
-    /// The hosts that it may reach.
+    /// The hosts that the channel may reach.
     pub network: http::Network,
 }
 
 impl Surroundings {
-    /// The variable of a credential that has no value, if there is one.
+    /// Returns the variable of the first wanted credential that has no value, if any. `wanted` has pairs of name and
+    /// variable.
     pub fn missing_credential<'a>(
         &self,
         wanted: impl IntoIterator<Item = (&'a str, &'a str)>,
@@ -59,7 +59,8 @@ impl Surroundings {
         wanted.into_iter().find(|(name, _)| !self.secrets.has(name)).map(|(_, variable)| variable)
     }
 
-    /// Changes with whatever could make this another account at the platform, or the same at another platform.
+    /// Returns a digest of all credentials and of the settings in `places`. If it changes, the channel may use another
+    /// account at the platform, or another platform.
     pub fn account(&self) -> String {
         let mut bytes = Vec::new();
         let secrets = self.secrets.values();
@@ -74,55 +75,55 @@ impl Surroundings {
     }
 }
 
-/// What one store holds for the host's functions.
+/// The part of the store data that the host functions use.
 #[derive(Debug, Default)]
 pub struct Tenant {
-    /// None while a guest describes itself: it must not call anything then.
+    /// `None` while the guest runs `describe`, which must not call any import.
     surroundings: Option<Arc<Surroundings>>,
-    /// What this call has done so far.
+    /// The effects of the current call so far.
     effects: Effects,
-    /// Lines that this call has written to the log.
+    /// The log lines of the current call.
     lines: log::Lines,
-    /// Bytes that wait in the effects.
+    /// The size of the effects, in bytes.
     spent: usize,
-    /// Files that this call was given.
+    /// The files that the current call was given or has created.
     handles: files::Handles,
-    /// When the call is cut off, whatever it does.
+    /// The deadline of the current call.
     ends: Option<Instant>,
-    /// For a component that imports it.
+    /// The WASI state, for a component that imports WASI.
     wasi: Option<Box<wasi::Wasi>>,
 }
 
-/// What one call may set and push, in bytes.
+/// The most that one call may set and push, in bytes.
 const EFFECTS: usize = 16 << 20;
 
-/// What a call leaves behind for the host to carry out: after a call that failed there is nothing.
+/// The changes that a call leaves for the host to apply. A call that fails leaves none.
 #[derive(Debug, Default)]
 pub struct Effects {
-    /// Values to set, or to remove.
+    /// The state values to set (`Some`) or to remove (`None`), by key.
     pub state: BTreeMap<String, Option<Vec<u8>>>,
-    /// Frames for the page.
+    /// The frames to send to the page.
     pub pushes: Vec<web::Push>,
 }
 
 impl Effects {
-    /// Is there nothing to carry out?
+    /// Returns whether there is nothing to apply.
     pub fn is_empty(&self) -> bool {
         self.state.is_empty() && self.pushes.is_empty()
     }
 
-    /// Adds what a later call has left.
+    /// Adds the effects of a later call.
     pub fn extend(&mut self, later: Self) {
         self.state.extend(later.state);
         self.pushes.extend(later.pushes);
     }
 
-    /// Stores the values.
+    /// Stores the state values in the journal.
     pub fn keep(&self, transaction: &mut Transaction<'_>) -> Result<(), Error> {
         self.state.iter().try_for_each(|(key, value)| transaction.set_state(key, value.as_deref()))
     }
 
-    /// Nobody sees it but browsers that came through the link with the key.
+    /// Restricts all frames to browsers that came through the link with the key.
     pub fn confine(&mut self) {
         for push in &mut self.pushes {
             push.confine();
@@ -131,17 +132,17 @@ impl Effects {
 }
 
 impl Tenant {
-    /// For an instance that is only asked to describe itself.
+    /// Returns the tenant of an instance that only runs `describe`.
     pub fn stranger() -> Self {
         Self::default()
     }
 
-    /// For an instance of this channel.
+    /// Returns the tenant of an instance of this channel.
     pub fn of(surroundings: Arc<Surroundings>) -> Self {
         Self { surroundings: Some(surroundings), ..Self::default() }
     }
 
-    /// Hands the call its files. Whatever an earlier call had is gone.
+    /// Starts a call with these files. Discards everything that belongs to an earlier call.
     pub fn enter(&mut self, handles: files::Handles) {
         self.effects = Effects::default();
         self.lines.reset();
@@ -149,12 +150,12 @@ impl Tenant {
         self.handles = handles;
     }
 
-    /// What its calls write to the log.
+    /// Returns the log lines that the instance's calls write.
     pub fn lines(&self) -> log::Lines {
         self.lines.clone()
     }
 
-    /// What the call has done, and which files it was given or made.
+    /// Ends a call that has returned. Returns its effects and the files that it was given or has created.
     pub fn leave(&mut self) -> (Effects, files::Handles) {
         if let Some(wasi) = &self.wasi {
             wasi.flush();
@@ -164,9 +165,9 @@ impl Tenant {
         (std::mem::take(&mut self.effects), std::mem::take(&mut self.handles))
     }
 
-    /// Counts what the host has to keep until the call returns. Too much of it ends the call.
+    /// Counts bytes that the host has to keep until the call returns. Above [`EFFECTS`], the error ends the call.
     fn spend(&mut self, bytes: usize) -> wasmtime::Result<()> {
-        // An empty frame takes memory too.
+        // Each item counts 64 bytes more, because even an empty frame takes memory.
         self.spent = self.spent.saturating_add(bytes).saturating_add(64);
         if self.spent > EFFECTS {
             return Err(wasmtime::Error::msg(format!(
@@ -184,7 +185,7 @@ impl Tenant {
     }
 }
 
-/// Everything that this component may import; if it wants more, it does not link.
+/// Returns a linker with everything that this component may import. A component with other imports does not link.
 pub fn linker(engine: &Engine, component: &Component) -> wasmtime::Result<Linker<Resident<Tenant>>> {
     fn tenant(resident: &mut Resident<Tenant>) -> &mut Tenant {
         resident.tenant.ends = resident.ends();

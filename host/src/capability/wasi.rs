@@ -1,8 +1,8 @@
-//! WASI p2 for components whose language brings it along, with nothing granted.
+//! WASI p2 for components whose language needs it, with nothing granted.
 //!
-//! There is no environment and no argument; of files and sockets there is not even an implementation ([`nothing`]); what
-//! is written to stdout and stderr goes to the host's log, within the limits of `log.write`; clocks and random bytes work.
-//! Waiting ends with the call.
+//! There are no environment variables and no arguments. Files and sockets have no implementation at all ([`nothing`]).
+//! Output to stdout and stderr goes to the host's log, within the limits of `log.write`. Clocks and random bytes work.
+//! A wait ends with its call.
 
 mod nothing;
 
@@ -30,12 +30,13 @@ use crate::{
     sandbox::Resident,
 };
 
-/// Streams, timers and the like that one instance may hold at a time. Each takes the host's memory.
+/// The most resources (streams, timers and the like) that one instance may hold at a time. Each takes the host's
+/// memory.
 const RESOURCES: usize = 1000;
-/// The most random bytes of one call.
+/// The most random bytes that one call returns.
 const RANDOM: u64 = 64 << 10;
 
-/// What an instance that uses WASI has of it. Made when it first does.
+/// The WASI state of one instance, created at its first use.
 pub(super) struct Wasi {
     context: WasiCtx,
     table: ResourceTable,
@@ -62,7 +63,7 @@ impl Wasi {
         Self { context, table, voices }
     }
 
-    /// A call has ended, in the middle of a line perhaps.
+    /// Writes unfinished lines at the end of a call.
     pub(super) fn flush(&self) {
         for voice in &self.voices {
             voice.rest().flush();
@@ -70,7 +71,7 @@ impl Wasi {
     }
 }
 
-/// Adds what a component that imports WASI finds; nothing at all for one that does not.
+/// Adds WASI to the linker if the component imports it.
 pub(super) fn add_to_linker(
     linker: &mut Linker<Resident<Tenant>>,
     component: &Component,
@@ -81,7 +82,7 @@ pub(super) fn add_to_linker(
     if !component.component_type().imports(engine).any(|(name, _)| contract::is_wasi(name)) {
         return Ok(());
     }
-    // Streams, polls, clocks, stdio.
+    // Streams, polls, clocks and stdio.
     wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(linker)?;
     random::insecure::add_to_linker::<_, WasiRandom>(linker, |tenant: &mut Tenants| {
         tenant.ctx().ctx.random()
@@ -103,7 +104,7 @@ impl WasiView for Resident<Tenant> {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         let Tenant { surroundings, lines, wasi, .. } = &mut self.tenant;
         let wasi = wasi.get_or_insert_with(|| {
-            // A guest that describes itself has no name yet.
+            // A guest that describes itself has no channel name yet.
             let channel = surroundings.as_ref().map_or("a new channel", |surroundings| &*surroundings.name);
             Box::new(Wasi::new(channel, lines))
         });
@@ -156,7 +157,7 @@ impl Rest {
     }
 }
 
-/// The last words of an instance that has failed belong to the report of the failure.
+/// Writes the last line of an instance that has failed, as a part of the failure's report.
 impl Drop for Rest {
     fn drop(&mut self) {
         let (Kind::Remark(level) | Kind::Complaint(level)) = self.kind;
@@ -172,7 +173,7 @@ impl IsTerminal for Voice {
 }
 
 impl StdoutStream for Voice {
-    /// Only for a later WASI, which is not linked.
+    /// Discards all bytes: only a later version of WASI calls this, and that version is not linked.
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
         Box::new(tokio::io::sink())
     }
@@ -183,7 +184,7 @@ impl StdoutStream for Voice {
 }
 
 impl Pollable for Voice {
-    /// Always.
+    /// Returns at once, because output never waits.
     fn ready<'a, 'b>(&'a mut self) -> Pin<Box<dyn Future<Output = ()> + Send + 'b>>
     where
         'a: 'b,
@@ -199,7 +200,7 @@ impl OutputStream for Voice {
         Ok(())
     }
 
-    /// Programs flush in the middle of lines; the log has whole ones.
+    /// Does nothing: programs flush in the middle of lines, and the log contains whole lines only.
     fn flush(&mut self) -> StreamResult<()> {
         Ok(())
     }
@@ -228,7 +229,7 @@ mod tests {
         assert_eq!(rest.bytes, b"four");
         rest.flush();
         assert!(rest.bytes.is_empty());
-        // Without an end, a line ends where a line of the log does.
+        // A line without an end is cut at the limit of the log's lines.
         for _ in 0..100 {
             rest.add(&[b'x'; LENGTH / 2]);
             assert!(rest.bytes.len() < LENGTH);

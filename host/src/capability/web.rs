@@ -1,4 +1,4 @@
-//! The page's other direction: frames to browsers, files for them.
+//! The import `web`: frames for browsers, and files for them.
 
 use std::{
     collections::HashMap,
@@ -18,11 +18,11 @@ use crate::contract::imports::{
     web::{Audience, Host},
 };
 
-/// Bytes that may wait for one browser. One that reads more slowly than that is cut off; it comes back and
-/// is given the history.
+/// The most bytes that may wait for one browser. A browser that reads more slowly is disconnected; after it has
+/// reconnected, it gets the history.
 const BACKLOG: usize = 8 << 20;
 
-/// A frame for the page, held back until the call that pushed it has taken effect.
+/// A frame for the page, held back until the effects of the call that pushed it are applied.
 #[derive(Debug)]
 pub struct Push {
     audience: Audience,
@@ -30,7 +30,7 @@ pub struct Push {
 }
 
 impl Push {
-    /// In bytes.
+    /// Returns the size of the frame, in bytes.
     pub fn weight(&self) -> usize {
         self.frame.len()
     }
@@ -45,21 +45,22 @@ impl Push {
 pub struct Page {
     connections: Mutex<HashMap<u64, Outbox>>,
     last: AtomicU64,
-    /// Permission requests that can be answered here at the moment.
+    /// The number of permission requests that can be answered on the page at the moment.
     waiting: AtomicUsize,
-    /// A browser that has it may answer them.
+    /// The key that allows a browser to answer them.
     key: Key,
     /// How often the key was replaced.
     replacements: AtomicU64,
 }
 
-/// What a browser has said about itself when it connected.
+/// The properties that a browser declares when it connects.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Visit {
-    /// It has the key.
+    /// Whether it has the key.
     pub owner: bool,
-    /// It understands the host's own frames: `{"type": "host", "owner": BOOLEAN, "waiting": COUNT}`, at first and at each
-    /// change. `waiting` counts the permission requests that could be answered with the key.
+    /// Whether it understands the host's own frames: `{"type": "host", "owner": BOOLEAN, "waiting": COUNT}`, sent after
+    /// it connects and at each change. `waiting` is the number of permission requests that can be answered with the
+    /// key.
     pub hears_host: bool,
 }
 
@@ -79,14 +80,14 @@ pub struct Frames {
 }
 
 impl Frames {
-    /// The next frame, or nothing once the browser was cut off or closed.
+    /// Returns the next frame, or `None` after the browser was disconnected or its connection was closed.
     pub async fn next(&mut self) -> Option<Utf8Bytes> {
         let frame = self.frames.recv().await?;
         self.waiting.fetch_sub(frame.len(), Ordering::Relaxed);
         Some(frame)
     }
 
-    /// The next frame, if one waits already.
+    /// Returns the next frame, if one is already waiting.
     pub fn ready(&mut self) -> Option<Utf8Bytes> {
         let frame = self.frames.try_recv().ok()?;
         self.waiting.fetch_sub(frame.len(), Ordering::Relaxed);
@@ -95,7 +96,7 @@ impl Frames {
 }
 
 impl Page {
-    /// A page that nobody has open, with this key.
+    /// Creates a page with this key and without connections.
     pub fn new(key: Key) -> Self {
         Self {
             connections: Mutex::default(),
@@ -106,17 +107,17 @@ impl Page {
         }
     }
 
-    /// What the link has that makes a browser the owner's.
+    /// Returns the key in the link that makes a browser the owner's.
     pub fn key(&self) -> &Key {
         &self.key
     }
 
-    /// How often the key was replaced: a visit that began before has no right any more.
+    /// Returns how often the key was replaced. A visit that began before a replacement has no rights any more.
     pub fn replacements(&self) -> u64 {
         self.replacements.load(Ordering::Acquire)
     }
 
-    /// Makes a new key, and cuts off who came with the last one.
+    /// Creates a new key, and disconnects the browsers that came with the last one.
     pub fn replace_key(&self) -> std::io::Result<()> {
         self.key.replace()?;
         let mut connections = self.lock();
@@ -130,7 +131,7 @@ impl Page {
         Ok(())
     }
 
-    /// Takes in a new connection. The token tells when it is cut off.
+    /// Adds a new connection. The token is cancelled when the host disconnects it.
     pub fn open(&self, visit: Visit) -> (u64, Frames, CancellationToken) {
         let id = self.last.fetch_add(1, Ordering::Relaxed) + 1;
         let (sender, frames) = mpsc::unbounded_channel();
@@ -146,7 +147,7 @@ impl Page {
         (id, Frames { frames, waiting }, cut_off)
     }
 
-    /// Says how many permission requests can be answered here.
+    /// Sets the number of permission requests that can be answered on the page, and tells browsers about a change.
     pub fn set_waiting(&self, count: usize) {
         let mut connections = self.lock();
         if self.waiting.swap(count, Ordering::Relaxed) != count {
@@ -157,24 +158,24 @@ impl Page {
         }
     }
 
-    /// Lets go of a connection.
+    /// Removes a connection.
     pub fn close(&self, connection: u64) {
         self.lock().remove(&connection);
     }
 
-    /// Ends all connections: the browsers come back when the channel takes messages again.
+    /// Disconnects all browsers. They reconnect when the channel accepts messages again.
     pub fn cut_off_all(&self) {
         for (_, outbox) in self.lock().drain() {
             outbox.cut_off.cancel();
         }
     }
 
-    /// How many browsers have the page open.
+    /// Returns how many browsers have the page open.
     pub fn connections(&self) -> usize {
         self.lock().len()
     }
 
-    /// Queues frames. Never waits.
+    /// Queues frames without waiting.
     pub fn push(&self, pushes: Vec<Push>) {
         if pushes.is_empty() {
             return;
@@ -208,7 +209,8 @@ fn host_frame(owner: bool, waiting: usize) -> Utf8Bytes {
 }
 
 impl Outbox {
-    /// False if this browser is beyond hope. A single frame of any size gets through.
+    /// Queues a frame. Disconnects the browser and returns false if too much waits for it, or if it is gone. If nothing
+    /// waits, a single frame of any size is accepted.
     fn send(&self, frame: Utf8Bytes) -> bool {
         let length = frame.len();
         let waiting = self.waiting.fetch_add(length, Ordering::Relaxed);

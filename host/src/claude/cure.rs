@@ -1,18 +1,18 @@
-//! What a person can do about a reason for which Claude Code skips a server's messages.
+//! What a person can do when Claude Code skips a server's messages, by the reason that it gives.
 //!
-//! Claude Code writes `Channel notifications skipped: REASON` to its log of the server. The reasons are not a documented
-//! interface. Those of version 2.1.331 and of public issue reports are known here, by the parts that stay when their
-//! wording changes.
+//! Claude Code writes `Channel notifications skipped: REASON` to its log of the server. The reasons are not a
+//! documented interface. The table below has those of version 2.1.331 and of public issue reports. It matches only the
+//! parts of a reason that are likely to stay when the wording changes.
 
-/// A known reason.
+/// A known reason and its cure.
 struct Row {
-    /// Parts of the reason in lower case. One of them is enough.
+    /// Parts of the reason in lower case. The row matches if the reason contains one of them.
     parts: &'static [&'static str],
-    /// What to do, one sentence. `{entry}` stands for the entry that names the server on a command line.
+    /// What to do, in one sentence. `{entry}` is replaced by the entry that names the server on a command line.
     cure: &'static str,
 }
 
-/// The first row that matches counts: a reason can name the cure of another one.
+/// The known reasons. The first match counts: the text of one reason can contain the parts of another row.
 const ROWS: [Row; 10] = [
     Row {
         parts: &["did not declare claude/channel", "claude/channel capability"],
@@ -64,8 +64,8 @@ const ROWS: [Row; 10] = [
     },
 ];
 
-/// What to do about this reason, one sentence in the imperative. `entry` names the server on Claude Code's command line.
-/// `None` for a reason that is not known.
+/// Returns what to do about this reason, as one sentence in the imperative, or `None` for an unknown reason. `entry`
+/// names the server on Claude Code's command line.
 pub fn cure(reason: &str, entry: &str) -> Option<String> {
     let reason = reason.to_lowercase();
     let row = ROWS.iter().find(|row| row.parts.iter().any(|part| reason.contains(part)))?;

@@ -1,18 +1,18 @@
-//! The organisation's managed settings: are channels enabled, and for which plugins?
+//! The organisation's managed settings: whether channels are enabled, and for which plugins.
 //!
-//! Claude Code itself drops the messages that the policy forbids, and does not tell the server. Reading the same
-//! files lets the host leave those messages with the platform, and say why.
+//! Claude Code drops the messages that the policy forbids, and does not tell the server. The host reads the same files,
+//! so that it can leave those messages with the platform and report the reason.
 //!
-//! | file | what it is |
+//! | file | role |
 //! | --- | --- |
 //! | `managed-settings.json` in the system's folder | the first file |
-//! | the file that `CLAUDE_CODE_MANAGED_SETTINGS_PATH` names | the first file, in place of the former |
-//! | `managed-settings.d/*.json` beside the first file | merged over it, one after the other, in the order of their names |
+//! | the file that `CLAUDE_CODE_MANAGED_SETTINGS_PATH` names | replaces the first file |
+//! | `managed-settings.d/*.json` beside the first file | merged over it one by one, sorted by name |
 //!
-//! Of `channelsEnabled` the last value counts. Lists of `allowedChannelPlugins` are joined, which is how Claude Code
-//! merges every list of its managed settings.
+//! The last value of `channelsEnabled` counts. Lists of `allowedChannelPlugins` are concatenated, because Claude Code
+//! merges all lists of its managed settings like this.
 //!
-//! Only files are seen here. A policy that an account's server or a device's management delivers is not.
+//! Only files are read. A policy that comes from an account's server or from device management is not visible here.
 
 mod document;
 #[cfg(test)]
@@ -31,45 +31,45 @@ use rustix::fs::{Mode, OFlags};
 use self::document::{Document, ENABLED, Invalid, Plugin};
 use super::ancestors::client_variable;
 
-/// Where an administrator puts the first file. Only the system may write there.
+/// The path of the administrator's first file. Only the system may write there.
 #[cfg(target_os = "macos")]
 const FILE: &str = "/Library/Application Support/ClaudeCode/managed-settings.json";
-/// Where an administrator puts the first file. Only the system may write there.
+/// The path of the administrator's first file. Only the system may write there.
 #[cfg(not(target_os = "macos"))]
 const FILE: &str = "/etc/claude-code/managed-settings.json";
 
-/// Names a file that takes the place of [`FILE`].
+/// The variable with the path of a file that replaces [`FILE`].
 const VARIABLE: &str = "CLAUDE_CODE_MANAGED_SETTINGS_PATH";
 
 /// The largest file that is read, in bytes. Real ones have a few KiB.
 const LARGEST: u64 = 4 << 20;
 
-/// The marketplace, and its plugins that `--channels` takes where no list says otherwise.
+/// The marketplace of the plugins that `--channels` accepts when no list is configured, and their names.
 const DEFAULT_MARKETPLACE: &str = "claude-plugins-official";
 const DEFAULT_PLUGINS: [&str; 4] = ["telegram", "discord", "imessage", "fakechat"];
 
-/// What the organisation allows. The default is what holds without one.
+/// What the organisation allows. The default value is for a user without managed settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     channels: ChannelPolicy,
-    /// Takes the place of the default list.
+    /// The list that replaces the default one.
     plugins: Option<Vec<Plugin>>,
 }
 
-/// Has the organisation enabled channels?
+/// Whether the organisation has enabled channels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ChannelPolicy {
-    /// Yes, or there are no managed settings.
+    /// Enabled, or there are no managed settings.
     #[default]
     Enabled,
-    /// This file exists, and no file has the key. Claude Code then blocks the members of an organisation, and not
-    /// people without one. Which of them the user is, only Claude Code knows.
+    /// This file exists, but no file has the key. Claude Code then blocks the members of an organisation, but not users
+    /// without one. Only Claude Code knows which of them the user is.
     Unsaid(PathBuf),
-    /// No, or a file cannot be read or understood, which must not count as a file that does not exist.
+    /// Disabled, or a file cannot be read or parsed. Such a file must not count as absent.
     Blocked(Blocked),
 }
 
-/// Why the organisation's policy lets no message arrive, in sentences for a person, without full stops at their ends.
+/// Why the organisation's policy blocks all messages, in sentences for a person, without final full stops.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blocked {
     /// What was found.
@@ -78,7 +78,7 @@ pub struct Blocked {
     pub cure: &'static str,
 }
 
-/// Why no message may arrive.
+/// The reason why all messages are blocked.
 #[derive(Debug, thiserror::Error)]
 enum Problem {
     #[error(
@@ -113,13 +113,13 @@ impl Problem {
 }
 
 impl Policy {
-    /// Reads the files of this system, or of the variable. The client's own environment counts before this process's: a
-    /// client may pass only some variables to its servers.
+    /// Reads the files of this system, or those at the path in the variable. The client's own environment has priority
+    /// over this process's, because a client may pass only some variables to its servers.
     pub fn read() -> Self {
         Self::read_from(&first_file(client_variable(VARIABLE).or_else(|| env::var_os(VARIABLE))))
     }
 
-    /// Reads this file, and the folder of further ones beside it.
+    /// Reads this file and the folder of further files beside it.
     fn read_from(first: &Path) -> Self {
         check(first).unwrap_or_else(|problem| Self {
             channels: ChannelPolicy::Blocked(Blocked { found: problem.to_string(), cure: problem.cure() }),
@@ -127,12 +127,12 @@ impl Policy {
         })
     }
 
-    /// Has the organisation enabled channels?
+    /// Returns whether the organisation has enabled channels.
     pub fn channels(&self) -> &ChannelPolicy {
         &self.channels
     }
 
-    /// Is this plugin on the list that `--channels` takes?
+    /// Returns true if `--channels` accepts this plugin.
     pub fn allows_plugin(&self, name: &str, marketplace: &str) -> bool {
         match &self.plugins {
             None => marketplace == DEFAULT_MARKETPLACE && DEFAULT_PLUGINS.contains(&name),
@@ -173,7 +173,7 @@ fn check(first: &Path) -> Result<Policy, Problem> {
     Ok(Policy { channels, plugins })
 }
 
-/// The `*.json` in this folder, in the order of their names. Hidden ones are not among them.
+/// Returns the `*.json` files in this folder, sorted by name. Hidden files are excluded.
 fn further_files(folder: &Path) -> Result<Vec<PathBuf>, Problem> {
     let unreadable = |problem| Problem::Unreadable { path: folder.to_owned(), problem };
     let entries = match fs::read_dir(folder) {
@@ -193,7 +193,7 @@ fn further_files(folder: &Path) -> Result<Vec<PathBuf>, Problem> {
     Ok(files)
 }
 
-/// `None` where there is no file. A pipe in its place must not make the host wait.
+/// Reads a file. Returns `None` if it does not exist. Does not block on a pipe.
 fn read(path: &Path) -> Result<Option<String>, Problem> {
     let unreadable = |problem| Problem::Unreadable { path: path.to_owned(), problem };
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
@@ -213,13 +213,14 @@ fn read(path: &Path) -> Result<Option<String>, Problem> {
     Ok(Some(text))
 }
 
-/// A link that leads nowhere is a policy which cannot be read, not one that does not exist.
+/// Returns true if there is no file. A dangling symbolic link counts as a policy that cannot be read, not as an absent
+/// one.
 fn is_absent(path: &Path, error: &io::Error) -> bool {
     let missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
     missing(error) && fs::symlink_metadata(path).is_err_and(|error| missing(&error))
 }
 
-/// A path as part of a sentence: without line breaks and other control characters.
+/// Formats a path for a sentence: escapes line breaks and other control characters.
 pub(super) fn shown(path: &Path) -> String {
     let escaped = |c: char| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() };
     path.display().to_string().chars().map(escaped).collect()
@@ -227,7 +228,7 @@ pub(super) fn shown(path: &Path) -> String {
 
 #[cfg(test)]
 impl Policy {
-    /// What one file with `"channelsEnabled": true` and this list says.
+    /// Returns the policy of one file with `"channelsEnabled": true` and this list.
     pub(super) fn allowing(plugins: &[(&str, &str)]) -> Self {
         let plugin = |&(name, marketplace): &(&str, &str)| Plugin {
             name: name.into(),
@@ -236,7 +237,7 @@ impl Policy {
         Self { plugins: Some(plugins.iter().map(plugin).collect()), ..Self::default() }
     }
 
-    /// What files without a list say.
+    /// Returns the policy of files without a list.
     pub(super) fn of(channels: ChannelPolicy) -> Self {
         Self { channels, plugins: None }
     }

@@ -1,19 +1,19 @@
-//! What can be found out about the Claude Code process that spawned this one, and about the organisation's
-//! policy. The protocol tells a server neither.
+//! Finds facts about the Claude Code process that started this one, and about the organisation's policy. The protocol
+//! gives a server neither.
 //!
-//! | ask | for |
+//! | item | question it answers |
 //! | --- | --- |
-//! | [`claude_code`], [`ancestors()`] | the processes above this one, and which of them is Claude Code |
-//! | [`Judge`] | does the session take this server's messages? The client's own word decides ([`log`]) |
-//! | [`judge`] | would it, as far as its command line tells? |
-//! | [`Policy`] | has the organisation enabled channels, and for which plugins? |
-//! | [`cure`] | what can a person do about a reason that Claude Code gives? |
-//! | [`at_terminal`] | is a person at this terminal, rather than a model? |
-//! | [`outside`] | was this started by something else than Claude Code? |
+//! | [`claude_code`], [`ancestors()`] | Which processes are above this one, and which of them is Claude Code? |
+//! | [`Judge`] | Does the session receive this server's messages? The client's own log decides ([`log`]). |
+//! | [`judge`] | Would the session receive them, according to its command line? |
+//! | [`Policy`] | Has the organisation enabled channels, and for which plugins? |
+//! | [`cure`] | What can a person do about a reason that Claude Code gives? |
+//! | [`at_terminal`] | Is a person at this terminal, rather than a model? |
+//! | [`outside`] | Was this process started by a program other than Claude Code? |
 //!
 //! None of this stops code that runs as the same user: such code can rename itself, detach from its ancestors and open
-//! a terminal of its own. The aim is that no session consumes messages that are never shown, and that a model which
-//! merely follows an injected instruction is refused.
+//! its own terminal. There are two goals: no session consumes messages that it never shows, and a model that follows an
+//! injected instruction is refused.
 
 mod ancestors;
 mod cure;

@@ -1,15 +1,15 @@
-//! Does the session that spawned this server take its messages? A guess, from what can be seen outside.
+//! Estimates from outside whether the session that started this server receives its messages.
 //!
-//! Claude Code drops the events of a server that the session was not started with, and does not tell the server. Such
-//! a session must not consume a platform's messages. How it was started says which servers it takes:
+//! Claude Code drops the events of a server that the session was not started with, and does not tell the server. Such a
+//! session must not consume a platform's messages. Claude Code's command line tells which servers the session accepts:
 //!
-//! | entry | counts under |
+//! | entry | accepted under |
 //! | --- | --- |
 //! | `server:NAME` | `--dangerously-load-development-channels`, in an interactive session |
-//! | `plugin:NAME@MARKETPLACE` | the same; under `--channels` where the list of plugins has it |
+//! | `plugin:NAME@MARKETPLACE` | the same; also under `--channels` if the list of plugins has it |
 //!
-//! The first entry for the server decides alone. Those of `--channels` come first, whatever their order on the command
-//! line. A plugin has to be from the marketplace that its entry names.
+//! Only the first entry for the server counts. Entries of `--channels` come first, regardless of the order on the
+//! command line. A plugin must be from the marketplace that its entry names.
 
 mod command_line;
 mod plugin;
@@ -26,26 +26,26 @@ use super::{
     managed::{ChannelPolicy, Policy},
 };
 
-/// Set by Claude Code for the servers that it starts, and by the SDK for Claude Code: `cli` in interactive sessions, another
+/// A variable that Claude Code and its SDK set for the servers that they start: `cli` in interactive sessions, another
 /// value in print mode and for the SDK.
 const ENTRYPOINT: &str = "CLAUDE_CODE_ENTRYPOINT";
 const INTERACTIVE: &str = "cli";
 
-/// What the user sets: `--opt-in`.
+/// The user's setting: `--opt-in`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OptIn {
-    /// As it can be seen: in the client's command line and the organisation's policy. A client that is not Claude
-    /// Code counts as opted in.
+    /// Decide by the client's command line and the organisation's policy. A client other than Claude Code counts as
+    /// opted in.
     #[default]
     Auto,
-    /// The user knows that the client takes messages. This overrides everything that is seen, an organisation's policy
-    /// included: Claude Code itself still applies the policy.
+    /// The user knows that the client accepts messages. This overrides all other evidence, including an organisation's
+    /// policy: Claude Code itself still applies the policy.
     Always,
-    /// The session shall not take any messages, whatever is seen.
+    /// The session must not receive any messages, regardless of other evidence.
     Never,
 }
 
-/// A text that is not a setting.
+/// An invalid value of `--opt-in`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "\"{}\" is not a valid value of --opt-in: it can be \"auto\" (as Claude Code's command line says), \"always\" or \
@@ -77,20 +77,20 @@ impl fmt::Display for OptIn {
     }
 }
 
-/// The client that spawned this server, as far as it can be seen from here.
+/// The client that started this server, as far as it is visible from here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaudeCode {
-    /// The nearest Claude Code process above this one. `Ok(None)` where another program has started this server.
+    /// The nearest Claude Code process above this one. `Ok(None)` if another program started this server.
     pub process: Result<Option<Process>, Unreadable>,
-    /// `CLAUDE_CODE_ENTRYPOINT` of this process; where the client passes only some variables, that of the client's own
-    /// environment. None where neither is seen.
+    /// The `CLAUDE_CODE_ENTRYPOINT` of this process. Falls back to the client's own environment, because a client may
+    /// pass only some variables. `None` if neither has it.
     pub entrypoint: Option<String>,
-    /// The plugin that has configured this server. None where a person or a project has.
+    /// The plugin that configured this server. `None` if a person or a project did.
     pub plugin: Option<Plugin>,
 }
 
 impl ClaudeCode {
-    /// Looks at the processes above this one, and at its own environment.
+    /// Reads the processes above this one, and this process's environment.
     pub fn find() -> Self {
         let process = claude_code();
         let client = process.as_ref().ok().and_then(Option::as_ref);
@@ -99,13 +99,13 @@ impl ClaudeCode {
         Self { process, entrypoint, plugin: Plugin::find() }
     }
 
-    /// What a person has to write on the client's command line for the server that it calls by this name. Where the
-    /// marketplace of a plugin is not known, `MARKETPLACE` stands for it.
+    /// Returns the entry that a person has to write on the client's command line for the server that the client calls
+    /// by this name. `MARKETPLACE` is a placeholder for a plugin's marketplace if that is unknown.
     pub fn entry_for(&self, server: &str) -> String {
         plugin::entry_for(server, self.plugin.as_ref())
     }
 
-    /// Why this entry, which has the name of the server's plugin, stands for another one.
+    /// Returns the reason if this entry, which has the name of the server's plugin, names another marketplace.
     fn other_plugin(&self, entry: Entry<'_>) -> Option<Reason> {
         let (Entry::Plugin(name, marketplace), Some(plugin)) = (entry, &self.plugin) else { return None };
         (!plugin.is(name, marketplace))
@@ -116,14 +116,14 @@ impl ClaudeCode {
 /// Whether the session takes messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It does, as far as it can be seen.
+    /// The session receives messages, as far as that is visible.
     In,
-    /// It does not.
+    /// The session receives no messages.
     Out(Reason),
 }
 
 /// Decides for a whole session, which is one connection to one server. The client calls that server by one of these
-/// names: the one that the user has given, or one of the channels that it serves.
+/// names: the name that the user configured, or one of the channels that the server has.
 pub fn judge(setting: OptIn, claude: &ClaudeCode, servers: &[&str], policy: &Policy) -> Verdict {
     let decision = match setting {
         OptIn::Always => Ok(()),
@@ -152,13 +152,13 @@ fn guess(claude: &ClaudeCode, servers: &[&str], policy: &Policy) -> Result<(), R
     }
 }
 
-/// Node writes a process's title over its arguments, and fills the rest with zero bytes: they read as empty
-/// arguments. Nobody passes several of those and nothing else.
+/// Returns true if the arguments are a process title. Node writes a title over the arguments and fills the rest with
+/// zero bytes, which read as empty arguments. No user passes several empty arguments and nothing else.
 fn is_title(arguments: &[String]) -> bool {
     arguments.len() > 2 && arguments.iter().skip(1).all(String::is_empty)
 }
 
-/// Applies the table above to the entries for the server.
+/// Applies the table in the module's documentation to the entries for the server.
 fn named(
     line: &CommandLine<'_>,
     interactive: bool,

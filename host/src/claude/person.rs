@@ -1,33 +1,33 @@
-//! Is a person at this terminal, rather than a model with a shell?
+//! Checks that a person is at this terminal, rather than a model with a shell.
 //!
 //! Only a person may let a sender in. A model that follows an instruction from a chat would run the same command, so
-//! the command refuses to run below Claude Code. No setting overrides that: a model can change every setting that a
-//! person can change.
+//! the command refuses to run below Claude Code. No setting overrides that, because a model can change every setting
+//! that a person can change.
 
 use std::io::{IsTerminal as _, stdin};
 
 use super::ancestors::{self, Process, Unreadable, ancestors, nearest_claude_code};
 
-/// Set in the shells that Claude Code opens for a model.
+/// The variable that is set in the shells that Claude Code opens for a model.
 const CHILD_SESSION: &str = "CLAUDE_CODE_CHILD_SESSION";
 
 /// Why the command refuses to run, and what a person has to do instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {
-    /// The environment says that a Claude Code session has started this.
+    /// The environment says that a Claude Code session started this process.
     #[error(
         "this needs a person, and {CHILD_SESSION} says that it was started by a Claude Code session: run it yourself \
          in a terminal of your own, outside of Claude Code"
     )]
     ChildSession,
-    /// The process with this number is Claude Code.
+    /// The process with this id, above this one, is Claude Code.
     #[error(
         "this needs a person, and it was started from within Claude Code (process {0}): run it yourself in a terminal \
          of your own, outside of Claude Code"
     )]
     InsideClaudeCode(i32),
-    /// It is not known which programs have started this.
+    /// The processes above this one cannot be read, so it is unknown which programs started it.
     #[error(
         "this needs a person, and whether Claude Code has started it cannot be seen ({0}): run it yourself in a \
          terminal of your own, outside of Claude Code, as a user who may see the processes above it"
@@ -41,25 +41,25 @@ pub enum Refused {
     NoTerminal,
 }
 
-/// The facts that decide.
+/// The facts that the decision depends on.
 struct Facts<'a> {
     child_session: bool,
     ancestors: &'a Result<Vec<Process>, Unreadable>,
 }
 
-/// Returns an error unless a person has started this process and its standard input is a terminal, as far as that can
-/// be seen.
+/// Returns an error unless a person has started this process and its standard input is a terminal, as far as that is
+/// visible.
 pub fn at_terminal() -> Result<(), Refused> {
     Facts { child_session: in_models_shell(), ancestors: &ancestors() }.at_terminal(stdin().is_terminal())
 }
 
-/// Refuses if Claude Code, and so perhaps a model, may have started this. A script of the user's own need not have a
-/// terminal.
+/// Returns an error if Claude Code, and so perhaps a model, may have started this process. Does not require a terminal,
+/// so that a user's script may run it.
 pub fn outside() -> Result<(), Refused> {
     Facts { child_session: in_models_shell(), ancestors: &ancestors() }.outside()
 }
 
-/// Refuses if Claude Code, and so perhaps a model, may have started that process.
+/// Returns an error if Claude Code, and so perhaps a model, may have started that process.
 pub fn is_behind(pid: i32) -> Result<(), Refused> {
     let line = ancestors::line(pid);
     let child_session = line
@@ -68,7 +68,8 @@ pub fn is_behind(pid: i32) -> Result<(), Refused> {
     Facts { child_session, ancestors: &line }.outside()
 }
 
-/// Was this started from a shell that a model uses? Claude Code marks those shells, and not the servers that it starts.
+/// Returns true if this process was started from a shell that a model uses. Claude Code sets the variable in those
+/// shells, but not for the servers that it starts.
 pub fn in_models_shell() -> bool {
     std::env::var_os(CHILD_SESSION).is_some()
 }

@@ -1,4 +1,5 @@
-//! Whether the session receives messages: the client's own word, else the rules, and above both the user's setting.
+//! Decides whether the session receives messages. The user's setting comes first, then the client's own log, then the
+//! rules.
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
@@ -16,35 +17,35 @@ use super::{
     log::{self, Query, Word},
 };
 
-/// How long after the handshake the client's log is waited for. The client judges at once, and writes its log once a
+/// How long to wait for the client's log after the handshake. The client decides at once and flushes its log once a
 /// second; a busy machine takes longer.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// What to do about a reason that is not known.
+/// What to do about an unknown reason.
 const UNKNOWN: &str = "tidegate does not know this reason; /status in Claude Code may say more";
 
-/// Whether a session takes messages.
+/// Whether a session receives messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reception {
-    /// The client has not said it yet: nothing is taken from a platform.
+    /// The client has not decided yet. No messages are fetched from a platform.
     Awaited,
-    /// It does.
+    /// The session receives messages.
     Open(Basis),
-    /// It does not.
+    /// The session receives no messages.
     Closed {
-        /// The client's own words, where it has said so.
+        /// The client's own words, if its log gives a reason.
         word: Option<Arc<str>>,
-        /// Why, and what a person can do: sentences without a full stop at the end.
+        /// The reason and what a person can do, in sentences without a final full stop.
         reason: Arc<str>,
     },
 }
 
-/// What tells that a session takes messages.
+/// The evidence that a session receives messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Basis {
-    /// The client's log: then it also has a receipt for each message.
+    /// The client's log. In this case the log also has a receipt for each message.
     Log,
-    /// The client's command line, where its log is silent.
+    /// The client's command line, because its log says nothing.
     CommandLine,
     /// The client is not Claude Code.
     OtherClient,
@@ -67,12 +68,12 @@ impl fmt::Display for Basis {
 }
 
 impl Reception {
-    /// Whether messages may be taken in.
+    /// Returns true if messages may be fetched.
     pub fn is_open(&self) -> bool {
         matches!(self, Self::Open(_))
     }
 
-    /// Why the session takes none, if that is known.
+    /// Returns why the session receives no messages, if that is known.
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::Closed { reason, .. } => Some(reason),
@@ -85,30 +86,31 @@ impl Reception {
     }
 }
 
-/// What decides, in this order, when a message counts as received.
+/// What the session learns from the client's log, in this order. It decides when a message counts as received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
     /// The client's log says nothing, and the rules have opened the session.
     Silence,
-    /// The client's log says something.
+    /// A word from the client's log.
     Word(Word),
 }
 
-/// Judges one session.
+/// Decides whether one session receives messages.
 #[derive(Clone, Debug)]
 pub struct Judge {
-    /// What the user has set.
+    /// The user's setting.
     pub setting: OptIn,
-    /// What the client's command line and the organisation's policy tell; else why the session takes no messages.
+    /// The evidence from the client's command line and the organisation's policy, or why the session receives no
+    /// messages.
     pub expectation: Result<Basis, String>,
-    /// Claude Code is above this process, so that its log can be waited for.
+    /// True if Claude Code is above this process, so that there is a log to wait for.
     pub by_claude_code: bool,
-    /// What names this server on the client's command line, as far as known.
+    /// The entry that names this server on the client's command line, as far as known.
     pub entry: String,
 }
 
 impl Judge {
-    /// What holds before the client has said anything.
+    /// Returns the state before the client has said anything.
     pub fn begin(&self) -> Reception {
         match (&self.setting, &self.expectation) {
             (OptIn::Always, Ok(Basis::Terminal)) => Reception::Open(Basis::Terminal),
@@ -122,7 +124,7 @@ impl Judge {
         }
     }
 
-    /// What holds when the client has said nothing for long enough.
+    /// Returns the state after the client has said nothing for `SILENCE`.
     fn on_silence(&self) -> Reception {
         match (self.begin(), &self.expectation) {
             (Reception::Awaited, Ok(basis)) => Reception::Open(*basis),
@@ -130,7 +132,7 @@ impl Judge {
         }
     }
 
-    /// What holds after the client has said this. None for what does not change it.
+    /// Returns the state after this word, or `None` if the word does not change it.
     fn on_word(&self, word: &Word) -> Option<Reception> {
         if self.setting != OptIn::Auto {
             return None;
@@ -143,7 +145,8 @@ impl Judge {
                 let cure = cure(&said, &self.entry);
                 reason.push_str(". ");
                 reason.push_str(cure.as_deref().unwrap_or(UNKNOWN).trim_end_matches('.'));
-                // A person who has mended the one must not meet the other afterwards.
+                // Also name the second problem, so that a person who has fixed the first does not run into it
+                // afterwards.
                 if let Err(expected) = &self.expectation
                     && !said.contains("--channels")
                 {
@@ -156,8 +159,8 @@ impl Judge {
         }
     }
 
-    /// Follows the client's log. `reception` is kept up to date; `heard` gets each word first, so that a message that is
-    /// written because of it finds it there. `handshake` ends when the client has finished it.
+    /// Follows the client's log and keeps `reception` up to date. `heard` gets each word before that, so that the word
+    /// is known when a message is written because of it. `handshake` ends when the client has finished the handshake.
     pub async fn follow(
         self,
         query: Query,
@@ -180,7 +183,7 @@ impl Judge {
         let on_silence = || {
             let judged = self.on_silence();
             if judged.is_open() {
-                // Fails only when the session has ended.
+                // Fails only after the session has ended.
                 let _ = heard.send(Heard::Silence);
             }
             set(&reception, judged);
@@ -203,7 +206,7 @@ impl Judge {
                 }
             };
             let Some(word) = word else {
-                // Nobody reads the log any more: only the silence is left.
+                // The thread that reads the log has ended, so only the time limit remains.
                 if silent {
                     silence.await;
                     on_silence();
@@ -322,7 +325,7 @@ mod tests {
         assert_eq!(*seen.borrow_and_update(), Reception::Open(Basis::Log));
         tokio::time::sleep(SILENCE * 2).await;
         assert!(!seen.has_changed().unwrap());
-        // All of it in one order.
+        // All of it arrives in order.
         let expected = [Heard::Silence].into_iter().chain(said.map(Heard::Word));
         for expected in expected {
             assert_eq!(hearing.try_recv().unwrap(), expected);

@@ -137,7 +137,7 @@ impl Access {
         let root = common.state_root()?;
         let action = self.action.unwrap_or(Action::Status);
         if matches!(action, Action::Status) {
-            // To look makes nothing.
+            // Showing the status does not create the channel's folder.
             let survey = Survey::of(&root, Survey::named(&root, &self.channel)?);
             let text = match survey.kept? {
                 Some(kept) => announced(&survey.name, || status(&survey.name, &kept, Paint::stdout()))?,
@@ -174,12 +174,12 @@ impl Access {
 }
 
 impl Action {
-    /// Whether it puts into the file what only the platform knows.
+    /// Returns true if the action writes values to the file that only the platform can check, such as ids.
     fn adds_ids(&self) -> bool {
         matches!(self, Self::Allow { .. } | Self::Group(GroupAction::Add { .. }) | Self::Set { .. })
     }
 
-    /// Refuses what cannot exist on the platform.
+    /// Fails for values that cannot exist on the platform.
     fn check(&self, descriptor: &Descriptor) -> anyhow::Result<()> {
         let title = &descriptor.title;
         let fits = |id: &str, form: Option<&ValueForm>, what: &str| match form {
@@ -215,7 +215,7 @@ impl Action {
             }
             Self::Set { key: Setting::Approvers, value } => match interpret(Setting::Approvers, value) {
                 Ok(Some(Value::Array(ids))) => ids.iter().filter_map(Value::as_str).try_for_each(sender),
-                // What it is instead is refused when it is set.
+                // Any other value is rejected when it is set.
                 _ => Ok(()),
             },
             _ => Ok(()),
@@ -236,7 +236,7 @@ fn act(name: &str, kept: &Kept, action: Action) -> anyhow::Result<String> {
             format!("{name} ({sender}) may write from now on.\n")
         }
         Action::Deny { code } => {
-            // Where a channel cannot tell strangers a code, what they have written waits instead.
+            // If the channel cannot send codes to strangers, their events wait in the journal instead.
             let sender = SenderId::new(code.clone());
             let erased = announced(name, || kept.journal.turn_down_blocking(&sender))?;
             if erased > 0 {
@@ -315,7 +315,7 @@ fn act(name: &str, kept: &Kept, action: Action) -> anyhow::Result<String> {
     })
 }
 
-/// Who may answer permission prompts now.
+/// Describes who may answer permission prompts now.
 fn approvers(name: &str, access: &gate::Access) -> String {
     let Some(named) = &access.approvers else {
         return "approvers is removed: everybody who may write directly may answer permission prompts.\n"
@@ -334,14 +334,14 @@ fn approvers(name: &str, access: &gate::Access) -> String {
     text
 }
 
-/// Shows what is to be approved, and asks.
+/// Shows the changes to approve, and asks for approval.
 fn agrees(withheld: &[Widening]) -> anyhow::Result<bool> {
     let list = withheld.iter().map(|widening| format!("- {widening}")).collect::<Vec<_>>().join("\n");
     output::print(&format!("{list}\nApprove only what you have written yourself. Approve? (yes/no) "))?;
     Ok(says_yes()?)
 }
 
-/// Whether the next line is yes.
+/// Returns true if the next line is "yes".
 fn says_yes() -> std::io::Result<bool> {
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
@@ -358,7 +358,7 @@ fn settled(widening: &[Widening], how: &str) -> String {
     })
 }
 
-/// An id that could be told to a session.
+/// Returns the id if it is a valid identifier that a session can be given.
 fn identifier(id: &str) -> anyhow::Result<&str> {
     anyhow::ensure!(
         crate::text::is_identifier(id),
@@ -368,7 +368,7 @@ fn identifier(id: &str) -> anyhow::Result<&str> {
     Ok(id)
 }
 
-/// What a person has typed, as the file has it. None takes the key out.
+/// Converts the typed text into the value for the file. `None` removes the key.
 fn interpret(key: Setting, text: &str) -> Result<Option<Value>, &'static str> {
     if text.is_empty() {
         return Ok(None);
@@ -384,7 +384,7 @@ fn interpret(key: Setting, text: &str) -> Result<Option<Value>, &'static str> {
     }))
 }
 
-/// Who may write, for a person.
+/// Describes who may write, in text for a person.
 pub(super) fn status(name: &str, Kept { admission, journal }: &Kept, paint: Paint) -> anyhow::Result<String> {
     let rules = admission.rules_blocking()?;
     let access = &rules.access;
@@ -442,7 +442,7 @@ pub(super) fn status(name: &str, Kept { admission, journal }: &Kept, paint: Pain
     Ok(text)
 }
 
-/// `42 (Ada)`, or the id alone where it says the same or nothing else is known.
+/// Returns `42 (Ada)`, or only the id if the name is unknown or the same.
 fn named(id: &str, name: Option<&String>) -> String {
     match name {
         Some(name) if name != id => format!("{id} ({name})"),

@@ -1,4 +1,4 @@
-//! What a person types in answer to questions, a line each.
+//! Reads the answers that a person types, one per line.
 
 use std::io;
 
@@ -6,15 +6,16 @@ use tokio::task::JoinHandle;
 
 use super::output;
 
-/// At most one line is being read, and only once it is wanted: a secret is read by other means.
+/// Reads at most one line at a time, and only on request, so that it does not take a secret, which is read in a
+/// different way.
 #[derive(Default)]
 pub(super) struct Answers {
     reading: Option<JoinHandle<io::Result<Option<String>>>>,
 }
 
 impl Answers {
-    /// The next line without its end. None where there is none any more. One that has begun to be read is not lost when
-    /// this is dropped.
+    /// Returns the next line without its line ending, or `None` at the end of the input. If this future is dropped, the
+    /// read continues and the next call returns its line.
     pub(super) async fn line(&mut self) -> io::Result<Option<String>> {
         let reading = self.reading.get_or_insert_with(|| tokio::task::spawn_blocking(read));
         let line = reading.await.map_err(io::Error::other).flatten();
@@ -22,7 +23,7 @@ impl Answers {
         line
     }
 
-    /// What is typed behind this question; nothing counts as the end of everything.
+    /// Asks a question and returns the trimmed answer. The end of the input is an error.
     pub(super) async fn ask(&mut self, question: &str) -> anyhow::Result<String> {
         output::print(question)?;
         match self.line().await? {
@@ -33,7 +34,7 @@ impl Answers {
         }
     }
 
-    /// Whether the answer is yes. An empty one is no.
+    /// Asks a question and returns true if the answer is yes. An empty answer means no.
     pub(super) async fn confirm(&mut self, question: &str) -> anyhow::Result<bool> {
         let answer = self.ask(&format!("{question} [y/N] ")).await?;
         Ok(["y", "yes"].iter().any(|yes| answer.eq_ignore_ascii_case(yes)))

@@ -1,4 +1,5 @@
-//! What a shell offers for an argument: looked up when it asks, in the folder of the channel that is named before it.
+//! The candidates that a shell offers for an argument. They are read on request from the folder of the channel that the
+//! command line names.
 
 use std::collections::BTreeMap;
 
@@ -15,12 +16,12 @@ use crate::{
     text,
 };
 
-/// How many refusals are looked at.
+/// The number of refusals to read.
 const REFUSALS: u32 = 100;
 
 type Found = anyhow::Result<BTreeMap<String, String>>;
 
-/// The names of channels.
+/// Offers the names of channels.
 pub(super) fn channels() -> ArgValueCandidates {
     offered(|words| {
         let root = words.root()?;
@@ -29,7 +30,7 @@ pub(super) fn channels() -> ArgValueCandidates {
     })
 }
 
-/// People who may write.
+/// Offers people who may write.
 pub(super) fn senders() -> ArgValueCandidates {
     offered(|words| {
         let Kept { admission, .. } = words.kept()?;
@@ -39,7 +40,7 @@ pub(super) fn senders() -> ArgValueCandidates {
     })
 }
 
-/// People who have tried to write.
+/// Offers people who have tried to write.
 pub(super) fn strangers() -> ArgValueCandidates {
     offered(|words| {
         let Kept { admission, journal } = words.kept()?;
@@ -55,17 +56,17 @@ pub(super) fn strangers() -> ArgValueCandidates {
     })
 }
 
-/// What may become of direct messages.
+/// Offers policies for direct messages.
 pub(super) fn policies() -> ArgValueCandidates {
     offered(|_| Ok(DmPolicy::ALL.iter().map(|(name, _)| ((*name).to_owned(), String::new())).collect()))
 }
 
-/// Keys of `access.json` that can be set.
+/// Offers the keys of `access.json` that can be set.
 pub(super) fn settings() -> ArgValueCandidates {
     offered(|_| Ok(Setting::ALL.iter().map(|(name, _)| ((*name).to_owned(), String::new())).collect()))
 }
 
-/// Groups that are heard.
+/// Offers groups that are heard.
 pub(super) fn groups() -> ArgValueCandidates {
     offered(|words| {
         let Kept { admission, .. } = words.kept()?;
@@ -75,7 +76,7 @@ pub(super) fn groups() -> ArgValueCandidates {
     })
 }
 
-/// Groups that have tried to write.
+/// Offers groups that have tried to write.
 pub(super) fn strange_groups() -> ArgValueCandidates {
     offered(|words| {
         let refused = words.kept()?.admission.refusals(REFUSALS)?.into_iter();
@@ -84,7 +85,7 @@ pub(super) fn strange_groups() -> ArgValueCandidates {
     })
 }
 
-/// Chats that something was received from, and people who wrote there.
+/// Offers chats from which something was received, with the people who wrote there.
 pub(super) fn chats() -> ArgValueCandidates {
     offered(|words| {
         let names = words.kept()?.admission.chat_names()?;
@@ -92,7 +93,7 @@ pub(super) fn chats() -> ArgValueCandidates {
     })
 }
 
-/// People whom something was received from.
+/// Offers people from whom something was received.
 pub(super) fn people() -> ArgValueCandidates {
     offered(|words| {
         let names = words.kept()?.admission.sender_names()?;
@@ -102,18 +103,19 @@ pub(super) fn people() -> ArgValueCandidates {
 
 fn offered(find: fn(&Words) -> Found) -> ArgValueCandidates {
     ArgValueCandidates::new(move || {
-        // A shell that completes has nowhere to show an error.
+        // A shell cannot show an error during completion.
         let found = find(&Words::typed()).unwrap_or_default();
         let candidate = |(value, help): (String, String)| {
             let help = (!help.is_empty() && help != value).then(|| help.into());
             CompletionCandidate::new(value).help(help)
         };
-        // A shell puts into the line what it is offered, as it is: an id that somebody else chose must be no command.
+        // A shell inserts a candidate into the line unchanged. Other people choose the ids, so only offer values that
+        // cannot become a command.
         found.into_iter().filter(|(value, _)| text::is_plain_word(value)).map(candidate).collect()
     })
 }
 
-/// The command line so far.
+/// The words of the command line so far.
 struct Words(Vec<String>);
 
 impl Words {
@@ -127,7 +129,7 @@ impl Words {
         Ok(StateRoot::find(joined.or(after.map(String::as_str)).map(AsRef::as_ref))?)
     }
 
-    /// What the channel that is named keeps.
+    /// Returns what the named channel keeps.
     fn kept(&self) -> anyhow::Result<Kept> {
         let root = self.root()?;
         let settings = Settings::read(&root.settings())?;

@@ -5,7 +5,7 @@ use clap_complete::env::Shells;
 
 use super::output;
 
-/// The variable by which the script asks the program for what fits.
+/// The variable by which the completion script asks the program for candidates.
 pub(super) const VARIABLE: &str = "TIDEGATE_COMPLETE";
 
 /// Print a completion script for your shell

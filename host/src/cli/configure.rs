@@ -17,7 +17,7 @@ use crate::{
     hub::{Channel, Failure},
 };
 
-/// How often a secret may be mistyped.
+/// The number of attempts to enter valid secrets.
 const TRIES: u32 = 3;
 
 /// Ask for a channel's secrets, check them with its platform, and keep them
@@ -54,16 +54,16 @@ impl Configure {
     }
 }
 
-/// What has become of a channel's secrets.
+/// What happened to a channel's secrets.
 pub(super) enum Stored {
-    /// They are others now, of this account if the platform says so.
+    /// New secrets were stored. They belong to this account, if the platform reports it.
     New(Option<Identity>),
-    /// The person keeps those that were there.
+    /// The person kept the existing secrets.
     Kept(Option<Identity>),
 }
 
 impl Stored {
-    /// Whose they are.
+    /// Returns the account that the secrets belong to.
     pub(super) fn identity(self) -> Option<Identity> {
         match self {
             Self::New(identity) | Self::Kept(identity) => identity,
@@ -71,7 +71,8 @@ impl Stored {
     }
 }
 
-/// What a channel needs. Several credentials may be the same secret in several places.
+/// Returns the secrets that a channel needs. Several credentials may use the same secret in different places, so
+/// duplicates are removed.
 pub(super) fn wanted(channel: &Channel) -> Vec<&Credential> {
     let mut wanted: Vec<&Credential> = channel.descriptor().credentials.iter().collect();
     let mut seen = std::collections::BTreeSet::new();
@@ -79,7 +80,7 @@ pub(super) fn wanted(channel: &Channel) -> Vec<&Credential> {
     wanted
 }
 
-/// Asks for a channel's secrets, checks them, and stores them. Says what it found and where they are.
+/// Asks for a channel's secrets, checks them and stores them. Prints the account and where the secrets are stored.
 pub(super) async fn store(
     channel: &Arc<Channel>,
     in_keyring: bool,
@@ -110,7 +111,7 @@ pub(super) async fn store(
             Ok(identity) => break (values, Some(identity)),
             Err(Failure::Fault(Fault::Unsupported)) => break (values, None),
             Err(Failure::Fault(Fault::Unauthorized(reason))) if left > 0 => {
-                // What to run is running.
+                // Print only the first sentence: the rest says to run this command, which is already running.
                 let found = reason.split(". ").next().unwrap_or_default();
                 output::print(&format!("{} {found}.\n", paint.red("✗")))?;
             }
@@ -134,7 +135,7 @@ pub(super) async fn store(
     Ok(Stored::New(identity))
 }
 
-/// Says whose secrets are stored already, and keeps them unless the person wants others.
+/// Prints the account of the stored secrets, and keeps the secrets unless the person wants to replace them.
 async fn keep(channel: &Arc<Channel>, answers: &mut Answers) -> anyhow::Result<Option<Stored>> {
     let paint = Paint::stdout();
     let title = paint.bold(&channel.descriptor().title);
@@ -157,7 +158,7 @@ async fn keep(channel: &Arc<Channel>, answers: &mut Answers) -> anyhow::Result<O
     Ok(Some(Stored::Kept(identity)))
 }
 
-/// What to do once the secrets are there.
+/// Returns what to do after the secrets are stored.
 fn done(channel: &Channel, identity: Option<&Identity>, served: bool) -> String {
     let name = channel.name();
     let next = if served {
@@ -178,8 +179,8 @@ fn done(channel: &Channel, identity: Option<&Identity>, served: bool) -> String 
     format!("{next}\n{write}")
 }
 
-/// Asks for each secret until what is typed can be one. A person who has copied badly pastes again at once: then it must not
-/// be the shell that gets it.
+/// Asks for each secret until the input has a valid form. After a bad copy a person pastes again at once, and the shell
+/// must not receive that.
 fn read(wanted: &[&Credential]) -> anyhow::Result<BTreeMap<String, String>> {
     let mut values = BTreeMap::new();
     for credential in wanted {
@@ -207,7 +208,7 @@ fn prompt(name: &str) -> anyhow::Result<String> {
     }
 }
 
-/// Why what was typed cannot be this secret.
+/// Returns why the input cannot be this secret.
 fn complaint(credential: &Credential, typed: &str) -> Option<String> {
     let name = &credential.env;
     if typed.is_empty() {

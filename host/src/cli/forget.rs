@@ -117,7 +117,8 @@ impl Forget {
     }
 }
 
-/// Says what is about to happen, and asks. Standard output stays free for the result.
+/// Describes what is about to be erased, and asks for confirmation on standard error. Standard output is only for the
+/// result.
 fn agrees(what: &str) -> anyhow::Result<bool> {
     anyhow::ensure!(
         stdin().is_terminal(),
@@ -129,7 +130,7 @@ fn agrees(what: &str) -> anyhow::Result<bool> {
     Ok(answer.trim().eq_ignore_ascii_case("yes"))
 }
 
-/// `90s`, `12h`, `30d`.
+/// Parses an age such as `90s`, `12h` or `30d`.
 fn age(text: &str) -> Result<Duration, String> {
     let unit = |suffix: char| match suffix {
         's' => Some(1),

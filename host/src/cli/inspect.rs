@@ -1,4 +1,4 @@
-//! `tidegate inspect`: what a component is and asks for.
+//! `tidegate inspect`: shows what a component is and what it requires.
 
 use std::{fmt::Write as _, path::PathBuf};
 
@@ -27,7 +27,7 @@ pub(super) struct Inspect {
     json: bool,
 }
 
-/// So many choices of a setting are shown.
+/// The number of choices of a setting that are shown.
 const SHOWN: usize = 12;
 
 #[derive(Serialize)]

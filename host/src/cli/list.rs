@@ -1,4 +1,4 @@
-//! `tidegate list`: which channels there are.
+//! `tidegate list`: lists the channels.
 
 use std::fmt::Write as _;
 
@@ -28,7 +28,7 @@ struct Entry {
     summary: String,
     source: Source,
     port: Option<u16>,
-    /// Who serves it at the moment.
+    /// The process that serves the channel now.
     owner: Option<String>,
     folder: String,
 }

@@ -1,4 +1,4 @@
-//! Where the log goes, and how much of it.
+//! The targets and the level of the log.
 
 use std::{io, path::Path, str::FromStr};
 
@@ -11,10 +11,10 @@ use tracing_subscriber::{
 use super::stderr;
 use crate::ingress::SECRET;
 
-/// Days of logs that are kept.
+/// The number of days for which log files are kept.
 const DAYS: usize = 7;
 
-/// How much is logged.
+/// The log levels of the file and of standard error.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Level {
     file: LevelFilter,
@@ -22,12 +22,14 @@ pub(super) struct Level {
 }
 
 impl Level {
-    /// For a terminal where something else is going on: only what matters appears there.
+    /// Returns the level for a terminal that is used for other output: only warnings and errors appear there, unless
+    /// another level than the default was set.
     pub(super) fn quiet(self) -> Self {
         Self { stderr: if self.file == LevelFilter::INFO { LevelFilter::WARN } else { self.stderr }, ..self }
     }
 
-    /// For a command that says itself what is wrong: nothing of the log appears, unless it was asked for.
+    /// Returns the level for a command that reports problems itself: nothing of the log appears, unless another level
+    /// than the default was set.
     pub(super) fn silent(self) -> Self {
         Self { stderr: if self.file == LevelFilter::INFO { LevelFilter::OFF } else { self.stderr }, ..self }
     }
@@ -43,7 +45,7 @@ impl FromStr for Level {
     }
 }
 
-/// Logs to stderr and, with a folder, to a file for each day in it.
+/// Logs to standard error and, if there is a folder, to a daily file in it.
 pub(super) fn start(level: Level, folder: Option<&Path>) {
     let stderr = fmt::layer()
         .with_writer(|| stderr::Log)
@@ -66,11 +68,11 @@ pub(super) fn start(level: Level, folder: Option<&Path>) {
             .with_ansi(false)
             .with_filter(filter(level.file).with_target(SECRET, LevelFilter::OFF))
     });
-    // Only fails if it was done before.
+    // Fails only if a subscriber is already set.
     let _ = tracing_subscriber::registry().with(stderr).with(file).try_init();
 }
 
-/// Other crates speak of their own affairs, some of them with the content of messages.
+/// Restricts the logs of other crates: they concern internals, and some contain the content of messages.
 fn filter(level: LevelFilter) -> Targets {
     Targets::new()
         .with_default(level.min(LevelFilter::WARN))

@@ -1,4 +1,4 @@
-//! What a person types: one file for each subcommand.
+//! The command line: one file per subcommand.
 
 mod access;
 mod answers;
@@ -46,7 +46,7 @@ const STYLES: styling::Styles = styling::Styles::styled()
     .literal(styling::AnsiColor::Green.on_default())
     .placeholder(styling::AnsiColor::Yellow.on_default());
 
-/// The exit code for a command line that makes no sense, as clap has it.
+/// The exit code for an invalid command line. clap uses the same.
 const USAGE: u8 = 2;
 
 /// Connects chat channels, as sandboxed WebAssembly components, to a running Claude Code session.
@@ -156,21 +156,21 @@ fn command() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Our errors name their cause themselves.
+            // The error already names its cause.
             output::complain(&format!("tidegate: {error}"));
             ExitCode::FAILURE
         }
     }
 }
 
-/// Answers a shell that completes a command line, if one asks.
+/// Answers a shell that requests a completion. Returns true if there was such a request.
 fn completed() -> Result<bool, clap::Error> {
     let here = std::env::current_dir().ok();
     let completion = CompleteEnv::with_factory(Arguments::command).var(completions::VARIABLE);
     completion.try_complete(std::env::args_os(), here.as_deref())
 }
 
-/// Whether a channel should have been named and was not.
+/// Returns true if the error is a missing channel name.
 fn is_without_channel(error: &clap::Error) -> bool {
     let missing = |argument: &String| argument.contains("CHANNEL");
     error.kind() == ErrorKind::MissingRequiredArgument
@@ -181,7 +181,7 @@ fn is_without_channel(error: &clap::Error) -> bool {
         }
 }
 
-/// Says what is wrong with a command line, or what was asked for instead of a command.
+/// Prints what is wrong with a command line, or the help or version that was requested.
 fn explain(error: &clap::Error) -> ExitCode {
     match error.get(ContextKind::InvalidSubcommand) {
         Some(ContextValue::String(word)) if builtin::find(word).is_some() => {
@@ -198,7 +198,7 @@ fn explain(error: &clap::Error) -> ExitCode {
             ExitCode::from(USAGE)
         }
         _ => {
-            // Help and the version go to standard output, and are no mistake.
+            // Help and the version go to standard output and are not errors.
             let _ = error.print();
             if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS }
         }
@@ -210,7 +210,7 @@ impl Common {
         StateRoot::find(self.home.as_deref())
     }
 
-    /// The launcher, with a log in its state root.
+    /// Creates the launcher, and starts the log in its state root.
     fn launcher(&self, level: logging::Level) -> Result<Arc<Launcher>, launch::Error> {
         let launcher = Launcher::new(self.home.as_deref()).map(Arc::new);
         logging::start(level, launcher.as_ref().ok().map(|launcher| launcher.root().path()));
@@ -218,11 +218,11 @@ impl Common {
     }
 }
 
-/// One thread for everything: a message passes from socket to session without waking another.
+/// Creates a runtime with one thread, so that a message passes from socket to session without waking another thread.
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        // For files and names, which are few. Some may be caught in a file system that hangs.
+        // For file access and name resolution, which are rare. Some calls may be blocked by a file system that hangs.
         .max_blocking_threads(32)
         .thread_stack_size(256 << 10)
         .thread_keep_alive(std::time::Duration::from_secs(2))

@@ -1,4 +1,4 @@
-//! `tidegate open`: the link with the key to a channel's page.
+//! `tidegate open`: shows the link with the key to a channel's page.
 
 use std::io;
 

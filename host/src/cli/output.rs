@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use super::stderr;
 
-/// Writes to standard output. A reader that has gone (`| head`) is no error.
+/// Writes to standard output. A closed reader (`| head`) is not an error.
 pub(super) fn print(text: &str) -> io::Result<()> {
     let mut output = io::stdout().lock();
     match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
@@ -13,7 +13,7 @@ pub(super) fn print(text: &str) -> io::Result<()> {
     }
 }
 
-/// Does a person sit at both ends?
+/// Returns true if input and output are both terminals.
 pub(super) fn is_interactive() -> bool {
     io::stdin().is_terminal() && io::stdout().is_terminal()
 }
@@ -23,18 +23,18 @@ pub(super) fn complain(line: &str) {
     stderr::say(&harmless(line));
 }
 
-/// `1 message`, `2 messages`.
+/// Formats a count with its noun, such as `1 message` or `2 messages`.
 pub(super) fn counted(count: impl TryInto<u64>, one: &str, many: &str) -> String {
     let count = count.try_into().unwrap_or(u64::MAX);
     if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
 }
 
-/// Colours for a terminal that wants them.
+/// Whether to colour the output.
 #[derive(Clone, Copy)]
 pub(super) struct Paint(bool);
 
 impl Paint {
-    /// For standard output: colours for a person, none for a script, none with `NO_COLOR`.
+    /// Returns the colours for standard output: on for a terminal, off for a script or with `NO_COLOR`.
     pub(super) fn stdout() -> Self {
         Self(io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()))
     }
@@ -68,12 +68,12 @@ impl Paint {
     }
 }
 
-/// What others have written, for a terminal: their control characters do nothing here.
+/// Replaces control characters in text from others, so that it cannot control the terminal.
 pub(super) fn harmless(text: &str) -> String {
     text.chars()
         .map(|character| {
             let control = character.is_control() && character != '\n' && character != '\t';
-            // What turns the direction of writing around shows `exe.jpg` for `gpj.exe`.
+            // Characters that reverse the writing direction can show `gpj.exe` as `exe.jpg`.
             let turn = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
             if control || turn { '\u{fffd}' } else { character }
         })

@@ -1,13 +1,13 @@
-//! Work that may wait for another process, while a person waits for it.
+//! Runs work that may wait for another process, and tells the waiting person about it.
 
 use std::{sync::mpsc, thread, time::Duration};
 
 use super::output;
 
-/// After so long a person wants to know why nothing happens.
+/// The time after which a person wants to know why nothing happens.
 const SILENT: Duration = Duration::from_secs(1);
 
-/// Does this, and says on standard error what it most likely waits for, if it takes long.
+/// Runs the work. If it takes long, prints to standard error what it most likely waits for.
 pub(super) fn announced<T>(channel: &str, work: impl FnOnce() -> T) -> T {
     let (done, waiting) = mpsc::channel::<()>();
     let notice =
@@ -20,7 +20,7 @@ pub(super) fn announced<T>(channel: &str, work: impl FnOnce() -> T) -> T {
     let result = work();
     drop(done);
     if let Ok(watch) = watch {
-        // It says its line before that of the result.
+        // Join, so that the notice comes before the result.
         let _ = watch.join();
     }
     result

@@ -1,4 +1,4 @@
-//! Which program has a port that a page needs.
+//! Finds the program that uses the port of a page.
 
 use std::{
     io::{Read as _, Write as _},
@@ -8,10 +8,11 @@ use std::{
 
 use crate::process;
 
-/// How long an answer is waited for. A tidegate answers within a millisecond.
+/// How long to wait for an answer. A tidegate answers within a millisecond.
 const ANSWER: Duration = Duration::from_millis(500);
 
-/// `another tidegate (pid 7)`, `python3 (pid 7)`, or `another program` where more is not known. May wait for an answer.
+/// Returns `another tidegate (pid 7)`, `python3 (pid 7)`, or `another program` if nothing more is known. May wait for
+/// an answer.
 pub(super) fn holder(port: u16) -> String {
     let listener = process::listens_on(port);
     let what = match &listener {
@@ -25,12 +26,12 @@ pub(super) fn holder(port: u16) -> String {
     }
 }
 
-/// A port as somebody types it.
+/// Parses a port from the command line.
 pub(super) fn number(text: &str) -> Result<u16, String> {
     text.parse().map_err(|_| "a port is a number from 0 to 65535".to_owned())
 }
 
-/// Asks it, as a page does.
+/// Sends the request that a page sends, and returns true if the answer is from a tidegate.
 fn is_tidegate(port: u16) -> bool {
     let ask = || -> std::io::Result<bool> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
@@ -42,7 +43,7 @@ fn is_tidegate(port: u16) -> bool {
         );
         stream.write_all(request.as_bytes())?;
         let mut answer = Vec::new();
-        // Whatever it is, it says no more than this that matters. An end in the middle of it is no error.
+        // The first 4096 bytes contain all that matters. An error in the middle of the answer is ignored.
         let _ = stream.take(4096).read_to_end(&mut answer);
         Ok(String::from_utf8_lossy(&answer).contains("{\"listening\":"))
     };

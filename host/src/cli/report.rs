@@ -1,4 +1,4 @@
-//! `tidegate report`: updates that a channel could not translate.
+//! `tidegate report`: shows updates that a channel could not translate.
 
 use std::fmt::Write as _;
 
@@ -30,7 +30,7 @@ struct Shown {
     id: String,
     at: String,
     reason: String,
-    /// As the platform sent it; what is no UTF-8 is replaced.
+    /// The payload as the platform sent it. Bytes that are not UTF-8 are replaced.
     payload: String,
 }
 

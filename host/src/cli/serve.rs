@@ -1,4 +1,4 @@
-//! `tidegate serve`: channels for a session, over stdin and stdout.
+//! `tidegate serve`: serves channels to a session over stdin and stdout.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -15,13 +15,13 @@ use crate::{
     stdio,
 };
 
-/// After so long a start is over, and what only it needed can go.
+/// The time after which the start is over, and memory that only the start needed can be released.
 const STARTED: Duration = Duration::from_millis(500);
 
-/// How long receipts are waited for at the end. Claude Code's next signal comes 100 ms after the first.
+/// How long to wait for receipts at the end. Claude Code sends its next signal 100 ms after the first.
 const LAST: Duration = Duration::from_millis(80);
 
-/// What a busy time has mapped again can go as well; what is used then is slower for once.
+/// How often to release memory that was mapped again in busy periods. Its next use is slower once.
 const SELDOM: Duration = Duration::from_mins(10);
 
 /// Serve channels to a Claude Code session, over MCP on stdin and stdout
@@ -73,7 +73,7 @@ impl Serve {
         let runtime = super::runtime()?;
         let order = Order { server: self.server, opt_in: self.opt_in, ..self.channels.order() };
         let result = runtime.block_on(serve(order, common));
-        // Whatever still runs (a read that nobody will answer, a compiler) is not waited for.
+        // Do not wait for tasks that still run, such as a read that will not be answered or a compiler.
         runtime.shutdown_background();
         result
     }
@@ -103,7 +103,7 @@ async fn session(
     let judging = tokio::spawn(judging);
     let _flush = FlushAtEnd(hub.clone());
     let (reader, writer) = stdio::take()?;
-    // Claude Code's own servers are not started from a model's shell.
+    // Claude Code does not start its servers from a model's shell, so the dialogs of a client there are not trusted.
     let dialogs = if claude::in_models_shell() { Dialogs::Doubted } else { Dialogs::Believed };
     let upkeep = tokio::spawn(hub.clone().upkeep());
     let trim = tokio::spawn(async {
@@ -116,7 +116,7 @@ async fn session(
     tokio::select! {
         () = session::serve(hub.clone(), dialogs, attention, reader, writer) => {}
         () = async { tokio::select! { () = parent::gone() => {}, () = stopped => {} } } => {
-            // The client writes its last receipts about now.
+            // The client writes its last receipts at about this time.
             let _ = tokio::time::timeout(LAST, hub.settled()).await;
         }
     }
@@ -126,7 +126,7 @@ async fn session(
     Ok(())
 }
 
-/// Ends with SIGINT, SIGTERM or SIGHUP.
+/// Returns a future that completes on SIGINT, SIGTERM or SIGHUP.
 pub(super) fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -140,7 +140,7 @@ pub(super) fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// However the session ends, delivery marks are written.
+/// Writes the delivery marks when the session ends for any reason.
 pub(super) struct FlushAtEnd(pub(super) Hub);
 
 impl Drop for FlushAtEnd {

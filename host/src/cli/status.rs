@@ -1,4 +1,4 @@
-//! `tidegate status`: how channels stand.
+//! `tidegate status`: shows the state of channels.
 
 use std::fmt::Write as _;
 
@@ -30,37 +30,37 @@ pub(super) struct Status {
     json: bool,
 }
 
-/// Refusals that are shown.
+/// The number of refusals that are shown.
 const REFUSALS: u32 = 20;
 
 #[derive(Serialize)]
 struct Report {
     channel: String,
     folder: String,
-    /// Who serves it, in words; null where nobody does.
+    /// The process that serves the channel, in words; null if there is none.
     owner: Option<String>,
-    /// Why the rest of this cannot be told, if so: its journal cannot be read.
+    /// Why the other fields are missing, if the journal cannot be read.
     unreadable: Option<String>,
-    /// Why no session can load it, if its settings are wrong.
+    /// Why no session can load the channel, if its settings are wrong.
     settings: Option<String>,
-    /// Why it is shut, if it is.
+    /// Why the channel is shut, if it is.
     shut: Option<String>,
-    /// Who may write, as `access.json` has it.
+    /// Who may write, in the format of `access.json`.
     access: Option<serde_json::Value>,
-    /// What another hand has written into the file and nobody has approved.
+    /// Changes to `access.json` that were made outside of tidegate and that nobody has approved.
     withheld: Vec<String>,
-    /// Which sessions there are, and whether they receive messages.
+    /// The sessions that have the channel, and whether they receive messages.
     sessions: Vec<Session>,
     pairings: Vec<Pairing>,
     /// When the last event was stored.
     last_event: Option<String>,
     events: u64,
     last_error: Option<Trouble>,
-    /// Updates that its channel could not make sense of: `tidegate report` shows them.
+    /// The number of updates that the channel could not translate: `tidegate report` shows them.
     set_aside: usize,
-    /// What people who may not write yet have written, and waits for a person's decision.
+    /// Events of people who may not write yet, which wait for a person's decision.
     waiting: Vec<Waiting>,
-    /// Newest first.
+    /// Refusals, newest first.
     refusals: Vec<Refusal>,
 }
 
@@ -71,13 +71,13 @@ struct Session {
     directory: String,
     /// "awaited", "open" or "closed".
     state: &'static str,
-    /// What the client itself has said against it.
+    /// The client's own reason against receiving messages.
     client_says: Option<String>,
-    /// What tells that it is open, or why it is closed and what to do.
+    /// The evidence that the session is open, or why it is closed and what to do.
     why: Option<String>,
-    /// Messages that were written to it.
+    /// The number of messages that were written to the session.
     written: u64,
-    /// Of those, how many it has received.
+    /// The number of those messages that the session has received.
     received: u64,
 }
 
@@ -144,7 +144,8 @@ impl Status {
     }
 }
 
-/// What is wrong with each channel's settings. Where there are none, nothing needs to be loaded to know.
+/// Returns what is wrong with the settings of each channel. Without a settings file nothing can be wrong, so
+/// no channel is loaded.
 fn faults(common: &Common, root: &StateRoot, names: &[ChannelName]) -> anyhow::Result<Vec<Option<String>>> {
     if !root.settings().exists() {
         return Ok(names.iter().map(|_| None).collect());
@@ -187,7 +188,7 @@ fn report(survey: Survey) -> Report {
     report
 }
 
-/// Adds what the channel keeps.
+/// Adds what the channel keeps to the report.
 fn fill(report: &mut Report, Kept { journal, admission }: &Kept) -> anyhow::Result<()> {
     match admission.rules_blocking() {
         Ok(rules) => {
@@ -271,7 +272,7 @@ fn row(text: &mut String, paint: Paint, label: &str, value: &str) {
     let _ = writeln!(text, "{}  {value}", paint.cyan(&format!("{label:<10}")));
 }
 
-/// Adds what the channel keeps.
+/// Adds what the channel keeps to the text.
 fn show_kept(text: &mut String, survey: &Survey, kept: &Kept, paint: Paint) -> anyhow::Result<()> {
     let Kept { journal, admission } = kept;
     let row = |text: &mut String, label: &str, value: &str| row(text, paint, label, value);

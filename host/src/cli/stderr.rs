@@ -1,7 +1,7 @@
-//! Standard error, written by a thread of its own: a client that does not read it blocks nothing else.
+//! Standard error, written by a separate thread, so that a client that does not read it blocks nothing else.
 //!
-//! A write to a pipe that is full blocks, and the runtime has one thread only. Making the descriptor non-blocking is no
-//! way out: the other processes that have inherited the same pipe would see that, too.
+//! A write to a full pipe blocks, and the runtime has only one thread. Making the descriptor non-blocking is not an
+//! option: it would affect all processes that have inherited the same pipe.
 
 use std::{
     io,
@@ -17,21 +17,22 @@ use rustix::{
 };
 use tokio::sync::mpsc;
 
-/// Bytes that wait to be written. Lines beyond that are dropped, and counted.
+/// The largest number of bytes that wait to be written. Lines beyond that are dropped and counted.
 const WAITING: usize = 128 << 10;
 
-/// How long the thread stays when it has nothing to write.
+/// How long the thread waits for new lines before it ends.
 const IDLE: Duration = Duration::from_secs(2);
 
-/// How long [`finish`] waits for a reader. Claude Code kills a server half a second after it has asked it to end.
+/// How long [`finish`] waits for a reader. Claude Code kills a server half a second after it has asked the server to
+/// end.
 const END: Duration = Duration::from_millis(200);
 
 static STDERR: LazyLock<Lines> = LazyLock::new(|| Lines::new(io::stderr()));
 
-/// Where the lines of the log go instead.
+/// The target of the log's lines while they are diverted.
 static DIVERTED: Mutex<Option<mpsc::UnboundedSender<String>>> = Mutex::new(None);
 
-/// Takes the lines of the log: each call of `write` has whole lines.
+/// A writer for the log. Each call of `write` must have whole lines.
 pub(super) struct Log;
 
 impl io::Write for Log {
@@ -49,8 +50,8 @@ impl io::Write for Log {
     }
 }
 
-/// As long as this exists, the log's lines are kept here for another place. Those that nobody has taken go to standard
-/// error in the end.
+/// A queue that receives the log's lines for as long as it exists. Lines that were not taken go to standard error when
+/// it is dropped.
 pub(super) struct Diversion(mpsc::UnboundedReceiver<String>);
 
 impl Diversion {
@@ -60,19 +61,19 @@ impl Diversion {
         Self(lines)
     }
 
-    /// The next lines; None if the log goes to standard error again.
+    /// Returns the next lines, or `None` if the log goes to standard error again.
     pub(super) async fn lines(&mut self) -> Option<String> {
         self.0.recv().await
     }
 
-    /// Drops what has come so far.
+    /// Drops the lines that are queued so far.
     pub(super) fn discard(&mut self) {
         while self.0.try_recv().is_ok() {}
     }
 
-    /// Has the log go to standard error from now on, and what has come so far.
+    /// Sends the queued lines and all further lines to standard error.
     pub(super) fn release(&mut self) {
-        // Nothing comes in between.
+        // The lock keeps new lines from overtaking the queued ones.
         let mut diverted = DIVERTED.lock().unwrap_or_else(PoisonError::into_inner);
         while let Ok(lines) = self.0.try_recv() {
             STDERR.push(lines.as_bytes(), Importance::Log);
@@ -88,26 +89,26 @@ impl Drop for Diversion {
     }
 }
 
-/// Writes a line that is never dropped, and waits until it is written or [`END`] is over.
+/// Writes a line that is never dropped. Waits until it is written, but at most [`END`].
 pub(super) fn say(line: &str) {
     STDERR.push(format!("{line}\n").as_bytes(), Importance::Message);
     STDERR.finish(END);
 }
 
-/// Waits until everything is written or [`END`] is over: for the end of the program.
+/// Waits until everything is written, but at most [`END`]. Call this at the end of the program.
 pub(super) fn finish() {
     STDERR.finish(END);
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Importance {
-    /// Dropped where too much waits.
+    /// A line that is dropped if too many bytes wait.
     Log,
-    /// Never dropped: there are few of them.
+    /// A line that is never dropped. There are few of them.
     Message,
 }
 
-/// Lines on their way to one descriptor.
+/// A queue of lines for one descriptor.
 struct Lines(Arc<Shared>);
 
 struct Shared {
@@ -119,11 +120,12 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     waiting: Vec<u8>,
-    /// What was dropped behind `waiting`. As long as this is not told, everything is dropped: lines keep their order.
+    /// What was dropped after `waiting`. Until that is reported, all further log lines are dropped too, so that lines
+    /// keep their order.
     dropped: Dropped,
-    /// There is a thread.
+    /// True while the thread runs.
     running: bool,
-    /// It writes what it has taken.
+    /// True while the thread writes lines that it has taken.
     writing: bool,
 }
 
@@ -152,14 +154,14 @@ impl Lines {
         if !queue.running {
             let shared = Arc::clone(&self.0);
             let thread = thread::Builder::new().name("stderr".into()).stack_size(64 << 10);
-            // Where there can be no thread, the next line tries again, or `finish` writes.
+            // If the thread cannot be started, the next line tries again, or `finish` writes.
             queue.running = thread.spawn(move || shared.drain()).is_ok();
         }
         drop(queue);
         self.0.changed.notify_all();
     }
 
-    /// Waits until everything is written, but not longer than this.
+    /// Waits until everything is written, but at most for this duration.
     fn finish(&self, most: Duration) {
         let mut queue = self.0.lock();
         if !queue.running {
@@ -182,7 +184,7 @@ impl Queue {
         std::mem::take(&mut self.waiting)
     }
 
-    /// Puts a line that counts what was dropped where it would have been.
+    /// Adds a line with the number of dropped lines at the place where they would have been.
     fn tell_dropped(&mut self) {
         let Dropped { lines, bytes } = std::mem::take(&mut self.dropped);
         if lines > 0 {
@@ -199,7 +201,7 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes what comes, until nothing has come for a while.
+    /// Writes lines as they arrive, until no line has arrived for [`IDLE`].
     fn drain(&self) {
         let mut queue = self.lock();
         loop {
@@ -223,14 +225,14 @@ impl Shared {
         }
     }
 
-    /// Waits as long as it takes. What nobody can read any more is dropped.
+    /// Writes all bytes, with no time limit. On an error, such as a closed pipe, drops the rest.
     fn write(&self, mut bytes: &[u8]) {
         let output = self.output.as_fd();
         while !bytes.is_empty() {
             match rustix::io::write(output, bytes) {
                 Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
                 Err(Errno::INTR) => {}
-                // Another process that has the same pipe has made it non-blocking.
+                // Another process that shares the pipe has made it non-blocking.
                 Err(Errno::AGAIN) => match poll(&mut [PollFd::new(&output, PollFlags::OUT)], None) {
                     Ok(_) | Err(Errno::INTR) => {}
                     Err(_) => return,
@@ -257,7 +259,7 @@ mod tests {
         }
     }
 
-    /// The number of a line, or how many lines it says were dropped.
+    /// Returns the number of a line, or as an error the number of dropped lines that it reports.
     fn number(line: &str) -> Result<usize, usize> {
         match line.strip_prefix(" WARN ") {
             Some(rest) => Err(rest.split(' ').next().unwrap().parse().unwrap()),
@@ -276,7 +278,7 @@ mod tests {
         numbered(&queue, 0..100);
         queue.push(b"last\n", Importance::Message);
         queue.finish(Duration::from_mins(1));
-        // The thread has the other end as long as it runs.
+        // The thread keeps the other end open while it runs.
         let mut reader = BufReader::new(reader);
         let mut line = String::new();
         for expected in 0..100 {
@@ -295,11 +297,11 @@ mod tests {
         let (queue, reader) = scene();
         numbered(&queue, 0..LINES);
         queue.push(b"0\n", Importance::Message);
-        // Nobody reads: it gives up.
+        // There is no reader, so this gives up.
         queue.finish(Duration::from_millis(1));
         let waiting = queue.0.lock().waiting.len();
         assert!(waiting <= WAITING + 200, "{waiting}");
-        // The thread ends when it is idle, and with it the pipe.
+        // The thread ends when it is idle, which closes the pipe.
         drop(queue);
         let lines = lines(reader);
         let (last, lines) = lines.split_last().unwrap();

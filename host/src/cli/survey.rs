@@ -1,4 +1,4 @@
-//! What can be found out about a channel from its folder, whoever serves it.
+//! Reads what a channel's folder tells about the channel, no matter which process serves it.
 
 use std::{
     path::{Path, PathBuf},
@@ -18,34 +18,35 @@ use crate::{
 
 /// A channel that a person has named.
 pub(super) enum Named {
-    /// It is built in, or has a folder.
+    /// The channel is built in or has a folder.
     Known(ChannelName),
-    /// It has never run here.
+    /// The channel has never run here.
     New {
         name: ChannelName,
-        /// Which one may have been meant, in words, if its name is close to that of one that has run.
+        /// A hint, in words, if the name is close to that of a channel that has run.
         close: Option<String>,
     },
 }
 
-/// One channel, as it lies on the disk.
+/// The state of one channel on the disk.
 pub(super) struct Survey {
     pub(super) name: ChannelName,
     pub(super) folder: PathBuf,
-    /// Who serves it at the moment.
+    /// The process that serves the channel now.
     pub(super) owner: Option<String>,
-    /// None where it has never run. An error where its journal cannot be used.
+    /// What the channel keeps. `None` if it has never run, an error if its journal cannot be used.
     pub(super) kept: Result<Option<Kept>, journal::Error>,
 }
 
-/// What a channel that has run has left.
+/// The data of a channel that has run.
 pub(super) struct Kept {
     pub(super) journal: Arc<Journal>,
     pub(super) admission: Arc<Admission>,
 }
 
 impl Survey {
-    /// Looks at a channel. One that has an access file and has never run gets its baseline by it.
+    /// Reads the state of a channel. If the channel has never run but has an access file, that file becomes its
+    /// baseline.
     pub(super) fn of(root: &StateRoot, name: ChannelName) -> Self {
         let folder = root.folder(&name);
         let owner = Self::owner(&folder);
@@ -55,18 +56,19 @@ impl Survey {
         Self { name, folder, owner, kept }
     }
 
-    /// Whether it is this process that serves the channel.
+    /// Returns true if the process with this id serves the channel.
     pub(super) fn serves(&self, process: u32) -> bool {
         self.owner.as_ref().is_some_and(|owner| owner.starts_with(&format!("pid {process},")))
     }
 
-    /// Whether it is no channel, but a table in `channels.toml` whose name is close to that of a built-in channel.
+    /// Returns true if this is not a channel, but a table in `channels.toml` whose name is close to that of a built-in
+    /// channel.
     pub(super) fn is_mistyped(&self) -> bool {
         let close = || hint(&self.name).contains("did you mean");
         builtin::find(&self.name).is_none() && !self.folder.is_dir() && close()
     }
 
-    /// Who serves the channel with this folder, if anybody does.
+    /// Returns the process that serves the channel in this folder, if there is one.
     pub(super) fn owner(folder: &Path) -> Option<String> {
         match folder.is_dir().then(|| Lock::look(folder)) {
             Some(Err(lock::Error::Held { owner })) => Some(owner),
@@ -74,7 +76,7 @@ impl Survey {
         }
     }
 
-    /// Every channel that is built in, that has settings, or that has run.
+    /// Returns every channel that is built in, has settings, or has run.
     pub(super) fn names(root: &StateRoot, settings: &Settings) -> Vec<ChannelName> {
         let mut names: Vec<String> = builtin::ALL.iter().map(|builtin| builtin.name.to_owned()).collect();
         names.extend(settings.channels().map(str::to_owned).chain(root.used()));
@@ -83,7 +85,7 @@ impl Survey {
         names.iter().filter_map(|name| ChannelName::new(name).ok()).collect()
     }
 
-    /// The channel that a person has named.
+    /// Parses the name of a channel. Fails unless the channel is built in or has a folder.
     pub(super) fn named(root: &StateRoot, name: &str) -> anyhow::Result<ChannelName> {
         let parsed = ChannelName::new(name)?;
         if builtin::find(name).is_none() && !root.folder(&parsed).is_dir() {
@@ -92,7 +94,8 @@ impl Survey {
         Ok(parsed)
     }
 
-    /// The same, and also a channel in a file that has not run yet, unless a built-in one was meant.
+    /// Like [`Self::named`], but also accepts a channel in a file that has not run yet. Fails if the name is close to
+    /// that of a built-in channel.
     pub(super) fn named_or_new(root: &StateRoot, name: &str) -> anyhow::Result<Named> {
         let parsed = ChannelName::new(name)?;
         if builtin::find(name).is_some() || root.folder(&parsed).is_dir() {
@@ -109,7 +112,8 @@ fn hint(name: &str) -> String {
     nearest(name, builtin::ALL.iter().map(|builtin| builtin.name))
 }
 
-/// Why no session can load this built-in channel, if that is for its table in `channels.toml` or the like.
+/// Returns why no session can load this built-in channel, if the reason is in its settings, such as its table in
+/// `channels.toml`.
 pub(super) async fn fault_in_settings(
     launcher: &Launcher,
     name: &ChannelName,
@@ -119,7 +123,7 @@ pub(super) async fn fault_in_settings(
     Ok(launcher.page_port(None, &blueprint.descriptor).err().map(|error| error.to_string()))
 }
 
-/// Opens what a channel keeps; makes it where it is missing.
+/// Opens what a channel keeps, and creates what is missing.
 pub(super) fn open(name: &ChannelName, folder: &Path) -> Result<Kept, journal::Error> {
     let journal = Journal::open(&folder.join("journal.db"))?;
     let admission = launch::admission(folder, &journal, builtin::find(name), None);

@@ -1,4 +1,4 @@
-//! What a channel's `access.json` says about who may speak.
+//! Who may speak through a channel, according to its `access.json`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,24 +15,24 @@ use crate::{
 /// Who may speak to a session through one channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Access {
-    /// What becomes of a direct message from a stranger.
+    /// How a direct message from a stranger is handled.
     pub dm_policy: DmPolicy,
     /// Who may write directly.
     pub allow_from: BTreeSet<SenderId>,
-    /// Which groups are heard at all.
+    /// The groups that are heard.
     pub groups: BTreeMap<ChatId, Group>,
-    /// What addresses the bot beside a mention by the platform's own means.
+    /// Patterns that address the bot, in addition to the platform's own mentions.
     pub mention_patterns: BTreeSet<Pattern>,
-    /// Who may answer permission prompts; without it, whoever may write directly.
+    /// Who may answer permission prompts. `None` means all senders who may write directly.
     pub approvers: Option<BTreeSet<SenderId>>,
 }
 
-/// What becomes of direct messages. Each one lets in more than the one before it.
+/// How direct messages are handled. Each value lets in more than the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DmPolicy {
-    /// Nothing comes through, from groups neither.
+    /// Nothing is let in, not even from groups.
     Disabled,
-    /// Whoever is in `allowFrom`; strangers get no answer.
+    /// Only senders in `allowFrom` are let in. Strangers get no answer.
     Allowlist,
     /// Strangers are told a code that a person can confirm.
     Pairing,
@@ -41,26 +41,26 @@ pub enum DmPolicy {
 /// A group's own rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// Only what addresses the bot is heard.
+    /// Only messages that address the bot are heard.
     pub require_mention: bool,
-    /// Whose words are heard.
+    /// Whose messages are heard.
     pub members: Members,
 }
 
-/// Whose words are heard in a group.
+/// Whose messages are heard in a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Members {
-    /// Everybody's, but no program's.
+    /// All members, except bots.
     Any,
-    /// These senders'; of nobody's, if there are none.
+    /// Only these senders. An empty set means nobody.
     Only(BTreeSet<SenderId>),
 }
 
-/// Stands in a group's list where it has nobody, because an empty list means anybody. It cannot be anybody's id.
+/// The entry in a group's list that stands for nobody, because an empty list means any member. It cannot be an id.
 pub const NO_ONE: &str = "no one";
 
 impl Members {
-    /// As the file has it: an empty list means anybody.
+    /// Converts the list in the file. An empty list means any member.
     pub fn of(listed: BTreeSet<SenderId>) -> Self {
         if listed.is_empty() {
             return Self::Any;
@@ -68,12 +68,12 @@ impl Members {
         Self::Only(listed.into_iter().filter(|id| **id != *NO_ONE).collect())
     }
 
-    /// Nobody's.
+    /// Returns the value for nobody.
     fn none() -> Self {
         Self::Only(BTreeSet::new())
     }
 
-    /// Those that both let in.
+    /// Returns the members whom both let in.
     fn meet(&self, other: &Self) -> Self {
         match (self, other) {
             (Self::Any, members) | (members, Self::Any) => members.clone(),
@@ -82,7 +82,7 @@ impl Members {
     }
 }
 
-/// A case-insensitive regular expression, known by how it is spelled.
+/// A case-insensitive regular expression, compared by its source text.
 #[derive(Clone, Debug)]
 pub struct Pattern {
     source: String,
@@ -90,12 +90,12 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// What a compiled pattern may take, in bytes.
+    /// Maximum size of a compiled pattern, in bytes.
     const SIZE: usize = 256 << 10;
-    /// How deep it may be nested: compiling it goes as deep.
+    /// Maximum nesting depth, because compiling recurses to this depth.
     const DEPTH: u32 = 32;
 
-    /// Compiles the pattern. The error is for people.
+    /// Compiles the pattern. The error text is for people.
     pub fn new(source: &str) -> Result<Self, String> {
         let regex = RegexBuilder::new(source)
             .case_insensitive(true)
@@ -104,7 +104,7 @@ impl Pattern {
             .build();
         match regex {
             Ok(regex) => Ok(Self { source: source.to_owned(), regex }),
-            // The details have several lines, with a caret below the pattern: the last one says it.
+            // The error text has several lines, with a caret below the pattern. Its last line gives the reason.
             Err(error) => {
                 let text = error.to_string();
                 let reason = text.lines().last().unwrap_or_default().trim();
@@ -113,12 +113,12 @@ impl Pattern {
         }
     }
 
-    /// As it was written.
+    /// Returns the source text of the pattern.
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// Is it somewhere in this text?
+    /// Returns true if the text contains a match.
     pub fn is_in(&self, text: &str) -> bool {
         self.regex.is_match(text)
     }
@@ -144,7 +144,7 @@ impl Ord for Pattern {
     }
 }
 
-/// Without a file: strangers may ask, and nobody is in.
+/// The access without a file: strangers may ask for a code, and nobody may write.
 impl Default for Access {
     fn default() -> Self {
         Self {
@@ -158,23 +158,23 @@ impl Default for Access {
 }
 
 impl Access {
-    /// May this sender answer permission prompts? Never somebody who may not write.
+    /// Returns true if this sender may answer permission prompts. A sender who may not write never may.
     pub fn is_approver(&self, sender: &SenderId) -> bool {
         self.allow_from.contains(sender)
             && self.approvers.as_ref().is_none_or(|approvers| approvers.contains(sender))
     }
 
-    /// Who may answer permission prompts.
+    /// Returns the senders who may answer permission prompts.
     pub fn approvers(&self) -> impl Iterator<Item = &SenderId> {
         self.allow_from.iter().filter(|sender| self.is_approver(sender))
     }
 
-    /// The rules of a chat that is a group, or of the group that it is a part of.
+    /// Returns the rules of a chat that is a group, or the rules of the group that the chat is a part of.
     pub fn group(&self, chat: &ChatId, group: Option<&ChatId>) -> Option<&Group> {
         self.groups.get(chat).or_else(|| self.groups.get(group?))
     }
 
-    /// What lets in only those that both let in.
+    /// Returns the intersection: it lets in only what both let in.
     #[must_use]
     pub fn meet(&self, other: &Self) -> Self {
         let groups = self.groups.keys().chain(other.groups.keys()).map(|id| {
@@ -183,7 +183,7 @@ impl Access {
                     require_mention: left.require_mention || right.require_mention,
                     members: left.members.meet(&right.members),
                 },
-                // Left out, a thread would be heard by its parent's rules.
+                // The entry is needed: without it, a thread would be heard by the rules of its parent.
                 _ => Group { require_mention: true, members: Members::none() },
             };
             (id.clone(), group)
@@ -202,7 +202,7 @@ impl Access {
         }
     }
 
-    /// In what this lets in more than that. Empty if it does not.
+    /// Returns the differences in which this lets in more than `baseline`. Empty if there are none.
     pub fn beyond(&self, baseline: &Self) -> Vec<Widening> {
         let mut found = Vec::new();
         if self.dm_policy > baseline.dm_policy {
@@ -237,22 +237,22 @@ impl Access {
     }
 }
 
-/// One thing in which a changed file lets in more than was approved.
+/// One difference in which a changed file lets in more than was approved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Widening {
-    /// The policy for direct messages.
+    /// The policy for direct messages lets in more.
     Policy(DmPolicy),
-    /// Somebody may write directly.
+    /// A sender may write directly.
     Sender(SenderId),
     /// A group is heard.
     Group(ChatId, Group),
     /// More of a group's members are heard.
     Members(ChatId, Members),
-    /// A group is heard without being addressed.
+    /// A group is heard without a mention.
     Unaddressed(ChatId),
-    /// More words address the bot.
+    /// A pattern addresses the bot.
     Pattern(String),
-    /// More people may answer permission prompts: these, or whoever may write directly.
+    /// More people may answer permission prompts: these senders, or all who may write directly.
     Approvers(Option<BTreeSet<SenderId>>),
 }
 
@@ -300,7 +300,7 @@ fn listed(ids: &BTreeSet<SenderId>) -> String {
 }
 
 impl DmPolicy {
-    /// As the file has it.
+    /// All policies, with their names in the file.
     pub const ALL: [(&'static str, Self); 3] =
         [("pairing", Self::Pairing), ("allowlist", Self::Allowlist), ("disabled", Self::Disabled)];
 }
@@ -316,7 +316,7 @@ impl fmt::Display for DmPolicy {
 mod tests {
     use super::*;
 
-    /// What a change returns says nothing here.
+    /// Drops the return value of a change.
     fn forget<T>(_: T) {}
 
     fn ids(list: &[&str]) -> BTreeSet<SenderId> {
@@ -377,7 +377,7 @@ mod tests {
             let found = wider.beyond(&access());
             assert_eq!(found.len(), 1, "{found:?}");
             assert!(found[0].to_string().contains(expected), "{}", found[0]);
-            // What both let in is what was approved.
+            // The intersection lets in only what was approved.
             assert!(wider.meet(&access()).beyond(&access()).is_empty());
         }
     }

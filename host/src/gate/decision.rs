@@ -11,50 +11,50 @@ use super::{
 };
 use crate::event::{Chat, ChatKind, Happening, Message, Press, Question, Sender, Topic};
 
-/// Where an event came in.
+/// The source of an event, which says how far its sender can be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// From a platform, which knows its senders; or from a browser that came through the link with the key.
+    /// A platform that knows its senders, or a browser that used the link with the key.
     Trusted,
-    /// From whoever can reach the loopback port: good for chat, not for permission.
+    /// Any client that can reach the loopback port. It may chat, but may not answer permission requests.
     Visitor,
 }
 
-/// What a decision depends on, beside the event.
+/// The input of a decision, besides the event.
 #[derive(Clone, Copy)]
 pub struct Situation<'a> {
     /// Who may speak.
     pub access: &'a Access,
-    /// Whose codes wait to be confirmed.
+    /// The pairing requests whose codes wait to be confirmed.
     pub pending: &'a [Pending],
-    /// Which permission requests this channel may answer.
+    /// Returns whether this channel may answer a permission request.
     pub requests: &'a dyn Fn(&RequestId) -> Standing,
-    /// Where the event came in.
+    /// The source of the event.
     pub origin: Origin,
     /// Milliseconds since the Unix epoch.
     pub now: u64,
 }
 
-/// What becomes of an event.
+/// The decision about an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// The session gets it.
+    /// The session gets the event.
     Deliver,
     /// The sender is told something about pairing, and the session gets nothing.
     Pair(pairing::Step),
-    /// It was asked of the bot itself, by somebody who may.
+    /// The bot itself answers: a sender who may write asked about this topic.
     Answer(Topic),
-    /// It answers a permission request, and is no chat.
+    /// The event answers a permission request. It is not delivered as chat.
     Permission(RequestId, Answer),
-    /// It answers a permission request that is settled: whoever tried is told so.
+    /// The event answers a permission request that is already settled. The sender is told so.
     Settled(RequestId),
-    /// A group has another id from now on.
+    /// A group has a new id.
     Move,
-    /// Nobody gets it.
+    /// The event is dropped.
     Drop(Reason),
 }
 
-/// Why an event goes nowhere.
+/// Why an event is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
@@ -62,32 +62,32 @@ pub enum Reason {
     Disabled,
     /// The sender is not in `allowFrom`.
     Stranger,
-    /// The sender has a code already, and was reminded of it.
+    /// The sender has a code, and was already reminded of it.
     AlreadyAnswered,
-    /// The sender's code was turned down.
+    /// The sender's code was denied.
     Denied,
-    /// As many codes as there may be wait already.
+    /// The maximum number of pending codes is reached.
     PairingFull,
     /// The group is not in `groups`.
     Group,
-    /// The group's own `allowFrom` does not have the sender.
+    /// The group's own `allowFrom` does not contain the sender.
     Member,
-    /// A program wrote it, and no allowlist names that.
+    /// The sender is a bot that no allowlist names.
     Bot,
-    /// The group wants the bot to be addressed.
+    /// The group requires a mention, and the message does not address the bot.
     Unaddressed,
-    /// Too much from one sender in a minute.
+    /// The sender has sent too many messages in a minute.
     Rate,
-    /// A button that means nothing here.
+    /// The button has no meaning here.
     Button,
-    /// A permission prompt's button, by somebody who may not decide.
+    /// The button belongs to a permission prompt, and its sender may not decide.
     Approver,
-    /// What the guest calls an id cannot be one.
+    /// An id that the guest gave is malformed.
     Malformed,
 }
 
 impl Reason {
-    /// All of them, for whoever reads one back.
+    /// All reasons, used to read a stored reason.
     pub const ALL: [Self; 13] = [
         Self::Disabled,
         Self::Stranger,
@@ -125,7 +125,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// What becomes of an event.
+/// Decides what happens to an event.
 pub fn decide(what: &Happening, situation: Situation<'_>) -> Decision {
     match what {
         Happening::Message(message) => message_decision(message, situation),
@@ -150,7 +150,7 @@ fn message_decision(message: &Message, situation: Situation<'_>) -> Decision {
     stranger(sender, situation)
 }
 
-/// What becomes of what a stranger says directly, whatever it is.
+/// Decides about a message or a question that a stranger sent directly.
 fn stranger(sender: &Sender, situation: Situation<'_>) -> Decision {
     if sender.is_bot {
         return Decision::Drop(Reason::Bot);
@@ -165,7 +165,8 @@ fn stranger(sender: &Sender, situation: Situation<'_>) -> Decision {
     }
 }
 
-/// Only direct chats have them: in a group anybody could have the bot talk.
+/// Decides about a question to the bot. Only direct chats have questions: in a group, any member could make the bot
+/// talk.
 fn question_decision(question: &Question, situation: Situation<'_>) -> Decision {
     let access = situation.access;
     if access.dm_policy == DmPolicy::Disabled {
@@ -180,7 +181,7 @@ fn question_decision(question: &Question, situation: Situation<'_>) -> Decision 
     stranger(&question.sender, situation)
 }
 
-/// Why a message in a group is not heard, if so.
+/// Returns why a message in a group is not heard, or `None` if it is heard.
 fn in_group(message: &Message, access: &Access) -> Option<Reason> {
     let group = access.group(&message.chat.id, message.chat.group.as_ref());
     let Some(group) = group else { return Some(Reason::Group) };
@@ -199,7 +200,8 @@ fn speaker(sender: &Sender, members: &Members) -> Option<Reason> {
     }
 }
 
-/// A typed answer to a permission request counts from an approver, in a direct chat, as first written.
+/// Returns the decision if this message answers a permission request. A typed answer counts only from an approver in a
+/// direct chat, and only if it was not edited.
 fn answer(message: &Message, situation: Situation<'_>) -> Option<Decision> {
     let (verdict, request) = permission::typed(&message.text)?;
     if message.edited
@@ -227,13 +229,13 @@ fn press_decision(press: &Press, situation: Situation<'_>) -> Decision {
     }
     match (situation.requests)(&request) {
         Standing::Open => Decision::Permission(request, answer),
-        // Also one that was asked before this process began.
+        // An unknown request may be one that was made before this process began.
         Standing::Settled | Standing::Unknown => Decision::Settled(request),
     }
 }
 
-/// May the session read what this sender wrote in this chat? Unlike a delivery that takes no mention: history is
-/// asked for.
+/// Returns true if the session may read what this sender wrote in this chat. Unlike a delivery, this requires no
+/// mention, because the session asks for the history.
 pub fn may_be_read(access: &Access, chat: &Chat, sender: &Sender) -> bool {
     access.dm_policy != DmPolicy::Disabled
         && match chat.kind {

@@ -1,4 +1,4 @@
-//! `access.json`: the official plugins' format, with whatever else is in it kept.
+//! `access.json` in the format of the official plugins. Other content of the file is kept.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -10,87 +10,87 @@ use crate::{
     text::{self, ChunkMode},
 };
 
-/// The longest list, and the longest text in one: more is no list that a person keeps.
+/// Maximum length of a list, in entries, and of a text, in bytes. A list that a person keeps stays below both.
 const LIST: usize = 10_000;
 const TEXT: usize = 1024;
-/// The most patterns: each is compiled, and tried on each message.
+/// Maximum number of mention patterns. Each pattern is compiled, and matched against each message.
 const PATTERNS: usize = 100;
 
-/// Of an id that could be taken for something else where it is shown.
+/// The error for an id that could be mistaken for something else where it is shown.
 const STRANGE: &str =
     "cannot be an id: it has spaces, quotes, brackets or invisible characters, or is too long";
 
-/// The file, understood.
+/// The parsed file.
 #[derive(Clone, Debug)]
 pub struct Document {
     object: Map<String, Value>,
     /// Who may speak.
     pub access: Access,
-    /// How is answered.
+    /// How the channel answers.
     pub manners: Manners,
 }
 
-/// How a channel answers: nothing of it lets anybody in.
+/// How a channel answers. None of these settings affects who may speak.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Manners {
-    /// An emoji on each message that was delivered.
+    /// The emoji that marks each delivered message.
     pub ack_reaction: Option<String>,
     /// Which pieces of a long answer quote the message that it answers.
     pub reply_to: ReplyTo,
-    /// The longest piece of an answer, in the platform's units.
+    /// Maximum length of a piece of an answer, in the platform's units.
     pub text_limit: Option<u32>,
-    /// Where a long answer is cut.
+    /// Where to cut a long answer.
     pub chunk_mode: ChunkMode,
 }
 
 /// Which pieces of a long answer quote the message that it answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ReplyTo {
-    /// None.
+    /// No piece.
     Off,
-    /// The first.
+    /// The first piece.
     #[default]
     First,
-    /// Each.
+    /// Each piece.
     All,
 }
 
-/// The file has something that it cannot have.
+/// Why the content of the file is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
-    /// It is not JSON.
+    /// The text is not JSON.
     #[error("it is not valid JSON: {0}")]
     Json(String),
-    /// A value is wrong.
+    /// A value is invalid.
     #[error("\"{key}\" {problem}")]
     Value {
-        /// With the way to it: `groups.-100.allowFrom[2]`.
+        /// The key with its path, such as `groups.-100.allowFrom[2]`.
         key: String,
-        /// What it must be.
+        /// What is wrong with the value.
         problem: String,
     },
 }
 
-/// One thing to change.
+/// One change of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Somebody may write directly.
+    /// Lets a sender write directly.
     Allow(SenderId),
-    /// Somebody may not any more, anywhere.
+    /// Removes a sender from all lists of the file.
     Remove(SenderId),
-    /// What becomes of direct messages.
+    /// Sets how direct messages are handled.
     Policy(DmPolicy),
-    /// A group is heard, by these rules.
+    /// Lets a group be heard, by these rules.
     Group(ChatId, Group),
-    /// A group is heard no more.
+    /// Removes a group.
     RemoveGroup(ChatId),
-    /// A group has another id.
+    /// Moves the rules of a group from the first id to the second.
     MoveGroup(ChatId, ChatId),
-    /// A key of the file's; None takes it out.
+    /// Sets a key of the file. `None` removes it.
     Set(Setting, Option<Value>),
 }
 
-/// The keys that [`Change::Set`] knows.
+/// The keys that [`Change::Set`] can change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "named after the keys")]
 pub enum Setting {
@@ -103,7 +103,7 @@ pub enum Setting {
 }
 
 impl Setting {
-    /// As the file spells them.
+    /// All settings, with their names in the file.
     pub const ALL: [(&'static str, Self); 6] = [
         ("ackReaction", Self::AckReaction),
         ("replyToMode", Self::ReplyToMode),
@@ -121,7 +121,7 @@ impl fmt::Display for Setting {
     }
 }
 
-/// What a channel has that has no file: strangers may ask, and nobody is in.
+/// The document of a channel without a file: strangers may ask for a code, and nobody may write.
 impl Default for Document {
     fn default() -> Self {
         Self { object: Map::new(), access: Access::default(), manners: Manners::default() }
@@ -129,7 +129,8 @@ impl Default for Document {
 }
 
 impl Document {
-    /// What a page on loopback has that has no file: whoever reaches it is the user, whom it calls by this id.
+    /// Returns the document of a loopback page without a file. Each client that reaches the page counts as the user,
+    /// who has this sender id.
     pub fn of_page(user: &str) -> Self {
         let access = Access {
             dm_policy: DmPolicy::Allowlist,
@@ -139,7 +140,7 @@ impl Document {
         Self { object: object(&access), access, manners: Manners::default() }
     }
 
-    /// Understands the file, or names the key that it does not understand.
+    /// Parses the file. The error names the invalid key, or says why the text is not JSON.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         match serde_json::from_str(text) {
@@ -174,13 +175,13 @@ impl Document {
         Ok(Self { object, access, manners })
     }
 
-    /// As it is written.
+    /// Returns the text of the file.
     pub fn render(&self) -> String {
-        // Values that were read as JSON, or made of texts and numbers: there is nothing that could not be written.
+        // This cannot fail: the values were read as JSON, or consist of texts and numbers.
         serde_json::to_string_pretty(&self.object).unwrap_or_default() + "\n"
     }
 
-    /// With one thing changed, and all else as it was.
+    /// Returns a copy with one change. All other content stays as it was.
     pub fn with(&self, change: Change) -> Result<Self, Invalid> {
         let mut object = self.object.clone();
         match change {
@@ -234,7 +235,7 @@ impl Document {
         });
     }
 
-    /// An access by itself, for keeping it.
+    /// Creates a document that contains only this access, so that it can be stored.
     pub fn of_access(access: &Access) -> Self {
         Self { object: object(access), access: access.clone(), manners: Manners::default() }
     }
@@ -269,7 +270,7 @@ fn write_group(rules: &mut Map<String, Value>, group: &Group) {
     rules.insert("allowFrom".to_owned(), json!(members));
 }
 
-/// Changes the list under this key, made where it is missing. (A value of another kind would have been refused.)
+/// Changes the list under this key. Creates the list if it is missing. (Parsing rejects values of other types.)
 fn list(object: &mut Map<String, Value>, key: &str, change: impl FnOnce(&mut Vec<Value>)) {
     let slot = object.entry(key).or_insert(Value::Null);
     let mut list = match slot.take() {
@@ -280,7 +281,7 @@ fn list(object: &mut Map<String, Value>, key: &str, change: impl FnOnce(&mut Vec
     *slot = Value::Array(list);
 }
 
-/// Changes the groups, likewise.
+/// Changes the groups in the same way.
 fn groups(object: &mut Map<String, Value>, change: impl FnOnce(&mut Map<String, Value>)) {
     let slot = object.entry("groups").or_insert(Value::Null);
     let mut groups = match slot.take() {
@@ -297,7 +298,7 @@ fn insert(list: &mut Vec<Value>, id: &str) {
     }
 }
 
-/// A place in the file, for reading what is there.
+/// An object in the file and its path, used to read its values.
 struct At<'a> {
     object: &'a Map<String, Value>,
     path: String,
@@ -308,7 +309,7 @@ impl At<'_> {
         Invalid::Value { key: format!("{}{key}", self.path), problem: problem.into() }
     }
 
-    /// None also for null, as the official plugins have it.
+    /// Returns the value of a key. A null value counts as missing, as in the official plugins.
     fn get(&self, key: &str) -> Option<&Value> {
         self.object.get(key).filter(|value| !value.is_null())
     }
@@ -424,7 +425,7 @@ impl At<'_> {
     }
 }
 
-/// A value in a complaint.
+/// Returns a value as text for an error message, cut at 60 bytes.
 fn brief(value: &Value) -> String {
     let text = value.to_string();
     let cut = text.floor_char_boundary(60);

@@ -1,9 +1,9 @@
 //! Who may speak to a session.
 //!
-//! Everything here is a pure function of what it is given: no file, no clock, no database, nothing of wasm or
-//! MCP. What keeps the state and carries the decisions out is `admission` and the hub.
+//! All decisions here are pure functions of their arguments: they use no file, clock or database, and nothing of wasm
+//! or MCP. `admission` and the hub keep the state and carry out the decisions.
 //!
-//! [`decide`] is the table of `docs/access.md`, row by row.
+//! [`decide`] implements the table of `docs/access.md`, row by row.
 
 pub mod access;
 mod decision;

@@ -1,4 +1,4 @@
-//! How a stranger becomes a sender: a code that only they were told, confirmed by a person.
+//! Pairing: a stranger becomes a sender with a code that only the stranger was told and that a person confirms.
 
 use std::{fmt, time::Duration};
 
@@ -10,55 +10,55 @@ use crate::event::{ChatId, SenderId};
 
 /// How long a code can be confirmed.
 pub const LIFETIME: Duration = Duration::from_hours(1);
-/// The most codes of a channel that wait, turned down ones among them: a stranger who was turned down takes no other
-/// stranger's place before the hour is over, and a flood makes the bot speak and the terminal ask three times an hour.
+/// Maximum number of pending codes of a channel, including denied ones. A stranger who was denied cannot take another
+/// place before the hour is over, and a flood makes the bot speak and the terminal ask three times an hour.
 pub const MOST: usize = 3;
-/// The most answers to one sender in that time.
+/// Maximum number of answers to one sender within [`LIFETIME`].
 pub const ANSWERS: u32 = 2;
-/// After so many wrong codes in a row …
+/// Number of wrong codes in a row after which no code is accepted for [`LOCK`].
 pub const TRIES: u32 = 5;
-/// … none is taken for this long.
+/// How long no code is accepted after [`TRIES`] wrong codes in a row.
 pub const LOCK: Duration = Duration::from_mins(15);
 
-/// Letters and digits that nobody takes for one another.
+/// Letters and digits that cannot be mistaken for one another.
 const ALPHABET: &[u8; 25] = b"ACDEFGHJKMNPQRTUVWXY34679";
 const LENGTH: usize = 6;
 
-/// What guessing costs: each try takes some 100 ms of a core, so that a program that reads the hashes cannot try the 244
-/// million codes while one of them is good for anything. (The figure is OWASP's for PBKDF2 with SHA-256.)
+/// The cost of guessing, in PBKDF2 rounds: each try takes about 100 ms of a core, so a program that reads the hashes
+/// cannot try all 244 million codes before the code expires. (The number is OWASP's for PBKDF2 with SHA-256.)
 const ROUNDS: u32 = 600_000;
 
-/// What only the sender was told.
+/// A pairing code, which only the sender was told.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Code(String);
 
-/// A code in the database, as somebody who reads it finds it.
+/// The hash of a code, as a reader of the database finds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hash {
-    /// Random, new for each code.
+    /// A random salt, new for each code.
     pub salt: [u8; 16],
-    /// PBKDF2 of the code.
+    /// The PBKDF2 digest of the code.
     pub digest: [u8; 32],
 }
 
-/// A stranger who was told a code.
+/// A stranger who was told a code and waits for its confirmation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pending {
-    /// Who.
+    /// The stranger's id.
     pub sender: SenderId,
-    /// What they call themselves, made harmless.
+    /// The stranger's own name, sanitized.
     pub name: String,
-    /// Where they are told how it went.
+    /// The chat in which the stranger is told the result.
     pub chat: ChatId,
-    /// A topic of it.
+    /// The topic in this chat, if any.
     pub thread: Option<String>,
-    /// None until it has been worked out.
+    /// The hash of the code. `None` until it is computed.
     pub hash: Option<Hash>,
-    /// Milliseconds since the Unix epoch.
+    /// When the code expires, in milliseconds since the Unix epoch.
     pub expires_at: u64,
-    /// How often they were answered.
+    /// How often the stranger was answered.
     pub answers: u32,
-    /// A person has turned them down.
+    /// Whether a person has denied the request.
     pub denied: bool,
 }
 
@@ -67,20 +67,20 @@ pub struct Pending {
 pub enum Step {
     /// A new code.
     New,
-    /// That their code waits to be confirmed.
+    /// That the code waits to be confirmed.
     Remind,
 }
 
-/// Wrong codes so far.
+/// The count of wrong codes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tries {
-    /// In a row.
+    /// The number of wrong codes in a row.
     pub wrong: u32,
-    /// No code is taken until then, in milliseconds since the Unix epoch.
+    /// No code is accepted before this time, in milliseconds since the Unix epoch.
     pub locked_until: u64,
 }
 
-/// What a stranger's message leads to.
+/// Returns what to tell a stranger who wrote, or why to tell nothing.
 pub fn step(pending: &[Pending], sender: &SenderId, now: u64) -> Result<Step, Reason> {
     let mut alive = pending.iter().filter(|pending| pending.expires_at > now);
     match alive.clone().find(|pending| pending.sender == *sender) {
@@ -93,12 +93,12 @@ pub fn step(pending: &[Pending], sender: &SenderId, now: u64) -> Result<Step, Re
 }
 
 impl Tries {
-    /// For how long no code is taken, if so.
+    /// Returns for how long no code is accepted, or `None` if codes are accepted.
     pub fn locked(self, now: u64) -> Option<Duration> {
         self.locked_until.checked_sub(now).filter(|rest| *rest > 0).map(Duration::from_millis)
     }
 
-    /// After one more wrong code.
+    /// Returns the count after one more wrong code.
     #[must_use]
     pub fn after_wrong(self, now: u64) -> Self {
         let wrong = self.wrong + 1;
@@ -111,13 +111,13 @@ impl Tries {
 }
 
 impl Code {
-    /// A new one, from the system's cryptographic source.
+    /// Generates a code from the system's cryptographic random source.
     pub fn generate() -> Result<Self, getrandom::Error> {
         let mut code = String::with_capacity(LENGTH);
         while code.len() < LENGTH {
             let mut bytes = [0; 16];
             getrandom::fill(&mut bytes)?;
-            // Whatever does not divide evenly is thrown away: each letter is as likely as any other.
+            // Bytes that do not divide evenly are discarded, so that each letter is equally likely.
             let even = 256 / ALPHABET.len() * ALPHABET.len();
             let letters = bytes.iter().map(|byte| usize::from(*byte)).filter(|byte| *byte < even);
             let letters = letters.filter_map(|byte| ALPHABET.get(byte % ALPHABET.len()));
@@ -126,7 +126,7 @@ impl Code {
         Ok(Self(code))
     }
 
-    /// What a person has typed: in any case, with spaces or hyphens.
+    /// Parses a code as a person has typed it: in upper or lower case, with spaces or hyphens.
     pub fn parse(text: &str) -> Option<Self> {
         let code: String = text
             .chars()
@@ -137,22 +137,22 @@ impl Code {
         (code.len() == LENGTH && known).then_some(Self(code))
     }
 
-    /// What is kept of it. Takes some 100 ms of computing.
+    /// Computes the hash that is stored. Takes about 100 ms.
     pub fn hash(&self) -> Result<Hash, getrandom::Error> {
         let mut salt = [0; 16];
         getrandom::fill(&mut salt)?;
         Ok(Hash { salt, digest: self.digest(&salt) })
     }
 
-    /// Is it this one? Takes as long.
+    /// Returns true if this code has this hash. Takes about 100 ms.
     pub fn matches(&self, hash: &Hash) -> bool {
-        // Whoever measures the time learns about the digest, not about the code.
+        // The comparison is not constant-time: its duration reveals something about the digest, not about the code.
         self.digest(&hash.salt) == hash.digest
     }
 
     fn digest(&self, salt: &[u8; 16]) -> [u8; 32] {
         let mut digest = [0; 32];
-        // Fails only for a length that HMAC cannot have, and it takes any.
+        // Fails only for a key length that HMAC does not accept, and HMAC accepts any length.
         let _ = pbkdf2::pbkdf2::<Hmac<Sha256>>(self.0.as_bytes(), salt, ROUNDS, &mut digest);
         digest
     }
@@ -164,7 +164,7 @@ impl fmt::Display for Code {
     }
 }
 
-/// Not into any log.
+/// Hides the code from all logs.
 impl fmt::Debug for Code {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Code(…)")

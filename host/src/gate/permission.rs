@@ -1,4 +1,4 @@
-//! Permission requests of a session, as people are asked about them.
+//! Permission requests of a session: the prompts that people see, and their answers.
 
 use std::fmt;
 
@@ -6,19 +6,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::{TextUnit, abridge, fenced, visible};
 
-/// What marks a button as one of ours.
+/// The first part of a button's action. It marks the button as ours.
 const ACTION: &str = "permission";
 
-/// How much of what was asked stays below a prompt that is settled, in characters.
+/// Maximum length of the request below a settled prompt, in characters.
 const KEPT: usize = 1000;
 
-/// What a request is called: five letters of a to z, without l.
+/// The id of a request: five letters from a to z, without l.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct RequestId(String);
 
 impl RequestId {
-    /// In any case; None if it cannot be one.
+    /// Parses an id in upper or lower case. Returns `None` if the text is not a valid id.
     pub fn parse(text: &str) -> Option<Self> {
         let letters =
             text.bytes().all(|byte| byte.is_ascii_alphabetic() && !byte.eq_ignore_ascii_case(&b'l'));
@@ -32,18 +32,18 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// A session asks whether a tool may run. The texts are what the model wants to do: nobody's word but its own.
+/// A question of the session: may this tool run? The model has written the texts, and nobody has checked them.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Request {
-    /// Five letters.
+    /// The id of the request.
     #[serde(rename = "request_id", deserialize_with = "request_id")]
     pub id: RequestId,
-    /// Which tool.
+    /// The name of the tool.
     pub tool_name: String,
-    /// What for.
+    /// What the tool is needed for.
     #[serde(default)]
     pub description: String,
-    /// What it would be given.
+    /// The input that the tool would get.
     #[serde(default)]
     pub input_preview: String,
 }
@@ -54,48 +54,48 @@ fn request_id<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Reque
         .ok_or_else(|| serde::de::Error::custom("request_id must be five letters of a to z without l"))
 }
 
-/// May the tool run?
+/// The decision about a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// Yes.
+    /// The tool may run.
     Allow,
-    /// No.
+    /// The tool may not run.
     Deny,
 }
 
-/// What an approver does about a request.
+/// What an approver answers to a prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// Decides.
+    /// The approver decides.
     Verdict(Verdict),
-    /// Wants to see all of it.
+    /// The approver wants to see the details.
     Details,
 }
 
-/// How a request stands, as far as one channel is concerned.
+/// The state of a request, as seen from one channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Waits for an answer, which may come from here.
+    /// The request waits for an answer, which may come from this channel.
     Open,
-    /// Was answered, or has expired.
+    /// The request was answered, or has expired.
     Settled,
-    /// Nobody here was asked.
+    /// Nobody in this channel was asked.
     Unknown,
 }
 
 /// A button below a prompt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Button {
-    /// What comes back when it is pressed.
+    /// The action that the platform returns when the button is pressed.
     pub action: String,
-    /// What stands on it.
+    /// The text on the button.
     pub label: &'static str,
-    /// What it does.
+    /// What the button means.
     pub answer: Answer,
 }
 
-/// A typed answer: `yes abcde`, `n abcde`, in any case.
+/// Parses a typed answer, such as `yes abcde` or `n abcde`, in upper or lower case.
 pub fn typed(text: &str) -> Option<(Verdict, RequestId)> {
     let mut words = text.split_whitespace();
     let (first, second) = (words.next()?, words.next()?);
@@ -111,7 +111,7 @@ pub fn typed(text: &str) -> Option<(Verdict, RequestId)> {
     Some((verdict, RequestId::parse(second)?))
 }
 
-/// What a pressed button means, if it is one of ours.
+/// Parses the action of a pressed button. Returns `None` if the button is not ours.
 pub fn pressed(action: &str) -> Option<(Answer, RequestId)> {
     let mut parts = action.split(':');
     if parts.next()? != ACTION {
@@ -128,7 +128,7 @@ pub fn pressed(action: &str) -> Option<(Answer, RequestId)> {
 }
 
 impl Request {
-    /// The buttons of a prompt; without `details` once they are shown.
+    /// Returns the buttons of a prompt. `details` adds the button for the details; it is false once they are shown.
     pub fn buttons(&self, details: bool) -> Vec<Button> {
         let button = |word: &str, label, answer| Button {
             action: format!("{ACTION}:{word}:{}", self.id),
@@ -145,25 +145,25 @@ impl Request {
         buttons
     }
 
-    /// Is there more to see than the short form has?
+    /// Returns true if the details contain more than the short form.
     pub fn has_details(&self) -> bool {
         !self.input_preview.trim().is_empty()
     }
 
-    /// The text of a prompt as Markdown, no longer than this. What the model wrote stands in code, with whatever is
-    /// invisible made visible; where it is too long, both of its ends are there.
+    /// Returns the text of a prompt as Markdown, of at most `limit` units. The model's text is in a code block, with
+    /// invisible characters made visible. If it is too long, its middle is left out.
     pub fn prompt(&self, details: bool, limit: usize, unit: TextUnit) -> String {
         let head = format!("🔐 Claude wants to use `{}`. Allow it?", self.tool());
         let tail = format!("Answer with `yes {id}` or `no {id}`.", id = self.id);
         framed(&head, &self.body(details), &tail, limit, unit).unwrap_or_else(|| format!("{head}\n\n{tail}"))
     }
 
-    /// The tool's name, as it can stand in code.
+    /// Returns the tool's name, escaped for inline code.
     fn tool(&self) -> String {
         abridge(&visible(&one_line(&self.tool_name)), 60, TextUnit::Scalar).replace('`', "'")
     }
 
-    /// What the model wrote, with everything invisible made visible.
+    /// Returns the model's text, with invisible characters made visible.
     fn body(&self, details: bool) -> String {
         let mut body = visible(self.description.trim());
         if details && self.has_details() {
@@ -176,17 +176,17 @@ impl Request {
     }
 }
 
-/// How a request has ended.
+/// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Somebody has decided.
+    /// A person decided.
     Decided(Verdict),
-    /// Nobody has.
+    /// Nobody decided.
     Expired,
 }
 
 impl Outcome {
-    /// One sentence, as Markdown. `who` has decided: a name, or `you`.
+    /// Returns one sentence as Markdown. `who` is the person who decided: a name, or `you`.
     pub fn headline(self, request: &Request, who: &str) -> String {
         let tool = request.tool();
         match self {
@@ -196,7 +196,7 @@ impl Outcome {
         }
     }
 
-    /// What a prompt says from then on: the headline, and below it what was asked, as far as there is room.
+    /// Returns the final text of a prompt: the headline, and below it the request, as far as there is room.
     pub fn text(self, request: &Request, who: &str, limit: usize, unit: TextUnit) -> String {
         let headline = self.headline(request, who);
         let asked = abridge(&request.body(true), KEPT, TextUnit::Scalar);
@@ -204,13 +204,14 @@ impl Outcome {
     }
 }
 
-/// A head, a body in code, and a tail, no longer than the limit: the body gives way. None where nothing is left of it.
+/// Joins a head, a body in a code block, and a tail. If the result exceeds the limit, the body is shortened. Returns
+/// `None` if nothing of the body is left.
 fn framed(head: &str, body: &str, tail: &str, limit: usize, unit: TextUnit) -> Option<String> {
     if body.is_empty() {
         return None;
     }
     let whole = |body: &str| format!("{head}\n{}\n{tail}", fenced(body)).trim_end().to_owned();
-    // The fence grows with what it fences, so that the room for the body is found by trying.
+    // The fence grows with the body, so the room for the body is found by trial.
     let mut room = limit.saturating_sub(unit.length(&whole(""))).saturating_sub(2);
     while room > 0 {
         let text = whole(&abridge(body, room, unit));
@@ -320,7 +321,7 @@ mod tests {
             denied.text(&request(), "Ada", 4096, TextUnit::Scalar),
             "❌ `Bash` was denied by Ada.\n```\nList files\n\n{\"command\":\"ls\"}\n```"
         );
-        // Where there is no room for what was asked, the outcome is all.
+        // If there is no room for the request, the text is only the headline.
         assert_eq!(denied.text(&request(), "you", 30, TextUnit::Scalar), "❌ `Bash` was denied by you.");
         let long = Request { input_preview: "x".repeat(10_000), ..request() };
         let text = Outcome::Decided(Verdict::Allow).text(&long, "you", 100_000, TextUnit::Scalar);

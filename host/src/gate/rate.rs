@@ -1,4 +1,4 @@
-//! How much one sender may say.
+//! The rate limit for the messages of one sender.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -6,14 +6,15 @@ use crate::event::SenderId;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// Members of an open group are anybody: so many messages a minute from each are heard, unless the user says
-/// otherwise. Whom an allowlist names is not limited by itself: nothing of theirs may be lost.
+/// Messages per minute that are heard from each member of an open group, if the user has set no limit. Anybody can be a
+/// member of an open group. A sender whom an allowlist names has no default limit, because none of their messages may
+/// be lost.
 pub const OPEN_GROUP: u32 = 30;
 
-/// Senders who are watched at a time; those who were quiet for a minute are forgotten.
+/// Maximum number of senders that are counted at a time. Beyond it, senders whose minute is over are forgotten.
 const WATCHED: usize = 4096;
 
-/// Counts what each sender has said in the minute that began with their first message in it.
+/// Counts the messages of each sender per minute. A minute begins with the sender's first message in it.
 #[derive(Debug, Default)]
 pub struct Rates(HashMap<SenderId, Window>);
 
@@ -25,25 +26,25 @@ struct Window {
 }
 
 impl Window {
-    /// A clock that was set back begins a new one.
+    /// Returns true if the minute is over. A clock that was set back begins a new minute.
     fn is_over(self, now: u64) -> bool {
         u128::from(now.saturating_sub(self.since)) >= MINUTE.as_millis() || now < self.since
     }
 }
 
-/// May a message pass?
+/// Whether a message is within the rate limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rate {
-    /// Yes.
+    /// The message is within the limit.
     Within,
-    /// No, and it is the first one in this minute.
+    /// The message exceeds the limit, and is the first one in this minute that does.
     Exceeded,
-    /// No, and that is known already.
+    /// The message exceeds the limit, and this is already known.
     Still,
 }
 
 impl Rates {
-    /// Counts a message of this sender, who may send so many a minute.
+    /// Counts a message of this sender, who may send `most` messages per minute.
     pub fn count(&mut self, sender: &SenderId, most: u32, now: u64) -> Rate {
         let over = |window: &Window| window.is_over(now);
         if self.0.len() >= WATCHED && !self.0.contains_key(sender) {

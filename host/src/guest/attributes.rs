@@ -1,4 +1,4 @@
-//! The attributes that a guest gives to messages, as far as a session can be told them.
+//! The attributes that a guest gives to messages, restricted to those that a session can get.
 
 use std::{
     borrow::Cow,
@@ -12,13 +12,13 @@ use crate::{event::ChannelName, notification::check_key, text};
 /// The most attributes of one message.
 const MOST: usize = 128;
 
-/// How many keys are warned about: a guest could make up new ones for ever.
+/// How many keys are warned about, because a guest could invent new ones without end.
 const WARNINGS: usize = 64;
 
 /// How much of a key a warning shows, in characters.
 const SHOWN: usize = 64;
 
-/// Takes a guest's attributes, and warns its author once about each key that is left out.
+/// A filter for a guest's attributes. It warns the guest's author once about each key that is left out.
 #[derive(Debug)]
 pub(super) struct Attributes {
     channel: ChannelName,
@@ -26,12 +26,12 @@ pub(super) struct Attributes {
 }
 
 impl Attributes {
-    /// For the guest of this channel.
+    /// Creates the filter for the guest of this channel.
     pub(super) fn new(channel: ChannelName) -> Self {
         Self { channel, warned: Mutex::default() }
     }
 
-    /// Those that a session can be told, each key once, with values made harmless.
+    /// Returns the attributes that a session can get: each key once, with sanitised values.
     pub(super) fn take(&self, given: Vec<(String, String)>) -> Vec<(String, String)> {
         let mut taken: Vec<(String, String)> = Vec::with_capacity(given.len().min(MOST));
         for (key, value) in given {

@@ -1,4 +1,4 @@
-//! Between the contract's words and the host's own.
+//! Conversions between the contract's types and the host's own.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -13,8 +13,8 @@ use crate::{
     text,
 };
 
-/// What the words of a call refer to: the files that it was given, the inbox where they are, and the attributes that
-/// its guest may set.
+/// The context of a conversion: the files that the call was given, the inbox that contains them, and the attributes
+/// that its guest may set.
 #[derive(Clone, Copy)]
 pub(super) struct Given<'a> {
     pub(super) files: &'a Files,
@@ -23,7 +23,8 @@ pub(super) struct Given<'a> {
 }
 
 impl Given<'_> {
-    /// A guest can only name files that its own call was given: it cannot point anywhere.
+    /// Returns the path of a file in the inbox. A guest can only refer to files of its own call, so it cannot name any
+    /// other path.
     fn path(self, handle: u64) -> Option<String> {
         let name = self.handles.saved(handle)?;
         Some(self.files.inbox_path(name).to_string_lossy().into_owned())
@@ -105,7 +106,7 @@ fn chat(chat: wire::Chat) -> Chat {
     }
 }
 
-/// What others call themselves and their files, made harmless.
+/// Sanitises the names that others give themselves and their files.
 fn name(name: String) -> String {
     match text::name(&name) {
         Cow::Borrowed(same) if same == name => name,
@@ -113,7 +114,7 @@ fn name(name: String) -> String {
     }
 }
 
-/// The files get numbers that hold for this one call.
+/// Converts a message to send. Its files get handles that are valid for this one call.
 pub(super) fn outgoing(outgoing: Outgoing, handles: &mut Handles) -> wire::Outgoing {
     wire::Outgoing {
         key: outgoing.key,
@@ -185,7 +186,7 @@ impl From<AttachmentKind> for wire::AttachmentKind {
     }
 }
 
-/// The shortest pause that a platform may ask for: none would be a loop.
+/// The shortest pause after a platform has asked for one: no pause would cause a busy loop.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// The longest reason that a guest may give, in characters.
@@ -193,7 +194,7 @@ const REASON: usize = 1000;
 
 impl From<wire::Fault> for Fault {
     fn from(fault: wire::Fault) -> Self {
-        // It may quote what somebody wrote, and goes to people, sessions and logs.
+        // The reason may quote text from others, and is shown to people, sessions and logs.
         let clean = |reason: String| text::value(&reason).chars().take(REASON).collect::<String>();
         match fault {
             wire::Fault::RateLimited(milliseconds) => {
@@ -209,7 +210,7 @@ impl From<wire::Fault> for Fault {
     }
 }
 
-/// For a guest that asks the journal what it has received.
+/// Converts messages for a guest that asks the journal what it has received.
 impl From<Message> for wire::Message {
     fn from(message: Message) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! What a channel says of itself, checked.
+//! A channel's description of itself, checked.
 
 use regex::{Regex, RegexBuilder};
 use serde::Serialize;
@@ -16,72 +16,72 @@ const TITLE: usize = 64;
 const SUMMARY: usize = 200;
 const HELP: usize = 500;
 const INSTRUCTIONS: usize = 4096;
-/// The longest lists.
+/// The most entries of a list.
 const LIST: usize = 32;
 const CHOICES: usize = 128;
 /// The longest pattern of ids and the longest choice, in bytes.
 const PATTERN: usize = 200;
 const CHOICE: usize = 64;
-/// What a compiled pattern may use, in bytes, and how deep it may be nested.
+/// The most memory of a compiled pattern, in bytes, and its deepest nesting.
 const COMPILED: usize = 64 << 10;
 const DEPTH: u32 = 16;
 
-/// Asks for an emoji's colourful form. One emoji is written with it and without.
+/// The variation selector that requests an emoji's coloured form. The same emoji is written with it and without.
 const VARIATION: char = '\u{fe0f}';
 
-/// What a channel says of itself, checked.
+/// A channel's description of itself, checked.
 #[derive(Clone, Debug, Serialize)]
 pub struct Descriptor {
-    /// Also the name of its folder.
+    /// The channel's name, which is also the name of its folder.
     pub name: ChannelName,
-    /// For people.
+    /// A title for people.
     pub title: String,
-    /// The channel's own.
+    /// The channel's own version.
     pub version: String,
-    /// One line.
+    /// A summary of one line.
     pub summary: String,
-    /// One paragraph for the session.
+    /// One paragraph of instructions for the session.
     pub instructions: String,
-    /// Where it wants to send requests to.
+    /// The hosts to which it wants to send requests.
     pub hosts: Vec<HostPattern>,
-    /// The secrets that the host is to keep for it.
+    /// The secrets that the host keeps for it.
     pub credentials: Vec<Credential>,
-    /// What the user may set.
+    /// The settings that the user may change.
     pub settings: Vec<Setting>,
-    /// What senders' ids look like; None for any.
+    /// The form of senders' ids; `None` for any.
     pub sender_ids: Option<ValueForm>,
-    /// What the ids look like by which groups are enabled; None for any.
+    /// The form of the ids by which groups are enabled; `None` for any.
     pub group_ids: Option<ValueForm>,
-    /// The only emoji that it can react with; empty for any.
+    /// The only emoji with which it can react; empty for any.
     pub reactions: Vec<String>,
     /// What the platform can do.
     pub features: Features,
     /// The longest text, in [`TextUnit`]s.
     pub max_text: u32,
-    /// What the platform counts.
+    /// The unit in which the platform counts text.
     pub text_unit: TextUnit,
-    /// The largest file, in bytes.
+    /// The largest file to send, in bytes.
     pub max_upload: u64,
     /// The most files in one message.
     pub max_uploads: u32,
-    /// Web channels: the loopback port to ask for.
+    /// Web channels: the preferred loopback port.
     pub port: Option<u16>,
 }
 
 /// A secret that the host keeps for a channel.
 #[derive(Clone, Debug, Serialize)]
 pub struct Credential {
-    /// What the guest calls it.
+    /// The name by which the guest refers to it.
     pub name: String,
-    /// The variable that holds it.
+    /// The variable that holds its value.
     pub env: String,
     /// Where a person gets it.
     pub help: String,
     /// The only hosts that it is sent to.
     pub hosts: Vec<HostPattern>,
-    /// Where it goes.
+    /// Where the host puts its value.
     pub place: Place,
-    /// What its value looks like, if the channel says it.
+    /// The form of its value, if the channel declares one.
     pub form: Option<ValueForm>,
 }
 
@@ -103,39 +103,39 @@ pub struct Setting {
     pub name: String,
     /// What it does.
     pub help: String,
-    /// What holds without it.
+    /// The value that applies if the user sets none.
     pub default: Option<String>,
-    /// The only values that it takes; empty for any.
+    /// The only values that it accepts; empty for any.
     pub choices: Vec<String>,
 }
 
 impl Setting {
-    /// Whether it takes this value.
+    /// Returns whether it accepts this value.
     pub fn takes(&self, value: &str) -> bool {
         is_among(&self.choices, value)
     }
 }
 
-/// Whether a value is one of these. Emoji are the same with and without their variation selector.
+/// Returns whether the value is one of these choices, or there are none. Ignores the variation selectors of emoji.
 fn is_among(choices: &[String], value: &str) -> bool {
     let letters = |text: &str| text.chars().filter(|letter| *letter != VARIATION).collect::<String>();
     let value = letters(value);
     choices.is_empty() || choices.iter().any(|choice| letters(choice) == value)
 }
 
-/// What an id looks like on a platform.
+/// The form of an id or a secret on a platform.
 #[derive(Clone, Debug, Serialize)]
 pub struct ValueForm {
     #[serde(skip)]
     whole: Regex,
-    /// As the channel says it: a regular expression.
+    /// The regular expression, as the channel declares it.
     pub pattern: String,
-    /// One that fits.
+    /// An example that matches.
     pub example: String,
 }
 
 impl ValueForm {
-    /// Whether an id can be one.
+    /// Returns whether the whole text matches.
     pub fn fits(&self, id: &str) -> bool {
         self.whole.is_match(id)
     }
@@ -158,16 +158,16 @@ pub struct Features {
     pub threads: bool,
 }
 
-/// What makes no sense.
+/// Why a description is not valid.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidDescriptor {
-    /// The name.
+    /// The name is not valid.
     #[error(transparent)]
     Name(#[from] InvalidName),
-    /// Another field.
+    /// Another field is not valid.
     #[error("{field}: {problem}")]
     Field {
-        /// As the contract calls it.
+        /// The field's name in the contract.
         field: &'static str,
         /// What is wrong with it.
         problem: String,
@@ -271,7 +271,7 @@ fn choices(field: &'static str, values: Vec<String>) -> Result<Vec<String>, Inva
 fn value_form(field: &'static str, wire: wire::ValueForm) -> Result<ValueForm, InvalidDescriptor> {
     let (pattern, example) = (line(field, wire.pattern, PATTERN)?, line(field, wire.example, CHOICE)?);
     let compile = |pattern: &str| RegexBuilder::new(pattern).size_limit(COMPILED).nest_limit(DEPTH).build();
-    // By itself too: with a parenthesis too many it could leave the group.
+    // The pattern must compile alone too: with an unbalanced parenthesis it could leave the group.
     let whole = compile(&pattern)
         .and_then(|_| compile(&format!(r"\A(?:{pattern})\z")))
         .map_err(|_| invalid(field, format!("{pattern:?} is no regular expression that the host takes")))?;
@@ -283,7 +283,7 @@ fn value_form(field: &'static str, wire: wire::ValueForm) -> Result<ValueForm, I
 }
 
 impl Descriptor {
-    /// Whether it can react with this emoji.
+    /// Returns whether the channel can react with this emoji.
     pub fn has_reaction(&self, emoji: &str) -> bool {
         is_among(&self.reactions, emoji)
     }
@@ -300,7 +300,7 @@ fn text(field: &'static str, value: String, limit: usize) -> Result<String, Inva
     Ok(value)
 }
 
-/// For what ends up on a terminal.
+/// Checks a text that is shown on a terminal.
 fn line(field: &'static str, value: String, limit: usize) -> Result<String, InvalidDescriptor> {
     if value.chars().any(char::is_control) {
         return Err(invalid(field, "contains control characters".to_owned()));

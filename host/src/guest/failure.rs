@@ -1,4 +1,4 @@
-//! A call that failed, told to its channel's author in one piece.
+//! The report of a failed call to its channel's author, as one log entry.
 
 use std::fmt;
 
@@ -7,12 +7,12 @@ use crate::{
     sandbox::CallError,
 };
 
-/// What a guest was asked.
+/// What a guest was asked to do.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
-    /// The function, as the contract calls it.
+    /// The function, by its name in the contract.
     function: &'static str,
-    /// What about, in a few words; may be empty.
+    /// The subject of the call, in a few words; may be empty.
     about: String,
 }
 
@@ -35,7 +35,8 @@ impl fmt::Display for Asked {
     }
 }
 
-/// Logs the failure, and what the call has printed. The result is the error with the guest's own cause in it.
+/// Logs the failure with the lines that the call has printed. Returns the error; for a trap, with the guest's own
+/// cause.
 pub(super) fn told(channel: &str, asked: &Asked, error: CallError, lines: Option<&Lines>) -> CallError {
     let printed = lines.map(Lines::take_complaints).unwrap_or_default();
     let error = match (error, cause(&printed)) {
@@ -64,14 +65,15 @@ impl fmt::Display for Report<'_> {
     }
 }
 
-/// In one line, why the guest says that it failed. A panic of Rust's has its place in one line and its text in the next;
-/// runtimes of other languages write the error last, after the way that led there.
+/// Finds the cause of a failure in what the guest has printed, and returns it in one line. A panic in Rust has its
+/// location in one line and its text in the next; runtimes of other languages write the error last, after the stack
+/// trace.
 fn cause(printed: &[Line]) -> Option<String> {
     let text = |line: &Line| line.text.trim().to_owned();
     if let Some(at) = printed.iter().position(|line| line.text.contains("panicked at ")) {
         let mut lines = printed.iter().skip(at).map(text);
         let place = lines.next()?;
-        // Older ones have both in one line.
+        // Older versions of Rust print both in one line.
         return Some(match lines.next().filter(|_| place.ends_with(':')) {
             Some(message) => format!("{place} {message}"),
             None => place,

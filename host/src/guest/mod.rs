@@ -1,4 +1,4 @@
-//! A channel's component, as functions: typed, with a deadline for each, in the host's own words.
+//! A channel's component as typed functions, each with a deadline, in the host's own types.
 
 mod attributes;
 mod convert;
@@ -27,55 +27,55 @@ use crate::{
     text,
 };
 
-/// How much longer a poll, or bringing files, may take than other calls: platforms hold a long poll for up to a minute.
+/// The additional time for a poll, or for fetching files: platforms hold a long poll for up to a minute.
 const POLL: Duration = Duration::from_mins(1);
 
-/// Files may take their time: so many bytes a second at least.
+/// The slowest upload that a send waits for, in bytes per second.
 const SLOWEST: u64 = 128 << 10;
 
-/// How much of a request's path is told when it fails, in bytes.
+/// How much of a request's path appears in the report of a failure, in bytes.
 const ASKED: usize = 200;
 
-/// Describing itself is pure computation: whatever takes longer is stuck.
+/// The deadline of `describe`. It only computes: a call that takes longer is stuck.
 const DESCRIBE: Duration = Duration::from_secs(2);
 
-/// Why a component is no channel.
+/// Why a component cannot be used as a channel.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// It cannot be compiled.
     #[error(transparent)]
     Compile(#[from] CompileError),
-    /// It has another shape, or another version's.
+    /// It has a different shape, or it is built for another version of the contract.
     #[error(transparent)]
     Mismatch(#[from] Mismatch),
-    /// Its imports are not what this host offers.
+    /// It imports something that this host does not provide.
     #[error("it does not fit the channel contract: {0}")]
     Link(String),
-    /// It failed to say what it is.
+    /// Its `describe` has failed.
     #[error("it failed when asked what it is: {0}")]
     Describe(#[from] CallError),
-    /// What it says of itself makes no sense.
+    /// Its descriptor is not valid.
     #[error("what it says of itself is not valid: {0}")]
     Descriptor(#[from] InvalidDescriptor),
 }
 
-/// A component that has said what it is, and has nothing yet to run with.
+/// A component that has described itself, but has no surroundings to run with yet.
 pub struct Blueprint {
     engine: Arc<Engine>,
     template: InstancePre<Resident<Tenant>>,
-    /// What it says of itself.
+    /// Its description of itself.
     pub descriptor: Descriptor,
-    /// Where its events come from.
+    /// The source of its events.
     pub source: Source,
-    /// What it is known by.
+    /// The digest that identifies it.
     pub digest: Digest,
-    /// In bytes.
+    /// Its size, in bytes.
     pub size: usize,
     /// The interfaces that it imports.
     pub imports: Vec<String>,
 }
 
-/// The functions of one instance.
+/// The exported functions of one instance.
 struct Exports {
     channel: exports::channel::Guest,
     outbound: exports::outbound::Guest,
@@ -84,7 +84,7 @@ struct Exports {
 }
 
 impl Blueprint {
-    /// Loads a component and asks it what it is. `label` names it to the person who waits for the compiler.
+    /// Loads a component and calls its `describe`. `label` is its name for the person who waits for the compiler.
     pub async fn load(engine: Arc<Engine>, label: &str, bytes: &[u8]) -> Result<Self, LoadError> {
         let component = engine.load(label, bytes).await?;
         let source = contract::recognise(engine.wasmtime(), &component)?;
@@ -128,7 +128,7 @@ impl Blueprint {
         })
     }
 
-    /// Gives the channel its surroundings: from here on it can be called.
+    /// Gives the channel its surroundings. After this it can be called.
     pub fn furnish(self, surroundings: Arc<Surroundings>, limits: Limits) -> Result<Guest, LoadError> {
         let link = |error: wasmtime::Error| LoadError::Link(format!("{error:#}"));
         let channel = exports::channel::GuestIndices::new(&self.template).map_err(link)?;
@@ -186,7 +186,7 @@ impl<R, F> Question<R> for F where
 
 /// A request to the page, as the guest gets it.
 pub type WebRequest = exports::web_source::Request;
-/// Its body.
+/// The body of a request.
 pub type WebBody = exports::web_source::Body;
 /// A field of a form.
 pub type WebField = exports::web_source::FieldValue;
@@ -194,27 +194,27 @@ pub type WebField = exports::web_source::FieldValue;
 pub type WebResponse = exports::web_source::Response;
 /// What a browser's WebSocket did.
 pub type WebSignal = exports::web_source::Signal;
-/// What a poll has brought.
+/// The result of a poll.
 pub type Batch = exports::poll_source::Batch;
-/// One thing that the platform tells, not yet translated.
+/// One update from the platform, not yet translated.
 pub type Update = exports::poll_source::Update;
-/// A file that the guest is asked to bring.
+/// A file that the guest is asked to fetch.
 pub type Wanted = exports::outbound::Wanted;
 /// A file in the inbox, as the guest gets it.
 pub type Saved = imports::types::Saved;
 
 impl Guest {
-    /// What it says of itself.
+    /// Returns the component's description of itself.
     pub fn descriptor(&self) -> &Descriptor {
         &self.descriptor
     }
 
-    /// Where its events come from.
+    /// Returns the source of its events.
     pub fn source(&self) -> Source {
         self.source
     }
 
-    /// Throws away instances that have been idle for long.
+    /// Discards instances that have been idle for too long.
     pub fn sweep(&self) {
         self.pool.sweep();
     }
@@ -238,7 +238,7 @@ impl Guest {
         Ok((Sent { ids, fault: sent.fault.map(Fault::from) }, effects))
     }
 
-    /// Replaces a message of the bot's own.
+    /// Replaces a message that the bot has sent.
     pub async fn edit(
         &self,
         chat: ChatId,
@@ -259,7 +259,7 @@ impl Guest {
         .await
     }
 
-    /// Answers whoever pressed a button.
+    /// Answers the press of a button, with a notice for the sender who pressed it.
     pub async fn acknowledge(
         &self,
         press: EventId,
@@ -287,7 +287,7 @@ impl Guest {
         Ok(Answered { result: result.map(identity), effects })
     }
 
-    /// Puts an emoji on a message.
+    /// Adds an emoji to a message as a reaction.
     pub async fn react(
         &self,
         chat: ChatId,
@@ -300,7 +300,7 @@ impl Guest {
         .await
     }
 
-    /// Shows that an answer is being worked on.
+    /// Shows in the chat that an answer is being worked on.
     pub async fn typing(&self, chat: ChatId, thread: Option<String>) -> Result<Answered<()>, CallError> {
         self.ask(Asked::to("typing"), move |store, exports| {
             Box::pin(async move { exports.outbound.call_typing(store, &chat, thread.as_deref()).await })
@@ -308,7 +308,7 @@ impl Guest {
         .await
     }
 
-    /// The newest messages of a chat, oldest first.
+    /// Returns the newest messages of a chat, oldest first.
     pub async fn history(&self, chat: ChatId, limit: u32) -> Result<Answered<Vec<Message>>, CallError> {
         let range = exports::outbound::Range::Latest;
         let Answered { result, effects } = self
@@ -321,7 +321,7 @@ impl Guest {
         Ok(Answered { result: result.map(|messages| messages.into_iter().map(convert).collect()), effects })
     }
 
-    /// Brings files of a message into the inbox. The answer is their paths there.
+    /// Fetches files of a message into the inbox. Returns their paths there.
     pub async fn fetch(
         &self,
         chat: ChatId,
@@ -344,7 +344,7 @@ impl Guest {
         Ok(Answered { result: result.map(|saved| saved.iter().filter_map(path).collect()), effects })
     }
 
-    /// Hands a request to the page; its files are already in the inbox.
+    /// Passes a request to the page; its files are already in the inbox.
     pub async fn handle(
         &self,
         request: WebRequest,
@@ -369,8 +369,8 @@ impl Guest {
         })
     }
 
-    /// Hands over what a browser's WebSocket did. A fault of the guest's brings no events, but what it has
-    /// pushed to the page (an explanation, usually) is still to be carried out.
+    /// Passes the guest what a browser's WebSocket did. If the guest answers with a fault, there are no events, but
+    /// what it has pushed to the page (usually an explanation) still has to be sent.
     pub async fn receive(
         &self,
         connection: u64,
@@ -390,7 +390,7 @@ impl Guest {
         Ok(self.news(events, effects, &handles))
     }
 
-    /// Asks the platform for news, from this cursor on.
+    /// Asks the platform for updates after this cursor.
     pub async fn poll(&self, cursor: Option<String>) -> Result<Answered<Batch>, CallError> {
         let (result, (effects, _)) = self
             .call(
@@ -406,8 +406,8 @@ impl Guest {
         Ok(Answered { result: result.map_err(Fault::from), effects })
     }
 
-    /// Has an update translated. What it makes no sense of is the fault: it brings no events, but what the call has done
-    /// is to be carried out all the same.
+    /// Translates an update. If the guest does not understand it, the result is a fault without events; the effects of
+    /// the call still have to be applied.
     pub async fn translate(&self, payload: Arc<Vec<u8>>) -> Result<(News, Option<Fault>), CallError> {
         let (events, (effects, handles)) = self
             .call(
@@ -423,7 +423,7 @@ impl Guest {
         Ok(self.news(events, effects, &handles))
     }
 
-    /// What a call brought that a fault takes the events from, and nothing else.
+    /// Returns the events of a call with its effects. With a fault there are no events, but the effects remain.
     fn news(
         &self,
         events: Result<Vec<imports::types::Event>, imports::types::Fault>,
@@ -436,7 +436,8 @@ impl Guest {
         }
     }
 
-    /// Makes one call, which gets these files. The answer comes with what the call leaves.
+    /// Makes one call, which gets these files. Returns its answer, its effects, and the files that it was given or has
+    /// created.
     async fn call<R>(
         &self,
         asked: Asked,
@@ -445,7 +446,7 @@ impl Guest {
         handles: Handles,
         call: impl for<'a> FnOnce(&'a mut Store<Resident<Tenant>>, &'a Exports) -> Call<'a, R>,
     ) -> Result<(R, (Effects, Handles)), CallError> {
-        // What the call has printed outlives an instance that failed.
+        // The handle to the log lines must outlive the instance, which is dropped if the call fails.
         let lines = OnceLock::new();
         let called = self
             .pool
@@ -468,7 +469,7 @@ impl Guest {
         self.ask_with_files(asked, self.deadline(), call).await.map(|(answered, _)| answered)
     }
 
-    /// Also hands out the files that the call has made.
+    /// Calls like `ask`, with this deadline, and also returns the files that the call has created.
     async fn ask_with_files<R>(
         &self,
         asked: Asked,
@@ -488,7 +489,7 @@ impl Guest {
         self.pool.limits().deadline
     }
 
-    /// What the channel's calls can reach.
+    /// Returns what the channel's calls can reach.
     pub fn surroundings(&self) -> &Arc<Surroundings> {
         &self.surroundings
     }

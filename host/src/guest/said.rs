@@ -1,4 +1,4 @@
-//! What a guest answers, in the host's own types.
+//! A guest's answers, in the host's own types.
 
 use std::time::Duration;
 
@@ -7,52 +7,52 @@ use crate::{
     event::{ChatId, Event, Format, Happening, MessageId, SenderId},
 };
 
-/// What a guest says that stands in the way.
+/// The reason why a guest could not do something.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Fault {
-    /// The platform wants a pause.
+    /// The platform asks for a pause of this length.
     #[error("the platform asks to wait {:.1} s", .0.as_secs_f32())]
     RateLimited(Duration),
     /// The credential is missing or not accepted.
     #[error("not authorised: {0}")]
     Unauthorized(String),
-    /// Another consumer holds the bot.
+    /// Another consumer uses the bot.
     #[error("conflict: {0}")]
     Conflict(String),
-    /// There is no such thing.
+    /// The chat, message or file does not exist.
     #[error("not found: {0}")]
     NotFound(String),
     /// The platform refused.
     #[error("rejected: {0}")]
     Rejected(String),
-    /// The platform is failing.
+    /// The platform cannot be reached, or is failing.
     #[error("unavailable: {0}")]
     Unavailable(String),
-    /// The channel cannot do that.
+    /// The channel does not support this.
     #[error("this channel cannot do that")]
     Unsupported,
 }
 
-/// What a call that returned has brought. What it did takes effect even if it says no.
+/// The answer of a call that has returned. Its effects are applied even if the result is a fault.
 #[derive(Debug)]
 pub struct Answered<R> {
-    /// What was asked for, or why not.
+    /// The result, or the reason why there is none.
     pub result: Result<R, Fault>,
-    /// To be carried out.
+    /// The effects to apply.
     pub effects: Effects,
 }
 
-/// What a call that brings news leaves.
+/// The events that a call brings, and its effects.
 #[derive(Debug)]
 pub struct News {
-    /// In the guest's order.
+    /// The events, in the guest's order.
     pub events: Vec<Event>,
-    /// To be carried out together with storing the events.
+    /// The effects, to be applied together with storing the events.
     pub effects: Effects,
 }
 
 impl News {
-    /// What it takes in memory, roughly, in bytes.
+    /// Returns the approximate size in memory, in bytes.
     pub fn weight(&self) -> usize {
         let events = self.events.iter().map(|event| match &event.what {
             Happening::Message(message) => {
@@ -67,31 +67,31 @@ impl News {
     }
 }
 
-/// A message to be sent.
+/// A message to send.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
-    /// The same for every try; the hub fills it in.
+    /// A key that is the same for every try; the hub sets it.
     pub key: String,
-    /// Where to.
+    /// The chat to send to.
     pub chat: ChatId,
     /// A topic inside the chat.
     pub thread: Option<String>,
-    /// No longer than the channel takes.
+    /// The text, no longer than the channel accepts.
     pub text: String,
-    /// How it is marked up.
+    /// The markup of the text.
     pub format: Format,
     /// The message to quote.
     pub reply_to: Option<MessageId>,
-    /// Vetted and opened.
+    /// The files to send, vetted and opened.
     pub files: Vec<LocalFile>,
-    /// Below the message.
+    /// The buttons below the message.
     pub buttons: Vec<Button>,
-    /// Messages of it that an earlier try has sent; the hub fills it in.
+    /// How many of its messages an earlier try has already sent; the hub sets it.
     pub done: u32,
 }
 
 impl Outgoing {
-    /// A text and nothing else.
+    /// Creates a message with a text and nothing else.
     pub fn text(chat: ChatId, thread: Option<String>, text: String, format: Format) -> Self {
         Self {
             key: String::new(),
@@ -110,15 +110,15 @@ impl Outgoing {
 /// A button below a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Button {
-    /// What comes back when it is pressed; at most 64 bytes.
+    /// The text that comes back when the button is pressed; at most 64 bytes.
     pub action: String,
-    /// What stands on it.
+    /// The text on the button.
     pub label: String,
-    /// What it says about its consequence.
+    /// What the button's look says about its consequence.
     pub style: ButtonStyle,
 }
 
-/// What a button says about its consequence.
+/// What a button's look says about its consequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the words say it")]
 pub enum ButtonStyle {
@@ -127,24 +127,24 @@ pub enum ButtonStyle {
     Negative,
 }
 
-/// Who the bot is on its platform.
+/// The bot's account on its platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// As a sender of its own messages.
+    /// The id of the bot as the sender of its own messages.
     pub id: SenderId,
-    /// What it is called there.
+    /// The name of the bot on its platform.
     pub name: String,
-    /// Where people find it.
+    /// The link under which people find the bot.
     pub link: Option<String>,
-    /// What a person should know about what it may do there.
+    /// Notes for people about what the bot may do on its platform.
     pub notes: Vec<String>,
 }
 
-/// What came of a send.
+/// The result of sending a message.
 #[derive(Debug, Default)]
 pub struct Sent {
     /// The messages that now exist.
     pub ids: Vec<MessageId>,
-    /// Why it stopped, if it did.
+    /// Why the send stopped early, if it did.
     pub fault: Option<Fault>,
 }

@@ -1,4 +1,5 @@
-//! What events lead to that are no chat: done beside the way in, which nothing of this may hold up.
+//! The consequences of events that are not chat. They are carried out beside the inbound path, which they must not
+//! delay.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,28 +25,28 @@ use crate::{
     text,
 };
 
-/// Of how many people it is said at most that their events go nowhere: a crowd must not fill the log.
+/// The most refused senders that are logged: a crowd must not fill the log.
 const TOLD: usize = 100;
 
-/// How long refusals wait for company before they are written.
+/// How long refusals are collected before they are written together.
 const TALLY: Duration = Duration::from_secs(1);
 
-/// Something to be done beside delivering.
+/// A task that is carried out beside the delivery of events.
 #[derive(Debug)]
 pub(super) enum Aside {
-    /// A stranger gets a code.
+    /// Sends a stranger a pairing code.
     Code(Pending),
-    /// A stranger is reminded of theirs.
+    /// Reminds a stranger of their code.
     Remind(Pending),
-    /// Somebody answers a permission request.
+    /// Carries out a person's answer to a permission request.
     Permission { id: RequestId, answer: Answer, who: Sender, chat: Chat, press: Option<(EventId, MessageId)> },
-    /// Somebody answers one that is settled.
+    /// Tells a person who answers a settled request that it is settled.
     Settled { id: RequestId, chat: ChatId, press: Option<(EventId, MessageId)> },
-    /// Somebody pressed what they may not.
+    /// Tells a person that they may not press this button.
     Unauthorized { press: EventId },
-    /// Somebody who may asks the bot about itself.
+    /// Answers an authorized sender's question about the bot itself.
     Answer(Topic, Question),
-    /// Somebody says too much.
+    /// Reports a sender who writes too much.
     Exceeded(Sender),
 }
 
@@ -69,7 +70,7 @@ impl Aside {
         }
     }
 
-    /// What a dropped event leads to all the same: whoever presses a button waits for an answer.
+    /// Returns the task for a dropped event, if any: a person who presses a button waits for an answer.
     pub(super) fn refused(event: EventId, what: &Happening, reason: Reason) -> Option<Self> {
         let told = matches!(what, Happening::Press(_)) && matches!(reason, Reason::Approver | Reason::Button);
         told.then_some(Self::Unauthorized { press: event })
@@ -77,7 +78,7 @@ impl Aside {
 }
 
 impl Channel {
-    /// What becomes of an event.
+    /// Decides on an event.
     pub(super) fn decide(
         &self,
         transaction: &Transaction<'_>,
@@ -88,7 +89,7 @@ impl Channel {
     ) -> Result<Decision, journal::Error> {
         let standing = |id: &RequestId| self.relay.standing(id, self.name());
         let decision = Admission::decide(transaction, access, what, origin, &standing, now)?;
-        // A code that nobody can be told helps nobody.
+        // On a channel that cannot reply, a stranger cannot be told a code.
         let mute = !self.descriptor().features.reply;
         Ok(if mute && matches!(decision, Decision::Pair(_)) {
             Decision::Drop(Reason::Stranger)
@@ -97,7 +98,7 @@ impl Channel {
         })
     }
 
-    /// Whether somebody whom nobody has let in is the person at this terminal, on a page that only this machine reaches.
+    /// Returns whether an unknown sender is the person at this terminal, on a page that only this machine reaches.
     pub(super) fn is_owner(&self, decision: &Decision, what: &Happening, origin: Origin) -> bool {
         let Happening::Message(message) = what else { return false };
         let unknown = match decision {
@@ -124,18 +125,19 @@ impl Channel {
         true
     }
 
-    /// May anything be taken in at all? Asked before the guest is, so that nothing is lost that could come later.
+    /// Fails if the channel is shut. Checked before the guest is asked, so that nothing is lost that could arrive
+    /// later.
     pub async fn admits(self: &Arc<Self>) -> Result<(), Shut> {
         self.rules().await.map(drop)
     }
 
-    /// Why it was shut when that was last looked at, if it was.
+    /// Returns why the channel was shut when the rules were last read, if it was.
     pub fn shut(&self) -> Option<Shut> {
         lock(&self.rules).as_ref().and_then(|rules| rules.as_ref().err().cloned())
     }
 
-    /// What holds at the moment. The session is told when it is shut, and its user is asked when somebody else has let
-    /// in more.
+    /// Returns the rules that apply at the moment. Tells the session when the channel is shut, and asks the session's
+    /// user when something other than tidegate has let in more.
     pub(super) async fn rules(self: &Arc<Self>) -> Result<Arc<Rules>, Shut> {
         let rules = self.admission.rules().await;
         let mut last = lock(&self.rules);
@@ -162,7 +164,8 @@ impl Channel {
         rules
     }
 
-    /// Says that somebody's events go nowhere, and which command would change that: once for each of them.
+    /// Logs that a sender's events go nowhere, and which command would change that: once for each chat, sender and
+    /// reason.
     fn tell_refused(&self, what: &Happening, reason: Reason) {
         let name = self.name();
         let parties = invitation::parties(what);
@@ -188,7 +191,7 @@ impl Channel {
         }
     }
 
-    /// Counts an event that goes nowhere.
+    /// Logs and counts an event that goes nowhere.
     pub(super) fn refuse(self: &Arc<Self>, what: &Happening, reason: Reason, now: u64) {
         self.tell_refused(what, reason);
         if self.admission.refuse(what, reason, now) {
@@ -202,7 +205,7 @@ impl Channel {
         }
     }
 
-    /// Notes at once that a stranger is answered: what comes right behind must know it.
+    /// Notes in the same transaction that a stranger is answered: the decision on the next event depends on it.
     pub(super) fn begin_answer(
         transaction: &mut Transaction<'_>,
         step: Step,
@@ -216,7 +219,7 @@ impl Channel {
         })
     }
 
-    /// Does what is to be done, without anybody waiting for it.
+    /// Starts each task, and waits for none.
     pub(super) fn set_aside(self: &Arc<Self>, asides: Vec<Aside>) {
         for aside in asides {
             let channel = Arc::clone(self);
@@ -230,7 +233,7 @@ impl Channel {
             Aside::Remind(pending) => self.remind(pending).await,
             Aside::Permission { id, answer, who, chat, press } => {
                 let (press, message) = press.unzip();
-                // Prompts are in direct chats only: the details of one do not belong in a group.
+                // Prompts are in direct chats only: their details do not belong in a group.
                 let pressed = message.filter(|_| chat.kind == ChatKind::Direct).map(|message| Prompt {
                     channel: Arc::clone(self),
                     chat: chat.id.clone(),
@@ -246,7 +249,8 @@ impl Channel {
                 let notice = self.relay.outcome(&id, self.name(), &chat).unwrap_or_else(unknown);
                 let (press, message) = press.unzip();
                 self.acknowledge(press, Some(notice.clone()), &chat).await;
-                // One that was asked before this process began has its buttons still; one that is open keeps them.
+                // A prompt that was sent before this process started still has its buttons. A prompt that is open keeps
+                // them.
                 if let Some(message) = message
                     && !self.relay.asks(self.name(), &chat, &message)
                 {
@@ -273,7 +277,7 @@ impl Channel {
         }
     }
 
-    /// What the bot says of itself.
+    /// Returns what the bot says about itself.
     fn about(&self, topic: Topic, who: &Sender) -> String {
         let listens = if self.has_inbox() {
             "A session is listening."
@@ -291,20 +295,20 @@ impl Channel {
         }
     }
 
-    /// A press is answered where it was made; something typed, in its chat.
+    /// Answers a press where it was made, and a typed text in its chat.
     async fn acknowledge(&self, press: Option<EventId>, notice: Option<String>, chat: &ChatId) {
         match (press, notice) {
             (Some(press), notice) => {
                 let result = self.guest.acknowledge(press, notice).await;
                 self.finish("answering a press", result).await;
             }
-            // It names a tool: whoever may not see the question does not see this either.
+            // The notice names a tool, so only readers who may see the prompt may see it.
             (None, Some(notice)) => drop(self.say_to(chat.clone(), None, notice, Readers::Owner).await),
             (None, None) => {}
         }
     }
 
-    /// Keeps that a group goes on under another id. What comes behind it has that id already.
+    /// Stores that a group continues under another id. Later events carry that id already.
     pub(super) async fn move_group(&self, from: ChatId, to: ChatId) {
         let rules = self.admission.rules().await;
         let heard = rules.is_ok_and(|rules| rules.access.groups.contains_key(&from));
@@ -317,7 +321,7 @@ impl Channel {
         }
     }
 
-    /// Says something of the host's own to a chat. False if that failed.
+    /// Sends a text that the host itself writes to a chat. Returns false if that failed.
     pub(super) async fn say(&self, chat: ChatId, thread: Option<String>, text: String) -> bool {
         self.say_to(chat, thread, text, Readers::Chat).await
     }
@@ -338,21 +342,21 @@ impl Channel {
         true
     }
 
-    /// Tells the session something of the host's own.
+    /// Sends the session a notice that the host itself writes.
     pub fn notice(&self, text: &str) {
         if let Some(inbox) = self.inbox() {
             inbox.notice(self.name(), text);
         }
     }
 
-    /// Has a person asked, if the session can do that.
+    /// Asks the session's user for an approval, if the session can do that.
     pub(super) fn approve(&self, approval: Approval) {
         if let Some(inbox) = self.inbox() {
             inbox.approve(approval);
         }
     }
 
-    /// A session that comes later is asked about what waits already.
+    /// Asks the session's user about the strangers who wait already, and has the rules checked again.
     pub(super) fn ask_about_what_waits(self: &Arc<Self>) {
         match self.admission.pending(clock::now()) {
             Ok(pending) => {
@@ -366,7 +370,7 @@ impl Channel {
         }
         *lock(&self.rules) = None;
         let channel = Arc::clone(self);
-        // What is wrong is told by it.
+        // `admits` reports what is wrong with the rules.
         tokio::spawn(async move { channel.admits().await });
     }
 }

@@ -32,10 +32,10 @@ use crate::{
     journal::{Error, Journal, Keep, SessionNote},
 };
 
-/// What is said while nothing is known.
+/// The reason to give until the client has said whether the session receives messages.
 const AWAITED: &str = "Claude Code has not said yet whether this session receives messages, which it does about a second after its start";
 
-/// One channel: its guest, its journal, and how far its deliveries are.
+/// One channel: its guest, its journal, and how far its deliveries have got.
 pub struct Channel {
     pub(super) guest: Guest,
     pub(super) working: Working,
@@ -49,64 +49,64 @@ pub struct Channel {
     pub(super) relay: Arc<Relay>,
     grants: Grants,
     pub(super) identity: OnceLock<Identity>,
-    /// Strangers who will be told when they are in.
+    /// Strangers who are told when they are let in.
     pub(super) following: Mutex<HashSet<SenderId>>,
-    /// Of whom it was said that their events go nowhere, where, and why.
+    /// The senders whose refused events were logged, each with the chat and the reason.
     pub(super) told: Mutex<HashSet<(ChatId, SenderId, Reason)>>,
-    /// Who was let in here last, by a code.
+    /// The stranger whom this process let in last, by a code.
     pub(super) paired: watch::Sender<Option<Pending>>,
-    /// What held when it was last looked at.
+    /// The rules when they were last read, or why they could not be read.
     pub(super) rules: Mutex<Option<Result<Arc<Rules>, Shut>>>,
     inbox: Mutex<Option<Arc<dyn Inbox>>>,
-    /// A session has come.
+    /// Notified when a session is attached.
     attached: tokio::sync::Notify,
     condition: Mutex<Condition>,
-    /// What others are told about the session.
+    /// What other processes are told about the session.
     pub(super) note: Mutex<Option<SessionNote>>,
     keep: Keep,
-    /// A task is about to look into the journal for what is not delivered.
+    /// A task is about to read the undelivered events from the journal.
     pub(super) draining: AtomicBool,
     /// A task is about to write the delivery marks.
     settling: Mutex<bool>,
     /// A task waits for strangers to be let in.
     pub(super) watching: AtomicBool,
-    /// The rules that all that waits for that was judged by.
+    /// The rules by which all waiting events of strangers were last judged.
     pub(super) judged: Mutex<Option<Arc<Rules>>>,
-    /// How many events that waited have made room for others.
+    /// How many events of strangers were lost because no more can wait.
     pub(super) evicted: AtomicUsize,
 }
 
 /// What the user has granted a channel beyond carrying chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grants {
-    /// It carries permission prompts: whoever answers them decides what the session may do.
+    /// The channel carries permission prompts: the person who answers one decides what the session may do.
     pub permission_prompts: bool,
-    /// Whoever writes on its loopback page is the person at this terminal: not where a session serves it.
+    /// A person who writes on its loopback page counts as the person at this terminal. Not granted where a session
+    /// serves the page.
     pub visitors_are_owner: bool,
 }
 
-/// Does the channel work?
+/// Whether the channel works, and why not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// It has not begun: the client has not said yet whether the session receives messages.
+    /// The channel has not started: the client has not said yet whether the session receives messages.
     Starting,
-    /// It works; for a web channel, where its page is.
+    /// The channel works.
     Up {
-        /// `http://127.0.0.1:8787`
+        /// The address of a web channel's page, such as `http://127.0.0.1:8787`.
         address: Option<String>,
     },
-    /// The platform cannot be reached, or does not let it in: nothing arrives until that is over. It goes on trying.
+    /// The platform cannot be reached, or refuses access. Nothing arrives until that ends; the channel keeps trying.
     Interrupted {
         /// Why, and what to do.
         reason: String,
     },
-    /// Another process holds the channel, or the session here receives no messages, because of this; what it sends still
-    /// goes out.
+    /// Another process holds the channel, or the session here receives no messages. Outgoing messages are still sent.
     Standby {
         /// Why, and what to do.
         reason: String,
     },
-    /// It does not work, because of this.
+    /// The channel does not work.
     Down {
         /// What is wrong and what to do about it.
         reason: String,
@@ -114,12 +114,12 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// Is it this process that has the channel?
+    /// Returns whether this process serves the channel.
     pub fn serves(&self) -> bool {
         matches!(self, Self::Up { .. } | Self::Interrupted { .. })
     }
 
-    /// Why nothing is taken in, if that is so.
+    /// Returns why nothing is taken in, if so.
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::Interrupted { reason } | Self::Standby { reason } | Self::Down { reason } => Some(reason),
@@ -129,7 +129,7 @@ impl Condition {
 }
 
 impl Channel {
-    /// A channel that has not started to take anything in.
+    /// Returns a channel that takes nothing in yet.
     pub fn new(
         guest: Guest,
         keep: Keep,
@@ -167,53 +167,55 @@ impl Channel {
         })
     }
 
-    /// What the channel is called.
+    /// Returns the channel's name.
     pub fn name(&self) -> &ChannelName {
         &self.descriptor().name
     }
 
-    /// What the guest says of itself.
+    /// Returns what the guest says about itself.
     pub fn descriptor(&self) -> &Descriptor {
         self.guest.descriptor()
     }
 
-    /// The guest, for whoever lets events in.
+    /// Returns the guest, for the code that takes events in.
     pub fn guest(&self) -> &Guest {
         &self.guest
     }
 
-    /// What the guest can reach.
+    /// Returns what the guest can reach.
     pub fn surroundings(&self) -> &Arc<Surroundings> {
         self.guest.surroundings()
     }
 
-    /// Who may speak.
+    /// Returns the admission, which knows who may speak.
     pub fn admission(&self) -> &Arc<Admission> {
         &self.admission
     }
 
-    /// What the user has granted it.
+    /// Returns what the user has granted the channel.
     pub fn grants(&self) -> Grants {
         self.grants
     }
 
-    /// Does it work?
+    /// Returns whether the channel works.
     pub fn condition(&self) -> Condition {
         lock(&self.condition).clone()
     }
 
-    /// Where its page is, for whoever may decide there: see [`crate::capability::Key`].
+    /// Returns the address of its page with the key, for a person who may decide there (see
+    /// [`crate::capability::Key`]). None while there is no page, and where the channel does not carry permission
+    /// prompts.
     pub fn link(&self) -> Option<String> {
         let Condition::Up { address: Some(address) } = self.condition() else { return None };
         let decides = self.grants.permission_prompts && self.descriptor().features.reply;
         decides.then(|| format!("{address}/#key={}", self.surroundings().page.key().text()))
     }
 
-    /// Says whether it works. The answer is whether that is news.
+    /// Sets the condition. Returns whether it has changed.
     pub fn set_condition(&self, condition: Condition) -> bool {
         let mut current = lock(&self.condition);
         let news = *current != condition;
-        // Where another process serves the channel, its troubles are what counts.
+        // In standby another process serves the channel, and its trouble is the one that counts.
         if news && let Condition::Down { reason } | Condition::Interrupted { reason } = &condition {
             self.trouble(reason);
         }
@@ -224,7 +226,7 @@ impl Channel {
         news
     }
 
-    /// Why this session receives no messages from the channel, if so.
+    /// Returns why this session receives no messages from the channel, if so.
     pub fn deaf(&self) -> Option<String> {
         match self.condition() {
             Condition::Starting => Some(AWAITED.to_owned()),
@@ -232,7 +234,8 @@ impl Channel {
         }
     }
 
-    /// The same, and none while the client has not said yet whether the session receives messages: that passes by itself.
+    /// Like [`Self::deaf`], but None while the client has not said yet whether the session receives messages: that
+    /// state ends by itself.
     pub fn refused(&self) -> Option<String> {
         match self.condition() {
             Condition::Standby { reason } | Condition::Down { reason } => Some(reason),
@@ -240,7 +243,7 @@ impl Channel {
         }
     }
 
-    /// Takes nothing in any more: what the session has not received comes again, here or in another process.
+    /// Stops taking events in. What the session has not received is delivered again, here or by another process.
     pub fn pause(&self, condition: Condition) {
         self.set_condition(condition);
         self.give_back();
@@ -248,13 +251,13 @@ impl Channel {
         self.settle();
     }
 
-    /// Keeps the last thing that went wrong, for `tidegate status`.
+    /// Stores the last error, for `tidegate status`.
     pub fn trouble(&self, text: &str) {
         let (text, now) = (text.to_owned(), clock::now());
         self.journal().store_soon(move |transaction| transaction.set_trouble(&text, now));
     }
 
-    /// What went wrong last is over: `tidegate status` shows it no more.
+    /// Clears the last error, so that `tidegate status` no longer shows it.
     pub(super) fn trouble_is_over(&self) {
         if matches!(self.journal().trouble(), Ok(Some(_))) {
             #[expect(
@@ -277,7 +280,7 @@ impl Channel {
         lock(&self.inbox).is_some()
     }
 
-    /// Waits for a session: before there is one, nobody's messages need to be fetched.
+    /// Waits for a session. Before there is one, no messages need to be fetched.
     pub async fn session(&self) {
         loop {
             let mut attached = std::pin::pin!(self.attached.notified());
@@ -289,10 +292,10 @@ impl Channel {
         }
     }
 
-    /// From here on this session gets what arrives, beginning with what has waited for it.
+    /// Attaches a session. From now on it gets what arrives, beginning with what has waited for it.
     pub(super) fn attach(self: &Arc<Self>, inbox: Arc<dyn Inbox>) {
         *lock(&self.inbox) = Some(inbox);
-        // What waits is for whoever serves the channel.
+        // Only the process that serves the channel delivers what waits.
         if self.condition().serves() {
             self.ask_about_what_waits();
             self.drain_soon();
@@ -300,14 +303,14 @@ impl Channel {
         self.attached.notify_waiters();
     }
 
-    /// The session is gone: what arrives waits for the next.
+    /// Detaches the session, which is gone. What arrives waits for the next session.
     pub(super) fn detach(&self) {
         *lock(&self.inbox) = None;
     }
 
     /// Takes over the journal from the process that wrote it last.
     pub fn resume(self: &Arc<Self>) -> Result<(), Error> {
-        // What a delivery has found out meanwhile does not hold any more.
+        // What a running delivery has read from the journal is outdated: the new epoch discards it.
         self.outstanding.clear();
         self.journal().resume()?;
         self.admission.abandon_unfinished(clock::now())?;
@@ -320,12 +323,12 @@ impl Channel {
         Ok(())
     }
 
-    /// Waits while the channel has brought more than the disk has taken.
+    /// Waits while the channel has stored more than the disk has taken.
     pub async fn breathe(&self) {
         self.journal().breathe().await;
     }
 
-    /// Carries out what a call has left behind.
+    /// Carries out the effects of a call.
     pub async fn apply(&self, effects: Effects) -> Result<(), Error> {
         if !effects.state.is_empty() {
             self.journal().store(|transaction| effects.keep(transaction)).await?;
@@ -334,7 +337,7 @@ impl Channel {
         Ok(())
     }
 
-    /// Sees to it that delivery marks are written soon, and the journal tidied up once there is quiet.
+    /// Starts a task that writes the delivery marks soon, and tidies the journal once there are no more commits.
     pub(super) fn settle_soon(self: &Arc<Self>) {
         let mut settling = lock(&self.settling);
         if std::mem::replace(&mut *settling, true) {
@@ -357,8 +360,8 @@ impl Channel {
         });
     }
 
-    /// Writes delivery marks, if there are any. The answer changes with all that is written; None while another process
-    /// writes.
+    /// Writes the delivery marks, if they have changed. Returns a number that changes with each commit; None while
+    /// another process writes.
     pub(super) fn settle(&self) -> Option<u64> {
         self.journal().settle().unwrap_or_else(|error| {
             tracing::error!("{}: {error}", self.name());
@@ -366,13 +369,13 @@ impl Channel {
         })
     }
 
-    /// Throws away what is too old: instances, events and files. What cannot be done now is left for the next time.
+    /// Deletes instances, events and files that are too old. What cannot be deleted now is left for the next run.
     pub(super) async fn tidy(self: &Arc<Self>) {
         self.guest.sweep();
         self.admission.settle();
         let _ = self.rules().await;
         if !self.condition().serves() {
-            // The journal is somebody else's.
+            // The journal belongs to another process.
             return;
         }
         let (surroundings, keep) = (Arc::clone(self.surroundings()), self.keep);
@@ -391,11 +394,11 @@ impl Channel {
         });
     }
 
-    /// Why nothing can be sent, if that is so.
+    /// Fails if nothing can be sent at the moment.
     pub(super) fn available(&self) -> Result<(), Failure> {
         match self.condition() {
             Condition::Down { reason } => Err(Failure::Down { channel: self.name().clone(), reason }),
-            // A page that is not served has nobody to show anything to.
+            // While the page is not served, no browser can show a message.
             Condition::Standby { reason } if self.guest.source() == Source::Web => {
                 Err(Failure::Down { channel: self.name().clone(), reason })
             }

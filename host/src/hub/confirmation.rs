@@ -1,4 +1,5 @@
-//! The reaction on a message that tells its sender that the session has it. It is put there after the delivery.
+//! The reaction that tells the sender of a message that the session has received it. The host adds it after the
+//! delivery.
 
 use std::{
     collections::VecDeque,
@@ -9,13 +10,13 @@ use std::{
 use super::{Channel, channel::lock};
 use crate::event::{ChatId, Happening, Message, MessageId};
 
-/// Reactions that wait at most: where so much comes at once nobody looks at them.
+/// The most reactions that wait. When more messages arrive at once, nobody looks at the reactions.
 const MOST: usize = 64;
 
-/// What is older says nothing any more.
+/// The age at which a waiting reaction is dropped, because it no longer tells the sender anything.
 const STALE: Duration = Duration::from_mins(1);
 
-/// Messages that are still to be confirmed.
+/// The messages that still get a reaction.
 #[derive(Debug, Default)]
 pub(super) struct Confirmations(Mutex<Queue>);
 
@@ -25,17 +26,17 @@ pub(super) type Confirmable = (ChatId, MessageId);
 #[derive(Debug, Default)]
 struct Queue {
     waiting: VecDeque<(ChatId, MessageId, Instant)>,
-    /// A task is at it.
+    /// A task adds the reactions.
     running: bool,
 }
 
 impl Channel {
-    /// Which emoji, if the user wants one.
+    /// Returns the emoji for the reaction, if the user wants one.
     fn ack_reaction(&self) -> Option<String> {
         if !self.descriptor().features.react {
             return None;
         }
-        // As it was when these were taken in: to look at the file again is a system call for each message.
+        // Uses the rules as they were last read: to look at the file again costs a system call for each message.
         let own = match &*lock(&self.rules) {
             Some(Ok(rules)) => rules.manners.ack_reaction.clone(),
             Some(Err(_)) | None => None,
@@ -44,7 +45,7 @@ impl Channel {
             .filter(|emoji| !emoji.is_empty())
     }
 
-    /// Which of these are to be confirmed once the session has them.
+    /// Returns the messages among these that get a reaction once the session has received them.
     pub(super) fn confirmable<'a>(
         &self,
         happenings: impl Iterator<Item = &'a Happening>,
@@ -61,7 +62,7 @@ impl Channel {
         happenings.filter_map(message).take(MOST).collect()
     }
 
-    /// The session has these.
+    /// Queues reactions on messages that the session has received.
     pub(super) fn confirm(self: &Arc<Self>, delivered: Vec<Confirmable>) {
         if delivered.is_empty() {
             return;
@@ -92,7 +93,7 @@ impl Channel {
             if since.elapsed() > STALE {
                 continue;
             }
-            // Only a courtesy: whatever stands in the way will show where it matters.
+            // An optional extra, so a failure is only logged: its cause also shows where it matters.
             let reacted = self.guest.react(chat.clone(), message, emoji.to_owned()).await;
             let reacted = self.conclude(reacted).await;
             self.heed(&chat, &reacted);

@@ -15,10 +15,10 @@ use crate::{
     notification::Whole,
 };
 
-/// How long to wait after the journal could not be used.
+/// The delay before the journal is used again after it failed.
 const LATER: Duration = Duration::from_secs(5);
 
-/// Events that are read back from the journal at a time.
+/// The most events that are read from the journal at a time.
 const PAGE: u32 = 256;
 
 /// An event on its way to a session.
@@ -28,22 +28,22 @@ pub struct Delivery {
     pub seq: Seq,
     /// What happened.
     pub event: Event,
-    /// It may have been written to a session before a crash.
+    /// The event may have been written to a session before, for example before a crash.
     pub redelivered: bool,
-    /// Where all of it is, if a notification cannot carry it.
+    /// Where the whole message is, if a notification cannot carry it.
     pub whole: Whole,
 }
 
-/// How far this process has handed events to its session. The task that holds it delivers; the others wait.
+/// How far this process has handed events to its session. The task that holds the lock delivers; the others wait.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    /// The last event that was handed over in this epoch; None before the first.
+    /// The last event that was handed over in this epoch; None before the first one.
     handed: Option<Seq>,
     epoch: Epoch,
 }
 
 impl Progress {
-    /// The last event that was handed over. An epoch begins where the journal says.
+    /// Returns the last event that was handed over. A new epoch begins at the journal's delivery mark.
     fn begin(&mut self, channel: &Channel) -> Seq {
         let epoch = channel.outstanding.epoch();
         if self.epoch != epoch {
@@ -54,8 +54,8 @@ impl Progress {
 }
 
 impl Channel {
-    /// Hands over events that were just stored. Waits while the session has not read what it was given before:
-    /// that is the back-pressure.
+    /// Hands over events that were just stored. Waits while the session has not read what it was given before: this is
+    /// the back-pressure.
     pub async fn deliver(self: &Arc<Self>, stored: Vec<Delivery>) {
         if stored.is_empty() || !self.condition().serves() {
             return;
@@ -71,21 +71,22 @@ impl Channel {
                 let last = last.seq;
                 self.hand_over(&inbox, &mut progress, stored, last).await;
             }
-            // Something older waits in the journal, or somebody else has handed these over from there already.
+            // Older events wait in the journal, or another task has already handed these over from there.
             _ => self.catch_up(&inbox, &mut progress).await,
         }
     }
 
-    /// Sees to it that what was stored is delivered, without waiting for it.
+    /// Starts a task that delivers what was stored, and does not wait for it.
     pub fn drain_soon(self: &Arc<Self>) {
-        // One that has not begun will find it; one that has may be past it.
+        // A task that has not begun yet will find the new events. A task that has begun may have passed them, so
+        // another one is started.
         if !self.draining.swap(true, Ordering::AcqRel) {
             let channel = Arc::clone(self);
             tokio::spawn(async move { channel.drain().await });
         }
     }
 
-    /// The same, after a while: something stands in the way of reading the journal.
+    /// Like [`Self::drain_soon`], after a delay, because the journal cannot be used now.
     fn drain_later(self: &Arc<Self>) {
         let channel = Arc::clone(self);
         tokio::spawn(async move {
@@ -141,7 +142,7 @@ impl Channel {
         }
     }
 
-    /// False if the session is gone.
+    /// Writes deliveries to the session. Returns false if the session is gone.
     async fn hand_over(
         self: &Arc<Self>,
         inbox: &Arc<dyn Inbox>,
@@ -152,7 +153,7 @@ impl Channel {
         self.keep_whole(&mut deliveries).await;
         self.outstanding.room().await;
         if progress.epoch != self.outstanding.epoch() {
-            // They come again from the journal, with what was before them.
+            // They are read from the journal again, together with the events before them.
             return true;
         }
         let Accepted { end, each } = inbox.accept(self.name(), &deliveries);
@@ -179,7 +180,7 @@ impl Channel {
         true
     }
 
-    /// Deliveries that were written together, up to there.
+    /// Returns a batch of deliveries that were written together, up to this ticket.
     fn batch(&self, epoch: Epoch, ticket: Ticket, last: Seq, deliveries: &[Delivery]) -> Batch {
         let confirmable = self.confirmable(deliveries.iter().map(|delivery| &delivery.event.what));
         Batch { epoch, ticket, last, count: deliveries.len() as u64, confirmable }

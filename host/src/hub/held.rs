@@ -1,5 +1,5 @@
-//! Messages that are not whole when they come: their pictures are still on the platform, or other parts of their album
-//! are to come. Each waits for itself; nothing else does.
+//! Messages that are incomplete on arrival: their pictures are still on the platform, or other parts of their album are
+//! still to come. Each waits separately and delays no other message.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque, hash_map::Entry},
@@ -23,37 +23,39 @@ use crate::{
     sandbox::Digest,
 };
 
-/// An album is whole once no part of it has come for so long. Its parts are sent at once, and mostly come together.
+/// An album is complete once no part of it has arrived for this long. Its parts are sent at once and mostly arrive
+/// together.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// How long a part of an album is remembered that does not address the bot, and how many.
+/// How long a part of an album that does not address the bot is remembered, and how many such parts.
 const OVERHEARD: Duration = Duration::from_secs(5);
 const OVERHEARD_MOST: usize = 64;
 
-/// However its parts come, an album is let go after so long, or with so many of them.
+/// The time and the number of parts after which an album is delivered, even if more parts arrive.
 const LONGEST: Duration = Duration::from_secs(10);
 const PARTS: usize = 32;
 
-/// Pictures of one message that are brought; the others can be asked for.
+/// The most pictures of one message that are downloaded. The session can request the others.
 const PICTURES: usize = 10;
 
-/// How long a message waits for each of its pictures. After that it goes without, and says so.
+/// How long a message waits for each of its pictures. After that it is delivered without the picture, and says so.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Pictures that are brought at the same time: replies need room too.
+/// The most pictures that are downloaded at the same time, so that there is room for replies.
 const TOGETHER: usize = 2;
 
-/// What every channel holds back.
+/// The incomplete messages that a channel holds.
 #[derive(Debug)]
 pub(super) struct Held {
-    /// By album, or by the event's own id.
+    /// Keyed by album, or by the event's own id.
     groups: Mutex<HashMap<String, Group>>,
-    /// Parts of albums that do not address the bot, in case that another part does: with their album, for a moment.
+    /// Parts of albums that do not address the bot, each with its album and the time it arrived. They are kept for a
+    /// moment, in case another part addresses the bot.
     unaddressed: Mutex<VecDeque<(String, Event, Instant)>>,
     together: Semaphore,
 }
 
-/// Parts that have come and that nobody has looked at yet.
+/// Parts that have arrived and that the group's task has not taken yet.
 #[derive(Debug, Default)]
 struct Group {
     ids: HashSet<EventId>,
@@ -68,7 +70,7 @@ impl Default for Held {
 }
 
 impl Held {
-    /// A part of an album that is for nobody so far.
+    /// Remembers a part of an album of which no part has addressed the bot so far.
     pub(super) fn overhear(&self, album: String, part: Event) {
         let mut parts = lock(&self.unaddressed);
         parts.retain(|(.., since)| since.elapsed() < OVERHEARD);
@@ -78,8 +80,8 @@ impl Held {
         parts.push_back((album, part, Instant::now()));
     }
 
-    /// What was overheard of this album, which is for the session after all. It stays here, in case that it cannot be
-    /// stored this time; what is stored already is known by its id.
+    /// Returns the remembered parts of this album, which is for the session after all. They stay remembered, in case
+    /// they cannot be stored this time; a part that is stored already is recognised by its id.
     pub(super) fn overheard(&self, album: &str) -> Vec<Event> {
         let parts = lock(&self.unaddressed);
         let parts = parts.iter().filter(|(other, _, since)| other == album && since.elapsed() < OVERHEARD);
@@ -87,22 +89,22 @@ impl Held {
     }
 }
 
-/// What the parts of one album have in common, whatever their sender calls it.
+/// Returns a key that the parts of one album share, from the chat, the sender and the platform's id of the album.
 pub(super) fn album(message: &Message) -> Option<String> {
-    // What is changed later is changed alone.
+    // An edit concerns one part only.
     let album = message.album.as_ref().filter(|_| !message.edited)?;
     let key = [&*message.chat.id, &*message.sender.id, album].join("\u{1f}");
-    // A digest: it is kept for longer than the message, and names nobody.
+    // A digest, because the key is kept for longer than the message and must not reveal the sender.
     Some(Digest::of(key.as_bytes()).to_string())
 }
 
 impl Channel {
-    /// Does it wait for something of its own?
+    /// Returns whether a message waits for pictures or for other parts of its album.
     pub(super) fn is_partial(&self, message: &Message) -> bool {
         message.album.is_some() && !message.edited || self.pictures(message).next().is_some()
     }
 
-    /// Where the pictures are that have to be brought.
+    /// Returns the positions of the attachments that are pictures and are not downloaded yet.
     fn pictures<'a>(&self, message: &'a Message) -> impl Iterator<Item = usize> + use<'a> {
         let brings = self.descriptor().features.attachments;
         let attachments = message.attachments.iter().enumerate().filter(move |_| brings);
@@ -111,7 +113,7 @@ impl Channel {
             .map(|(index, _)| index)
     }
 
-    /// Takes up what an earlier process has held back.
+    /// Resumes the messages that an earlier process held.
     pub(super) fn take_up_held(self: &Arc<Self>) -> Result<(), journal::Error> {
         for (event, album) in self.journal().held()? {
             self.make_whole(event, album);
@@ -119,7 +121,7 @@ impl Channel {
         Ok(())
     }
 
-    /// Sees to it that this event, which the journal holds, is delivered when it is whole.
+    /// Starts to complete this event, which the journal holds. It is delivered when it is complete.
     pub(super) fn make_whole(self: &Arc<Self>, event: Event, album: Option<String>) {
         let quiet = if album.is_some() { QUIET } else { Duration::ZERO };
         let key = album.unwrap_or_else(|| event.id.to_string());
@@ -127,7 +129,7 @@ impl Channel {
         match groups.entry(key.clone()) {
             Entry::Occupied(mut group) => {
                 let group = group.get_mut();
-                // One that is taken up anew may be here already.
+                // An event that is resumed may be in the group already.
                 if group.ids.insert(event.id.clone()) {
                     group.parts.push_back(event);
                     group.arrived.notify_one();
@@ -145,7 +147,7 @@ impl Channel {
         }
     }
 
-    /// Brings the pictures of all parts, until no more come.
+    /// Downloads the pictures of all parts, until no more parts arrive.
     async fn gather(self: &Arc<Self>, key: &str, quiet: Duration) -> Vec<Event> {
         let mut parts = Vec::new();
         let end = Instant::now() + LONGEST;
@@ -177,13 +179,13 @@ impl Channel {
         }
         let mut whole = Vec::with_capacity(parts.len());
         for (event, brought) in parts {
-            // Whatever went wrong there, the message is not lost with its pictures.
+            // If the download task failed, the message is kept without its pictures.
             whole.push(brought.await.unwrap_or(event));
         }
         whole
     }
 
-    /// Brings the pictures of one message.
+    /// Downloads the pictures of one message.
     async fn bring(&self, mut event: Event) -> Event {
         let Happening::Message(message) = &mut event.what else { return event };
         let pictures: Vec<usize> = self.pictures(message).take(PICTURES).collect();
@@ -191,7 +193,7 @@ impl Channel {
         for index in pictures {
             let Some(attachment) = message.attachments.get(index) else { continue };
             let wanted = Wanted { id: attachment.id.clone(), name: attachment.name.clone() };
-            // Never closed. How long others take is not counted.
+            // The semaphore is never closed. The time that other downloads take does not count against this one.
             let _turn = self.held.together.acquire().await;
             match self.bring_one(message, wanted).await {
                 Ok(path) => {
@@ -244,12 +246,12 @@ impl Channel {
         }
     }
 
-    /// What was held has its place from here on.
+    /// Stores the complete message, which gets its place in the journal now, and delivers it.
     async fn let_go(self: &Arc<Self>, parts: Vec<Event>) {
         let ids: Vec<_> = parts.iter().map(|part| part.id.clone()).collect();
         let Some(event) = join(parts) else { return };
         let mut pause = Duration::from_secs(1);
-        // Otherwise the process that serves the channel now has taken it up: it is held in the journal.
+        // If this process no longer serves the channel, the process that does has resumed the message from the journal.
         while self.condition().serves() {
             let stored = self.journal().store(|transaction| {
                 let now = clock::now();
@@ -268,20 +270,20 @@ impl Channel {
                 Ok(None) => return,
                 Err(error) => tracing::error!("{}: a message is held back: {error}", self.name()),
             }
-            // A full disk, most likely: somebody will see to it.
+            // Most likely the disk is full. The loop retries until a person has fixed that.
             sleep(pause).await;
             pause = pause.saturating_mul(2).min(PATIENCE);
         }
     }
 }
 
-/// One message of all parts, under the id of the first.
+/// Joins all parts into one message, under the id of the first part.
 fn join(parts: Vec<Event>) -> Option<Event> {
     let count = parts.len();
     let mut whole = parts.into_iter().reduce(|mut whole, part| {
         if let (Happening::Message(whole), Happening::Message(part)) = (&mut whole.what, part.what) {
             whole.attachments.extend(part.attachments);
-            // A part without a caption says nothing but that it is there.
+            // A part without a caption adds no text.
             if !part.text.is_empty() {
                 if !whole.text.is_empty() {
                     whole.text.push('\n');

@@ -1,4 +1,5 @@
-//! The way in: the gate decides about each event, what is for the session is stored, all at once, and then handed on.
+//! The inbound path: the gate decides on each event. Events for the session are stored in one transaction and then
+//! handed on.
 
 use std::sync::Arc;
 
@@ -14,46 +15,46 @@ use crate::{
     notification::Whole,
 };
 
-/// What calls may have brought, in bytes, before it is stored.
+/// The size in bytes from which collected news must be stored.
 const WEIGHT: usize = 8 << 20;
 
-/// What calls of a guest have brought and is to be taken in together.
+/// The news from one or more calls of a guest, to be stored together.
 #[derive(Debug, Default)]
 pub struct Intake {
     events: Vec<Event>,
     effects: Effects,
     aside: Vec<SetAside>,
     cursor: Option<Cursor>,
-    /// What it takes in memory, roughly, in bytes.
+    /// The approximate size in memory, in bytes.
     weight: usize,
 }
 
-/// How far a polled platform is known.
+/// The position up to which a polled platform has been read.
 #[derive(Debug)]
 struct Cursor {
     account: String,
     value: String,
 }
 
-/// Why nothing was taken in.
+/// The error to return when news is not taken in.
 #[derive(Debug, thiserror::Error)]
 pub enum IntakeError {
-    /// It cannot be stored.
+    /// The journal cannot store it.
     #[error(transparent)]
     Journal(#[from] journal::Error),
-    /// Nobody knows who may speak.
+    /// The access rules cannot be read, so it is unknown who may speak.
     #[error(transparent)]
     Shut(#[from] Shut),
-    /// The session does not take messages any more, and another process may have the channel.
+    /// The session receives no messages any more, and another process may serve the channel.
     #[error("the session of this process receives no messages any more")]
     Closed,
 }
 
 impl Intake {
-    /// Adds what one call has brought.
+    /// Adds the news of one call.
     pub fn add(&mut self, news: News) {
         self.weight += news.weight();
-        // Mostly there is one call.
+        // Most intakes hold the news of one call: its vector is kept as it is.
         if self.events.is_empty() {
             self.events = news.events;
         } else {
@@ -62,12 +63,12 @@ impl Intake {
         self.effects.extend(news.effects);
     }
 
-    /// Adds an update that could not be translated, for a report.
+    /// Adds an update that could not be translated. It is kept for a report.
     pub fn set_aside(&mut self, update: SetAside) {
         self.aside.push(update);
     }
 
-    /// Adds how far the platform is known.
+    /// Sets the position up to which the platform has been read.
     pub fn advance(&mut self, account: String, value: String) {
         self.cursor = Some(Cursor { account, value });
     }
@@ -76,46 +77,47 @@ impl Intake {
         self.events.is_empty() && self.effects.is_empty() && self.aside.is_empty() && self.cursor.is_none()
     }
 
-    /// Must it be taken in before the guest is called again?
+    /// Returns whether the intake must be stored before the guest is called again.
     ///
-    /// So it is once a call has set a value: the guest reads its values from the journal, and the next call has to see it. To
-    /// let it read what waits here as well would cost a copy of the values that every other call, outward ones too, would
-    /// have to be kept in step with; and guests set values seldom while messages come in.
+    /// This is so once a call has set a value: the guest reads its values from the journal, and the next call must see
+    /// the new one. To let the guest read the values that wait here as well, the host would need a copy of the values
+    /// that every other call, including outward ones, is kept in step with. It is not worth it, because guests seldom
+    /// set values while messages arrive.
     pub fn is_due(&self) -> bool {
         !self.effects.state.is_empty() || self.weight >= WEIGHT
     }
 }
 
-/// What was decided about events, and is carried out after the commit.
+/// The decisions on a series of events, which are carried out after the commit.
 pub(super) struct Decided<'a> {
     pub(super) channel: &'a Arc<Channel>,
     origin: Origin,
     pub(super) now: u64,
-    /// A session waits for what comes.
+    /// A session is attached, so that it is offered what is stored.
     offer: bool,
     stored: Vec<Delivery>,
     asides: Vec<Aside>,
-    /// Stored, and not whole yet.
+    /// Messages that are stored but incomplete, each with its album.
     held: Vec<(Event, Option<String>)>,
     /// A stranger's event waits for a person's decision.
     waiting: bool,
-    /// How many events could not wait, or have made room for others that wait.
+    /// How many events were lost: they found no room to wait, or made room for others that wait.
     evicted: usize,
-    /// By which rules what waited was judged, and how many events they have let in.
+    /// The rules that judged the waiting events, and how many of those events they let in.
     pub(super) let_in: Option<(Arc<Rules>, usize)>,
 }
 
-/// A group that goes on under another id.
+/// A group that continues under another id.
 pub(super) struct Move {
     from: ChatId,
     to: ChatId,
 }
 
 impl Channel {
-    /// Takes in what has come from there. What comes back is to be handed to [`Channel::deliver`].
+    /// Stores the news that arrived with this origin. The caller passes the result to [`Channel::deliver`].
     ///
-    /// On an error nothing of it is stored, except what came before the move of a group; that waits in the journal. Dropped
-    /// half-way it loses nothing that it has stored either.
+    /// On an error nothing of it is stored, except what arrived before the move of a group; that waits in the journal.
+    /// If the future is dropped before it completes, nothing that it has stored is lost.
     pub async fn take_in(
         self: &Arc<Self>,
         origin: Origin,
@@ -131,16 +133,16 @@ impl Channel {
         let mut events = events.into_iter();
         let notes = Notes { effects: &effects, aside: &aside, cursor: cursor.as_ref() };
         let deliveries = loop {
-            // Looked at once for what comes together: it is a system call.
+            // The rules are read once for all events of a pass, because reading them is a system call.
             let rules = self.rules().await?;
             if events.len() == 0 && notes.are_empty() {
                 break Vec::new();
             }
             match self.store(origin, &rules, &mut events, &notes)? {
                 Stored::All(deliveries) => break deliveries,
-                // What comes behind it is judged by what holds then.
+                // The events after the move are judged by the rules that hold then.
                 Stored::UpTo(Move { from, to }) => self.move_group(from, to).await,
-                // Who may speak can change while this waits.
+                // The rules can change while this waits, so the loop reads them again.
                 Stored::Nothing => drop(self.journal().begin().await?),
             }
         };
@@ -148,7 +150,8 @@ impl Channel {
         Ok(deliveries)
     }
 
-    /// Stores what can be stored at once, in one transaction.
+    /// Stores the events and notes in one transaction, up to the move of a group. Does not wait for another process
+    /// that is writing.
     fn store(
         self: &Arc<Self>,
         origin: Origin,
@@ -158,7 +161,7 @@ impl Channel {
     ) -> Result<Stored, journal::Error> {
         let Some(mut transaction) = self.journal().try_begin()? else { return Ok(Stored::Nothing) };
         let mut decided = Decided::new(self, origin);
-        // What has waited came before.
+        // Events that have waited are older, so they come first.
         if self.has_news_for_strangers(rules) {
             decided.let_in(&mut transaction, rules)?;
         }
@@ -179,15 +182,15 @@ impl Channel {
 
 /// How much was stored.
 enum Stored {
-    /// All of it, and this is to be delivered.
+    /// Everything; contains what is to be delivered.
     All(Vec<Delivery>),
-    /// What comes before the move of a group.
+    /// The events before this move of a group.
     UpTo(Move),
-    /// Nothing: another process is writing.
+    /// Nothing, because another process is writing.
     Nothing,
 }
 
-/// What is stored together with events.
+/// The data that is stored in the same transaction as the events.
 struct Notes<'a> {
     effects: &'a Effects,
     aside: &'a [SetAside],
@@ -227,7 +230,7 @@ impl<'a> Decided<'a> {
         }
     }
 
-    /// Decides about an event. The move of a group is for the caller.
+    /// Decides on an event. Returns the move of a group, which the caller carries out.
     fn admit(
         &mut self,
         transaction: &mut Transaction<'_>,
@@ -235,7 +238,7 @@ impl<'a> Decided<'a> {
         mut event: Event,
     ) -> Result<Option<Move>, journal::Error> {
         let (channel, now) = (self.channel, self.now);
-        // Only one part of an album has the caption, and with it the bot's name.
+        // Only one part of an album carries the caption, and with it the bot's name.
         if let Happening::Message(message) = &mut event.what
             && let Some(album) = held::album(message)
             && transaction.knows_album(&album)?
@@ -249,7 +252,7 @@ impl<'a> Decided<'a> {
             (Decision::Deliver, Happening::Message(message)) => {
                 let rate = channel.admission.rate(access, &message, now);
                 if rate != Rate::Within && transaction.contains(&event.id)? {
-                    // It was heard before, and only comes again.
+                    // The event is stored already and was only repeated.
                     return Ok(None);
                 }
                 match rate {
@@ -305,13 +308,13 @@ impl<'a> Decided<'a> {
                 }
                 self.asides.extend(Aside::refused(event.id, &event.what, reason));
             }
-            // The gate answers each kind of event with what belongs to it.
+            // Unreachable: for each kind of event the gate returns only decisions that fit it.
             (decision, _) => tracing::error!("{}: {decision:?} makes no sense here", channel.name()),
         }
         Ok(None)
     }
 
-    /// Stores what is for the session, once it is whole.
+    /// Stores an event for the session. An incomplete message is held until it is complete.
     pub(super) fn deliver(
         &mut self,
         transaction: &mut Transaction<'_>,
@@ -325,7 +328,7 @@ impl<'a> Decided<'a> {
     }
 
     fn append(&mut self, transaction: &mut Transaction<'_>, event: Event) -> Result<(), journal::Error> {
-        // One that came again is in the journal already.
+        // `None` means that the event was repeated and is in the journal already.
         if let Some(seq) = transaction.append(&event, self.now, self.offer)? {
             if let Happening::Message(message) = &event.what {
                 Admission::remember(transaction, message, self.now)?;
@@ -335,7 +338,7 @@ impl<'a> Decided<'a> {
         Ok(())
     }
 
-    /// Keeps a message until it is whole, and before it those parts of its album that did not address the bot.
+    /// Holds a message until it is complete, together with the earlier parts of its album that did not address the bot.
     fn hold(
         &mut self,
         transaction: &mut Transaction<'_>,
@@ -351,7 +354,7 @@ impl<'a> Decided<'a> {
         Ok(())
     }
 
-    /// Does what is to be done beside it, once it is committed. What comes back is to be delivered.
+    /// Carries out the rest of the decisions after the commit. Returns what is to be delivered.
     pub(super) fn carry_out(self) -> Vec<Delivery> {
         self.channel.set_aside(self.asides);
         if let Some((rules, count)) = self.let_in {

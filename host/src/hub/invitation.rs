@@ -1,4 +1,4 @@
-//! The command that lets in somebody whose events go nowhere.
+//! The command that lets in a sender whose events go nowhere.
 
 use crate::{
     event::{Chat, ChatKind, Happening, Sender},
@@ -6,11 +6,12 @@ use crate::{
     text::shell_word,
 };
 
-/// What a person at a terminal would type to have this sender's events in this chat reach the session. None where no
-/// command does that, or where everybody knows why (a message in a group that does not address the bot).
+/// Returns the command that a person types at a terminal so that this sender's events in this chat reach the session.
+/// None where no command does that, or where the reason is well known (a message in a group that does not address the
+/// bot).
 pub fn command(channel: &str, chat: &Chat, sender: &Sender, reason: Reason) -> Option<String> {
     let action = match reason {
-        // Where no code will come, the person knows whose id this is.
+        // No code will come in these cases; the person knows whose id this is.
         Reason::Stranger | Reason::Denied | Reason::PairingFull => {
             format!("allow {}", shell_word(&sender.id)?)
         }
@@ -28,7 +29,7 @@ pub fn command(channel: &str, chat: &Chat, sender: &Sender, reason: Reason) -> O
     Some(format!("tidegate access {channel} {action}"))
 }
 
-/// The same for events that wait for a person's decision.
+/// Like [`command`], for events that wait for a person's decision.
 pub fn of_waiting(channel: &str, chat: &Chat, sender: &Sender) -> Option<String> {
     let reason = match chat.kind {
         ChatKind::Group => Reason::Group,
@@ -37,7 +38,7 @@ pub fn of_waiting(channel: &str, chat: &Chat, sender: &Sender) -> Option<String>
     command(channel, chat, sender, reason)
 }
 
-/// Where an event happened, and through whom.
+/// Returns the chat and the sender of an event.
 pub(super) fn parties(what: &Happening) -> Option<(&Chat, &Sender)> {
     match what {
         Happening::Message(message) => Some((&message.chat, &message.sender)),

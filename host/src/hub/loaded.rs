@@ -1,4 +1,5 @@
-//! The channels of this process at one moment: those that run, those that are being prepared, those that are missing.
+//! The channels of this process at one moment: those that run, those that are being prepared and those that are
+//! missing.
 
 use std::{sync::Arc, time::Instant};
 
@@ -13,44 +14,45 @@ pub struct Loaded {
     several: bool,
 }
 
-/// A channel whose component is being compiled, or has not said yet what it is.
+/// A channel whose component is being compiled, or has not described itself yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Preparing {
     /// What the user calls it: a channel's name, or a file.
     pub label: String,
-    /// Since when.
+    /// When the preparation began.
     pub since: Instant,
 }
 
 impl Loaded {
-    /// In the order in which they were named; each of the `missing` in a sentence.
+    /// Returns these channels, in the order in which they were named. `missing` has one sentence for each channel that
+    /// could not be loaded.
     pub fn new(channels: Vec<Arc<Channel>>, preparing: Vec<Preparing>, missing: Vec<String>) -> Self {
-        // Ids of chats must not change their form while a session has them.
+        // Decided once, because ids of chats must not change their form while a session uses them.
         let several = channels.len() + preparing.len() > 1;
         Self { channels, preparing, missing, several }
     }
 
-    /// Those that run.
+    /// Returns the channels that run.
     pub fn channels(&self) -> &[Arc<Channel>] {
         &self.channels
     }
 
-    /// The channel with this name, if it runs.
+    /// Returns the channel with this name, if it runs.
     pub fn channel(&self, name: &str) -> Option<&Arc<Channel>> {
         self.channels.iter().find(|channel| &**channel.name() == name)
     }
 
-    /// Those that will run in a moment.
+    /// Returns the channels that are being prepared.
     pub fn preparing(&self) -> &[Preparing] {
         &self.preparing
     }
 
-    /// What could not be loaded, a sentence each.
+    /// Returns one sentence for each channel that could not be loaded.
     pub fn missing(&self) -> &[String] {
         &self.missing
     }
 
-    /// Whether the session has several channels, so that a chat's id has to name its own.
+    /// Returns whether the session has several channels, so that a chat's id has to name its channel.
     pub fn several(&self) -> bool {
         self.several
     }

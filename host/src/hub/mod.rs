@@ -1,6 +1,6 @@
-//! Brings channels and sessions together.
+//! Connects channels to sessions.
 //!
-//! A session knows the hub by [`Hub`] and its [`Channel`]s; the hub knows a session by [`Inbox`] alone.
+//! A session knows the hub through [`Hub`] and its [`Channel`]s; the hub knows a session only through [`Inbox`].
 //! Neither assumes that it is the only one of its kind.
 
 mod aside;
@@ -43,75 +43,77 @@ use crate::{
     },
 };
 
-/// How often channels are tidied up.
+/// The interval between two runs of [`Hub::upkeep`] over all channels.
 const UPKEEP: Duration = Duration::from_mins(10);
 
-/// How long after the start that begins: a start has better things to do.
+/// The delay before the first upkeep run, so that it does not slow the start.
 const CALM: Duration = Duration::from_secs(30);
 
-/// How long a delivery mark may wait for company before it is written by itself.
+/// How long a delivery mark may wait to be written together with others.
 const SETTLE: Duration = Duration::from_millis(100);
 
-/// A session, as far as the hub knows it: somewhere to put deliveries.
+/// A session as the hub sees it: a receiver of deliveries.
 pub trait Inbox: Send + Sync {
-    /// Takes deliveries, in order, without waiting.
+    /// Queues deliveries in order, without waiting. Returns where they end in the session's stream.
     fn accept(&self, channel: &ChannelName, deliveries: &[Delivery]) -> Accepted;
 
-    /// Tells the session something of the host's own, about this channel.
+    /// Sends the session a notice that the host itself writes about this channel.
     fn notice(&self, channel: &ChannelName, text: &str);
 
-    /// Tells the session what somebody has decided.
+    /// Tells the session the decision on a permission request.
     fn verdict(&self, request: &RequestId, verdict: Verdict);
 
-    /// Has the session's user asked, if the client can do that.
+    /// Asks the session's user for an approval, if the client can do that.
     fn approve(&self, approval: Approval);
 
-    /// Was everything up to here written to the session's stream?
+    /// Returns whether the session's stream is written up to this position.
     fn is_written(&self, ticket: Ticket) -> bool;
 
-    /// Waits until it was; false if the session is gone.
+    /// Waits until the session's stream is written up to this position. Returns false if the session is gone.
     fn written(&self, ticket: Ticket) -> Pin<Box<dyn Future<Output = bool> + Send + '_>>;
 
-    /// Has the client received everything up to here? Where it gives no receipts, what is written is received.
+    /// Returns whether the client has received everything up to this position. From a client that gives no receipts,
+    /// what is written counts as received.
     fn is_received(&self, ticket: Ticket) -> bool;
 
-    /// Waits until it has; false if it never will: then all of it can be written again, if the session still exists.
+    /// Waits until the client has received everything up to this position. Returns false if it never will: then all of
+    /// it can be written again, if the session still exists.
     fn received(&self, ticket: Ticket) -> Pin<Box<dyn Future<Output = bool> + Send + '_>>;
 }
 
-/// Something that only a person may approve.
+/// A request that only a person may approve.
 #[derive(Clone)]
 pub enum Approval {
-    /// A stranger wants to write.
+    /// A stranger wants to write to the session.
     Pairing {
-        /// To which channel.
+        /// The channel that the stranger writes on.
         channel: Arc<Channel>,
-        /// Who.
+        /// The stranger and their code.
         pending: Pending,
     },
-    /// Another hand has let in more.
+    /// Something other than tidegate has changed the access rules so that they let in more.
     Widening {
-        /// Of which channel.
+        /// The channel whose rules were changed.
         channel: Arc<Channel>,
-        /// What the file says, and what of it waits.
+        /// What the file says, and which part of it waits for the approval.
         rules: Arc<Rules>,
     },
 }
 
-/// Where deliveries are in a session's stream.
+/// The positions of deliveries in a session's stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
-    /// The end of the last.
+    /// The end of the last delivery.
     pub end: Ticket,
-    /// The end of each, where the client tells which it has received; else empty.
+    /// The end of each delivery, if the client tells which ones it has received; otherwise empty.
     pub each: Vec<Ticket>,
 }
 
-/// A place in a session's stream.
+/// A position in a session's stream, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticket(pub u64);
 
-/// All channels of this process, and the session that they are for.
+/// All channels of this process, and the session that they serve.
 #[derive(Clone)]
 pub struct Hub {
     loaded: Arc<watch::Sender<Arc<Loaded>>>,
@@ -120,37 +122,37 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// Brings these channels together.
+    /// Returns a hub with these channels and no session.
     pub fn new(loaded: Loaded, relay: Arc<Relay>) -> Self {
         let (loaded, _) = watch::channel(Arc::new(loaded));
         let (inbox, _) = watch::channel(None);
         Self { loaded: Arc::new(loaded), relay, inbox: Arc::new(inbox) }
     }
 
-    /// The channels as they are now.
+    /// Returns the channels as they are now.
     pub fn loaded(&self) -> Arc<Loaded> {
         Arc::clone(&self.loaded.borrow())
     }
 
-    /// Tells when that changes.
+    /// Returns a receiver that reports each change of the channels.
     pub fn changes(&self) -> watch::Receiver<Arc<Loaded>> {
         self.loaded.subscribe()
     }
 
-    /// Waits until the session has received all that it was given.
+    /// Waits until the session has received everything that it was given.
     pub async fn settled(&self) {
         for channel in self.loaded().channels() {
             channel.outstanding.settled().await;
         }
     }
 
-    /// Waits until no channel is being prepared any more.
+    /// Waits until no channel is being prepared.
     pub async fn prepared(&self) {
-        // The other way out is a hub that is gone.
+        // An error means that the hub is gone.
         let _ = self.changes().wait_for(|loaded| loaded.preparing().is_empty()).await;
     }
 
-    /// A channel that was being prepared under this label runs.
+    /// Adds a channel that was being prepared under this label and runs now.
     pub fn add(&self, label: &str, channel: Arc<Channel>) {
         let inbox = self.inbox.borrow().clone();
         if let Some(inbox) = inbox {
@@ -161,12 +163,12 @@ impl Hub {
         self.loaded.send_modify(|loaded| Arc::make_mut(loaded).add(label, channel));
     }
 
-    /// A channel that was being prepared under this label cannot run: the sentence says why.
+    /// Records that a channel that was being prepared under this label cannot run. The sentence says why.
     pub fn give_up(&self, label: &str, sentence: String) {
         self.loaded.send_modify(|loaded| Arc::make_mut(loaded).give_up(label, sentence));
     }
 
-    /// From here on this session gets what arrives, beginning with what has waited for it.
+    /// Attaches a session. From now on it gets what arrives, beginning with what has waited for it.
     pub fn attach(&self, inbox: &Arc<dyn Inbox>) {
         self.inbox.send_replace(Some(Arc::clone(inbox)));
         for channel in self.loaded().channels() {
@@ -174,14 +176,14 @@ impl Hub {
         }
     }
 
-    /// Waits for the first session.
+    /// Returns a future that waits for the first session.
     pub fn attached(&self) -> impl Future<Output = ()> + Send + 'static {
         let mut inbox = self.inbox.subscribe();
-        // The other way out is a hub that is gone.
+        // An error means that the hub is gone.
         async move { drop(inbox.wait_for(Option::is_some).await.map(drop)) }
     }
 
-    /// Writes what is only in memory. Nothing is lost without it, but some would come twice.
+    /// Writes what is only in memory. Nothing is lost without it, but some events would be delivered twice.
     pub fn flush(&self) {
         for channel in self.loaded().channels() {
             channel.settle();
@@ -190,7 +192,7 @@ impl Hub {
         }
     }
 
-    /// Keeps the channels tidy as long as it runs.
+    /// Tidies the channels at regular intervals. Never returns.
     pub async fn upkeep(self) {
         tokio::time::sleep(CALM).await;
         loop {

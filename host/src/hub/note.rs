@@ -1,4 +1,4 @@
-//! What this process tells others about its session: they see it by `tidegate status`.
+//! What this process tells other processes about its session. `tidegate status` shows it.
 
 use super::{Channel, channel::lock};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
 };
 
 impl Channel {
-    /// Notes whether the session takes messages.
+    /// Notes whether the session receives messages.
     pub fn note(&self, reception: &Reception) {
         let attention = match reception {
             Reception::Awaited => NotedAttention::Awaited,
@@ -34,7 +34,7 @@ impl Channel {
         self.store_note();
     }
 
-    /// Notes how many messages the session has taken, if that is news.
+    /// Notes how many messages were written to the session and received by it, if that has changed.
     pub(super) fn note_counts(&self) {
         let (written, received) = self.outstanding.counts();
         match &mut *lock(&self.note) {
@@ -46,12 +46,12 @@ impl Channel {
         self.store_note();
     }
 
-    /// Takes the note back, because the process ends.
+    /// Removes the note, because the process ends.
     pub(super) fn drop_note(&self) {
         if lock(&self.note).take().is_none() {
             return;
         }
-        // Where another process writes, the row stays: it names a process that has ended.
+        // If another process is writing, the row stays. It then names a process that has ended.
         let dropped = self.journal().try_store(|transaction| transaction.drop_session(std::process::id()));
         if let Err(error) = dropped {
             tracing::debug!("{}: {error}", self.name());

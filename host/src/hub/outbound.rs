@@ -1,4 +1,4 @@
-//! From a session to a platform.
+//! The outbound path: from a session to a platform.
 
 use std::{
     collections::HashMap,
@@ -21,41 +21,41 @@ use crate::{
     text::{self, Shape},
 };
 
-/// The longest Markdown that a channel gets which cuts it itself.
+/// The longest Markdown text for a channel that splits texts itself, in the channel's unit of text length.
 const SOURCE: u32 = 16 << 10;
 
-/// The most messages that one send may make.
+/// The most messages that one send may produce.
 const PIECES: usize = 1000;
 
-/// What a session wants to have said.
+/// A message that a session wants to send.
 #[derive(Clone, Debug)]
 pub struct Reply {
-    /// Where.
+    /// The chat to send it to.
     pub chat: ChatId,
-    /// What.
+    /// The text.
     pub text: String,
-    /// How it is marked up.
+    /// How the text is marked up.
     pub format: Format,
     /// The message to quote.
     pub reply_to: Option<MessageId>,
-    /// Paths of files to go along.
+    /// Paths of files to send along.
     pub files: Vec<String>,
-    /// Where the session may send files from, beside what the user has set.
+    /// Folders from which the session may send files, in addition to those that the user has set.
     pub folders: Vec<PathBuf>,
 }
 
-/// Why something was not done. The text is what the session is told.
+/// The error to return when a request of the session fails. Its text is what the session is told.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// The channel does not work at the moment.
     #[error("{channel} can do nothing at the moment: {reason}")]
     Down {
-        /// Which.
+        /// The channel's name.
         channel: ChannelName,
         /// Why, and what to do.
         reason: String,
     },
-    /// There is nothing to say.
+    /// The message has neither a text nor files.
     #[error("there is nothing to send: give a text or files")]
     Empty,
     /// An edited text is longer than the platform takes.
@@ -63,17 +63,17 @@ pub enum Failure {
         "the text is {length} long, and {channel} accepts {limit} in one message: shorten it, or send the rest with reply"
     )]
     Long {
-        /// Which.
+        /// The channel's name.
         channel: ChannelName,
-        /// As the platform counts.
+        /// The length of the text, as the platform counts.
         length: usize,
-        /// As the platform counts.
+        /// The longest text that the platform accepts, as it counts.
         limit: usize,
     },
-    /// It is a question to a person.
+    /// The message is an open permission prompt.
     #[error("this message asks for a permission: only its answer changes it")]
     Prompt,
-    /// No delivered message had it.
+    /// No delivered message has such a file.
     #[error(
         "no message that was delivered from this chat has such a file (chat_id, message_id and file_id must be those of one message)"
     )]
@@ -81,23 +81,23 @@ pub enum Failure {
     /// Nobody in that chat may speak.
     #[error(transparent)]
     Unwelcome(#[from] Unwelcome),
-    /// Nobody knows who may speak.
+    /// The access rules cannot be read, so it is unknown who may speak.
     #[error(transparent)]
     Shut(#[from] Shut),
-    /// More files than the platform takes.
+    /// There are more files than the platform accepts.
     #[error("{count} files are too many: {channel} accepts {limit} in one message")]
     Many {
-        /// Which.
+        /// The channel's name.
         channel: ChannelName,
         /// How many were given.
         count: usize,
-        /// How many may be.
+        /// The most files that one message may have.
         limit: u32,
     },
-    /// A file is not sent.
+    /// A file may not or cannot be sent.
     #[error(transparent)]
     File(#[from] Refusal),
-    /// Some was sent before it failed.
+    /// Part of the message was sent before an error.
     #[error("sent only in part ({}), then: {reason}", list(.ids))]
     Partial {
         /// The messages that exist.
@@ -105,38 +105,38 @@ pub enum Failure {
         /// What stopped it.
         reason: String,
     },
-    /// The guest, or its platform, said no.
+    /// The guest or its platform refused the call.
     #[error(transparent)]
     Fault(#[from] Fault),
     /// The guest failed.
     #[error("the channel {channel} failed: {source}")]
     Guest {
-        /// Which.
+        /// The channel's name.
         channel: ChannelName,
-        /// How.
+        /// The error of the call.
         source: CallError,
     },
-    /// What it has to keep cannot be kept.
+    /// The journal cannot store the effects of the call.
     #[error(transparent)]
     Journal(#[from] journal::Error),
 }
 
-/// `id: 1` or `ids: 1, 2`, as the official plugins write it.
+/// Formats ids as `id: 1` or `ids: 1, 2`, like the official plugins.
 pub(crate) fn list(ids: &[MessageId]) -> String {
     let names = ids.iter().map(|id| &**id).collect::<Vec<_>>().join(", ");
     if ids.len() == 1 { format!("id: {names}") } else { format!("ids: {names}") }
 }
 
-/// What a chat's history has for the session.
+/// The part of a chat's history that the session may see.
 #[derive(Debug, Default)]
 pub struct History {
-    /// Oldest first.
+    /// The messages, oldest first.
     pub messages: Vec<Message>,
-    /// How many were left out, because whoever wrote them may not speak to this session.
+    /// How many messages were left out, because their senders may not speak to this session.
     pub left_out: usize,
 }
 
-/// Who may see what is sent, where a page has more than one reader.
+/// Who may see a message, where a page has more than one reader.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Readers {
     /// Everybody in the chat.
@@ -146,7 +146,7 @@ pub(super) enum Readers {
 }
 
 impl Channel {
-    /// Sends a message, in pieces where it is too long for one. The answer is the messages that now exist.
+    /// Sends a message, in pieces where it is too long for one. Returns the ids of the messages that now exist.
     pub async fn reply(&self, reply: Reply) -> Result<Vec<MessageId>, Failure> {
         self.available()?;
         self.admission.welcome(&reply.chat).await?;
@@ -178,7 +178,7 @@ impl Channel {
             };
             let outgoing = Outgoing {
                 reply_to: reply.reply_to.clone().filter(|_| quotes),
-                // After all that is said about them.
+                // The files go with the last piece, so that they follow the whole text.
                 files: files.take_if(|_| index == last).unwrap_or_default(),
                 ..Outgoing::text(reply.chat.clone(), None, piece, reply.format)
             };
@@ -198,11 +198,11 @@ impl Channel {
         Ok(ids)
     }
 
-    /// How texts are cut for this channel.
+    /// Returns how texts are split for this channel.
     pub(super) fn shape(&self, format: Format, manners: Option<&Manners>) -> Shape {
         let descriptor = self.descriptor();
         let wanted = manners.and_then(|manners| manners.text_limit);
-        // Each piece of its own is only the host's to quote with.
+        // Only if the host splits the text can each piece quote the message.
         let quotes_all = manners.is_some_and(|manners| manners.reply_to == ReplyTo::All);
         let splits = descriptor.features.splits && format == Format::Markdown && !quotes_all;
         let most = if splits { SOURCE } else { descriptor.max_text };
@@ -240,7 +240,7 @@ impl Channel {
                 Err(failure) => (Vec::new(), Err(failure)),
             };
             ids.extend(new);
-            // After a pause it goes on with what is left.
+            // After a pause the guest continues with what is not sent yet.
             outgoing.done = u32::try_from(ids.len()).unwrap_or(u32::MAX);
             if ids.len() > PIECES {
                 let reason = "it makes too many messages".to_owned();
@@ -265,7 +265,7 @@ impl Channel {
         Ok(sent)
     }
 
-    /// Replaces a message of the bot's own.
+    /// Replaces the text of a message that the bot sent.
     pub async fn edit(
         &self,
         chat: ChatId,
@@ -311,7 +311,7 @@ impl Channel {
         }
     }
 
-    /// The newest messages of a chat, oldest first: those of the bot and of whoever may speak.
+    /// Returns the newest messages of a chat, oldest first: those of the bot and of senders who may speak.
     pub async fn history(&self, chat: ChatId, limit: u32) -> Result<History, Failure> {
         self.available()?;
         self.admission.welcome(&chat).await?;
@@ -320,7 +320,7 @@ impl Channel {
         let mut history = History::default();
         for message in messages {
             let own = own.is_some_and(|own| own.id == message.sender.id);
-            // A guest that is asked about one chat and tells of another tells what nobody has asked.
+            // A guest may return messages of another chat than the requested one: they are left out.
             if message.chat.id == chat && (own || self.admission.may_be_read(&message).await?) {
                 history.messages.push(message);
             } else {
@@ -335,13 +335,13 @@ impl Channel {
         self.conclude(self.guest.identify().await).await
     }
 
-    /// The same, and nothing that comes of it is kept: for credentials that are only tried.
+    /// Like [`Self::identify`], but does not apply the effects of the call: for credentials that are only tried.
     pub async fn inquire(&self) -> Result<Identity, Failure> {
         let answered = self.guest.identify().await.map_err(|source| self.failed(source))?;
         Ok(answered.result?)
     }
 
-    /// Who the bot is, where the platform knows that. Asked once.
+    /// Returns the identity of the bot, where the platform knows it. The first answer is cached.
     async fn identity(&self) -> Option<&Identity> {
         if self.identity.get().is_none() {
             match self.identify().await {
@@ -353,8 +353,7 @@ impl Channel {
         self.identity.get()
     }
 
-    /// Brings files of a delivered message into the inbox: one by its id, or all of a message. The answer is their
-    /// paths.
+    /// Downloads files of a delivered message into the inbox: one by its id, or all of a message. Returns their paths.
     pub async fn fetch(
         &self,
         chat: Option<&ChatId>,
@@ -374,24 +373,24 @@ impl Channel {
         Failure::Guest { channel: self.name().clone(), source }
     }
 
-    /// Carries out what a call has left, whatever it has answered.
+    /// Carries out the effects of a call, whether it succeeded or not. Returns its result.
     pub(super) async fn conclude<R>(&self, call: Result<Answered<R>, CallError>) -> Result<R, Failure> {
         let Answered { result, effects } = call.map_err(|source| self.failed(source))?;
         self.apply(effects).await?;
         Ok(result?)
     }
 
-    /// The same for what nobody waits for.
+    /// Like [`Self::conclude`], for calls whose failure is only logged.
     pub(super) async fn finish(&self, what: &str, call: Result<Answered<()>, CallError>) {
         match self.conclude(call).await {
-            // Said by `failed`.
+            // Logged by `failed`.
             Ok(()) | Err(Failure::Guest { .. }) => {}
             Err(error) => tracing::warn!("{}: {what}: {error}", self.name()),
         }
     }
 }
 
-/// A new key for each send.
+/// Returns a new key for one send.
 fn key() -> Result<String, Failure> {
     let mut nonce = [0; 8];
     getrandom::fill(&mut nonce)
@@ -399,7 +398,7 @@ fn key() -> Result<String, Failure> {
     Ok(format!("{:x}-{:016x}", clock::now(), u64::from_ne_bytes(nonce)))
 }
 
-/// Calls about one chat go one after the other.
+/// The locks by which calls about one chat run one after the other.
 #[derive(Debug, Default)]
 pub(super) struct ChatLocks(Mutex<HashMap<ChatId, Arc<tokio::sync::Mutex<()>>>>);
 
@@ -408,7 +407,7 @@ impl ChatLocks {
         let lock = {
             let mut chats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             if chats.len() > 64 {
-                // Those that nobody holds or waits for.
+                // Drops the locks that no task holds or waits for.
                 chats.retain(|_, lock| Arc::strong_count(lock) > 1);
             }
             Arc::clone(chats.entry(chat.clone()).or_default())

@@ -1,4 +1,4 @@
-//! Messages that were written to a session, up to when the session has received them.
+//! Messages that were written to a session, until the session has received them.
 
 use std::{
     collections::VecDeque,
@@ -13,19 +13,19 @@ use tokio::sync::Notify;
 use super::{Channel, Inbox, Ticket, channel::lock, confirmation::Confirmable};
 use crate::journal::Seq;
 
-/// How many batches may wait until no more is handed over: some MiB. A client that confirms messages once a second gets more
-/// than it can read in that time.
+/// The most batches that may wait; beyond it nothing is handed over. They take some MiB. A client that confirms
+/// messages once a second gets more than it can read in that time.
 const MOST: usize = 1 << 18;
 
-/// What was written to the session and not received yet.
+/// The messages that were written to the session and that it has not received yet.
 #[derive(Debug, Default)]
 pub(super) struct Outstanding {
     waiting: Mutex<Queue>,
-    /// Less waits.
+    /// Notified when fewer batches wait.
     room: Notify,
-    /// Messages that were written to this session.
+    /// How many messages were written to this session.
     written: AtomicU64,
-    /// Of those, how many it has received.
+    /// How many of those messages the session has received.
     received: AtomicU64,
 }
 
@@ -33,39 +33,39 @@ pub(super) struct Outstanding {
 struct Queue {
     batches: VecDeque<Batch>,
     epoch: Epoch,
-    /// A task waits for the session.
+    /// A task waits until the session has received the batches.
     running: bool,
 }
 
-/// It changes whenever what was not received is to be written again.
+/// A number that changes whenever messages that were not received are to be written again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Epoch(u64);
 
 /// Messages that were written together.
 #[derive(Debug)]
 pub(super) struct Batch {
-    /// In which epoch.
+    /// The epoch in which they were written.
     pub(super) epoch: Epoch,
     /// Where they end in the session's stream.
     pub(super) ticket: Ticket,
-    /// The last of them.
+    /// The last of them in the journal.
     pub(super) last: Seq,
     pub(super) count: u64,
     pub(super) confirmable: Vec<Confirmable>,
 }
 
 impl Outstanding {
-    /// How many messages were written to the session, and how many it has received.
+    /// Returns how many messages were written to the session, and how many it has received.
     pub(super) fn counts(&self) -> (u64, u64) {
         (self.written.load(Ordering::Relaxed), self.received.load(Ordering::Relaxed))
     }
 
-    /// In which epoch messages are written now.
+    /// Returns the epoch in which messages are written now.
     pub(super) fn epoch(&self) -> Epoch {
         lock(&self.waiting).epoch
     }
 
-    /// Forgets what was not received. It is written again, in the next epoch.
+    /// Forgets the messages that were not received. They are written again, in the next epoch.
     pub(super) fn clear(&self) {
         let mut queue = lock(&self.waiting);
         queue.epoch.0 += 1;
@@ -74,7 +74,7 @@ impl Outstanding {
         self.room.notify_waiters();
     }
 
-    /// Waits while the session has not received too much of what it was given.
+    /// Waits while too many batches are not received yet.
     pub(super) async fn room(&self) {
         loop {
             let mut room = std::pin::pin!(self.room.notified());
@@ -86,7 +86,7 @@ impl Outstanding {
         }
     }
 
-    /// Waits until the session has received all that it was given.
+    /// Waits until the session has received everything that it was given.
     pub(super) async fn settled(&self) {
         loop {
             let mut room = std::pin::pin!(self.room.notified());
@@ -102,22 +102,22 @@ impl Outstanding {
         lock(&self.waiting).batches.front().map(|batch| batch.ticket)
     }
 
-    /// The first batch, if this inbox has received it.
+    /// Removes and returns the first batch, if this inbox has received it.
     fn next_received(&self, inbox: &Arc<dyn Inbox>) -> Option<Batch> {
         lock(&self.waiting).batches.pop_front_if(|batch| inbox.is_received(batch.ticket))
     }
 }
 
 impl Channel {
-    /// These were written. They are delivered once the session has received them.
+    /// Notes a batch that was written. Its messages count as delivered once the session has received them.
     pub(super) fn written(self: &Arc<Self>, inbox: &Arc<dyn Inbox>, batch: Batch) {
         let mut queue = lock(&self.outstanding.waiting);
         if batch.epoch != queue.epoch {
-            // It is written again together with what was before it: alone it must not move the mark.
+            // It is written again together with the messages before it: alone it must not move the delivery mark.
             return;
         }
         self.outstanding.written.fetch_add(batch.count, Ordering::Relaxed);
-        // The mark is one number: nothing passes what waits.
+        // The delivery mark is one number, so a batch must not overtake those that wait.
         if queue.batches.is_empty() && inbox.is_received(batch.ticket) {
             drop(queue);
             return self.received(batch);
@@ -128,11 +128,11 @@ impl Channel {
             tokio::spawn(async move { channel.follow_up(&inbox).await });
         }
         drop(queue);
-        // Others are told that it was written, and not received yet.
+        // Other processes are told that the batch was written and is not received yet.
         self.settle_soon();
     }
 
-    /// Follows what waits until nothing does.
+    /// Follows the waiting batches until none is left.
     async fn follow_up(self: &Arc<Self>, inbox: &Arc<dyn Inbox>) {
         loop {
             while let Some(batch) = self.outstanding.next_received(inbox) {
@@ -154,7 +154,7 @@ impl Channel {
         }
     }
 
-    /// What was not received is written again, marked.
+    /// Lets the messages that were not received be written again, marked as redelivered.
     pub(super) fn give_back(&self) {
         self.outstanding.clear();
         self.journal().suspect_offered();

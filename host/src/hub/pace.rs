@@ -1,4 +1,4 @@
-//! How fast a platform wants to be spoken to. What one chat gets too much of holds up no other.
+//! The pauses that a platform asks for. A pause in one chat delays no other chat.
 
 use std::{collections::HashMap, sync::Mutex, time::Duration};
 
@@ -7,15 +7,15 @@ use tokio::time::{Instant, sleep_until};
 use super::{Channel, Failure, channel::lock};
 use crate::{event::ChatId, guest::Fault};
 
-/// How long a session is kept waiting before it is told to come back later.
+/// How long a session waits for the end of a pause before it is told to come back later.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Pauses that the platform has asked for, by chat.
+/// The pauses that the platform has asked for, by chat.
 #[derive(Debug, Default)]
 pub(super) struct Pace(Mutex<HashMap<ChatId, Instant>>);
 
 impl Pace {
-    /// The platform wants a pause in this chat.
+    /// Notes that the platform asks for a pause in this chat. One hour is the longest pause that counts.
     pub(super) fn pause(&self, chat: &ChatId, pause: Duration) {
         let now = Instant::now();
         let until = now + pause.min(Duration::from_hours(1));
@@ -25,12 +25,12 @@ impl Pace {
         *current = until.max(*current);
     }
 
-    /// Until when nothing should be sent there, if so.
+    /// Returns until when nothing should be sent to this chat, if it is paused.
     pub(super) fn paused(&self, chat: &ChatId) -> Option<Instant> {
         lock(&self.0).get(chat).copied().filter(|until| *until > Instant::now())
     }
 
-    /// Waits until something may be sent there.
+    /// Waits until something may be sent to this chat.
     pub(super) async fn ready(&self, chat: &ChatId) {
         while let Some(until) = self.paused(chat) {
             sleep_until(until).await;
@@ -38,7 +38,7 @@ impl Pace {
     }
 }
 
-/// One errand at a platform that may want pauses: it is tried again after each, for a minute in all.
+/// One request to a platform that may ask for pauses. It is tried again after each pause, for a minute in total.
 pub(super) struct Errand<'a> {
     pace: &'a Pace,
     chat: ChatId,
@@ -46,7 +46,7 @@ pub(super) struct Errand<'a> {
 }
 
 impl Errand<'_> {
-    /// Waits until it may be tried. Fails if that would take too long.
+    /// Waits until the request may be tried. Fails if that would take too long.
     pub(super) async fn turn(&self) -> Result<(), Failure> {
         while let Some(until) = self.pace.paused(&self.chat) {
             if until > self.end {
@@ -57,7 +57,8 @@ impl Errand<'_> {
         Ok(())
     }
 
-    /// What came of the try; None if the platform wants a pause before the next, and that is short enough.
+    /// Returns the result of a try. None if the platform asks for a pause before the next try, and the pause is short
+    /// enough.
     pub(super) fn settle<R>(&self, result: Result<R, Failure>) -> Option<Result<R, Failure>> {
         match result {
             Err(Failure::Fault(Fault::RateLimited(pause))) => {
@@ -72,12 +73,12 @@ impl Errand<'_> {
 }
 
 impl Channel {
-    /// Begins something in this chat.
+    /// Begins a request about this chat.
     pub(super) fn errand(&self, chat: &ChatId) -> Errand<'_> {
         Errand { pace: &self.pace, chat: chat.clone(), end: Instant::now() + PATIENCE }
     }
 
-    /// For what is only a courtesy: the pause that it is answered with, if it is.
+    /// Notes the pause that a platform answers with. For optional requests, which are not tried again.
     pub(super) fn heed<R>(&self, chat: &ChatId, result: &Result<R, Failure>) {
         if let Err(Failure::Fault(Fault::RateLimited(pause))) = result {
             self.pace.pause(chat, *pause);

@@ -1,4 +1,4 @@
-//! What strangers are told, and what comes of it.
+//! Pairing: what strangers are told, and how they are let in.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,18 +11,19 @@ use crate::{
     gate::pairing::{Code, Pending},
 };
 
-/// How often to look whether a code was confirmed elsewhere.
+/// How often to check whether a code was confirmed by another process.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// A code is used up before its stranger may write: the process that confirms it may have to wait for the file, some
-/// seconds. If they may not write after so long, the code was removed by other means.
+/// How long it may take from the moment a code is used up until its stranger may write: the process that confirms the
+/// code may have to wait some seconds for the file. If the stranger may not write after this time, the code was removed
+/// by other means.
 const CONFIRMING: Duration = Duration::from_secs(30);
 
 impl Channel {
     pub(super) async fn tell_code(self: &Arc<Self>, pending: Pending) {
         let code = match self.admission.set_code(&pending.sender).await {
             Ok(Some(code)) => code,
-            // They were turned down meanwhile.
+            // The stranger was turned down meanwhile.
             Ok(None) => return,
             Err(error) => {
                 tracing::error!("{}: no pairing code could be made: {error}", self.name());
@@ -37,7 +38,7 @@ impl Channel {
             id = pending.sender
         );
         if !self.say(pending.chat.clone(), pending.thread.clone(), self.prompt(&code)).await {
-            // Nobody has that code: they may ask again.
+            // The code did not reach the stranger, so they may ask again.
             return self.abandon(&pending).await;
         }
         self.follow(pending.clone());
@@ -50,8 +51,8 @@ impl Channel {
         }
     }
 
-    /// Tells a stranger when they are in. Their code may be confirmed here or by another process, in a terminal: so it is
-    /// looked at now and then, as long as it waits.
+    /// Tells a stranger when they are let in. Their code may be confirmed here or by another process at a terminal, so
+    /// it is checked at intervals as long as it waits.
     pub(super) fn follow(self: &Arc<Self>, pending: Pending) {
         if !lock(&self.following).insert(pending.sender.clone()) {
             return;
@@ -102,12 +103,12 @@ impl Channel {
         self.say(pending.chat, pending.thread, text.to_owned()).await;
     }
 
-    /// Who was let in here last, by a code.
+    /// Returns a receiver of the stranger whom this process let in last, by a code.
     pub fn paired(&self) -> watch::Receiver<Option<Pending>> {
         self.paired.subscribe()
     }
 
-    /// Lets in the stranger who was told this code. Only a person's way may lead here.
+    /// Lets in the stranger who was told this code. Must only be called with what a person has typed.
     pub async fn pair(self: &Arc<Self>, code: String) -> Result<Pending, Unapproved> {
         let pending = self.admission.pair(code, clock::now()).await?;
         self.paired.send_replace(Some(pending.clone()));

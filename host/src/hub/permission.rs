@@ -16,20 +16,21 @@ use crate::{
     guest::{Button, ButtonStyle, Outgoing},
 };
 
-/// How long a prompt can be answered. The session's own dialog stays open for as long as it likes.
+/// How long a prompt can be answered. The session's own dialog may stay open longer.
 const LIFETIME: Duration = Duration::from_hours(1);
 
-/// Settled requests that are remembered, so that whoever is late is told so.
+/// The most settled requests that are remembered, so that a person who answers late is told the outcome.
 const SETTLED: usize = 64;
 
-/// Requests that are open at a time. Nothing tells that one was answered at the terminal, so the oldest makes room.
+/// The most requests that are open at a time. The client does not report that a request was answered at the terminal,
+/// so the oldest expires to make room.
 const OPEN: usize = 32;
 
-/// Prompts of one request that are edited at a time: one that hangs keeps neither the others waiting nor all instances
-/// of the guest busy (see [`Limits::outward`](crate::sandbox::Limits::outward)).
+/// The most prompts of one request that are edited at a time. An edit that hangs then neither delays the others nor
+/// occupies all instances of the guest (see [`Limits::outward`](crate::sandbox::Limits::outward)).
 const EDITED_AT_ONCE: usize = 2;
 
-/// Every request that was passed on.
+/// The permission requests that were passed on to channels.
 #[derive(Default)]
 pub struct Relay(Mutex<Board>);
 
@@ -42,7 +43,7 @@ struct Board {
 struct Open {
     request: Request,
     inbox: Arc<dyn Inbox>,
-    /// Whose approvers are asked: nobody else's word counts.
+    /// The channels whose approvers are asked. No other answers count.
     channels: HashMap<ChannelName, Arc<Channel>>,
     prompts: Vec<Prompt>,
     /// An approver has asked for the details: prompts that are noted later show them too.
@@ -57,15 +58,15 @@ struct Settled {
     prompts: Vec<Prompt>,
 }
 
-/// What became of a request.
+/// The outcome of a request.
 pub(super) struct Settlement {
     request: Request,
     outcome: Outcome,
-    /// None where nobody has decided.
+    /// None if nobody has decided.
     decider: Option<Decider>,
 }
 
-/// Who has decided, and in which direct chat.
+/// The person who decided, and the direct chat in which they did.
 #[derive(Clone)]
 pub(super) struct Decider {
     pub(super) who: Sender,
@@ -74,14 +75,14 @@ pub(super) struct Decider {
 }
 
 impl Settlement {
-    /// What a prompt in this chat says from then on.
+    /// Returns the text of a prompt in this chat once the request is settled.
     fn text(&self, channel: &Channel, chat: &ChatId) -> String {
         let descriptor = channel.descriptor();
         let who = self.who(channel.name(), chat);
         self.outcome.text(&self.request, &who, descriptor.max_text as usize, descriptor.text_unit)
     }
 
-    /// The decider, as the person in this chat knows them.
+    /// Returns the decider's name, as the person in this chat knows it.
     fn who(&self, channel: &ChannelName, chat: &ChatId) -> Cow<'_, str> {
         match &self.decider {
             None => Cow::Borrowed("nobody"),
@@ -94,19 +95,19 @@ impl Settlement {
     }
 }
 
-/// What is left to do to prompts. It takes a while, so the person who has answered is told before.
+/// The edits that prompts still need. They take a while, so the person who answered is told first.
 #[derive(Default)]
 pub(super) enum Revision {
-    /// They stay as they are.
+    /// No edits.
     #[default]
     None,
-    /// The request is open, and they show its details.
+    /// The request is open, and its prompts show the details.
     Details(Request, Vec<Prompt>),
-    /// The request is settled: they say so, and have no buttons any more.
+    /// The request is settled: its prompts say so, and lose their buttons.
     Settled(Arc<Settlement>, Vec<Prompt>),
 }
 
-/// A message that asks.
+/// A message that asks for a permission.
 #[derive(Clone)]
 pub(super) struct Prompt {
     pub(super) channel: Arc<Channel>,
@@ -123,7 +124,7 @@ impl PartialEq for Prompt {
 }
 
 impl Hub {
-    /// Passes on a session's question to whoever may decide.
+    /// Passes a session's permission request on to the people who may decide.
     pub fn ask(&self, request: &Request, inbox: Arc<dyn Inbox>) {
         let loaded = self.loaded();
         let channels: Vec<_> = loaded
@@ -161,7 +162,7 @@ impl Hub {
 }
 
 impl Relay {
-    /// How a request stands, as far as this channel is concerned.
+    /// Returns the state of a request, as far as this channel is concerned.
     pub(super) fn standing(&self, id: &RequestId, channel: &ChannelName) -> Standing {
         let board = self.lock();
         match board.open.get(id) {
@@ -171,7 +172,7 @@ impl Relay {
         }
     }
 
-    /// Is this message of the bot's a question that is open? Nobody else may change what it asks.
+    /// Returns whether this message of the bot is an open prompt. Nothing else may change what it asks.
     pub(super) fn asks(&self, channel: &ChannelName, chat: &ChatId, message: &MessageId) -> bool {
         let board = self.lock();
         let mut prompts = board.open.values().flat_map(|open| &open.prompts);
@@ -180,21 +181,22 @@ impl Relay {
         })
     }
 
-    /// What became of a settled request, in one sentence for the person in this chat.
+    /// Returns the outcome of a settled request, in one sentence for the person in this chat.
     pub(super) fn outcome(&self, id: &RequestId, channel: &ChannelName, chat: &ChatId) -> Option<String> {
         let settlement = Arc::clone(&self.lock().settled(id)?.settlement);
         Some(settlement.outcome.headline(&settlement.request, &settlement.who(channel, chat)))
     }
 
-    /// What a prompt of a settled request says.
+    /// Returns the text of a prompt of a settled request.
     pub(super) fn settled_text(&self, id: &RequestId, channel: &Channel, chat: &ChatId) -> Option<String> {
         let settlement = Arc::clone(&self.lock().settled(id)?.settlement);
         Some(settlement.text(channel, chat))
     }
 
-    /// Carries out an answer. `pressed` is the prompt whose button was pressed, if one was: the press may come before
-    /// the call that sends the prompt has returned. The text is for the person who gave the answer, who is told before
-    /// the prompts are revised: platforms wait some seconds only (Discord: 3) before they call a press failed.
+    /// Carries out an answer. `pressed` is the prompt whose button was pressed, if one was: the press may arrive before
+    /// the call that sends the prompt has returned. Returns the text for the person who answered. They are told before
+    /// the prompts are edited, because platforms wait only some seconds (Discord: 3) before they report a press as
+    /// failed.
     pub(super) fn answer(
         &self,
         id: &RequestId,
@@ -236,7 +238,7 @@ impl Relay {
             Revision::Details(request, prompts) => {
                 let request = &request;
                 let detail = |prompt: Prompt| async move {
-                    // It may have been settled since.
+                    // The request may have been settled since.
                     if self.lock().open.contains_key(&request.id) {
                         let (text, buttons) = prompt.channel.compose(request, true);
                         prompt.edit(text, buttons).await;
@@ -255,7 +257,7 @@ impl Relay {
     }
 
     async fn expire(&self, id: &RequestId, since: Instant) {
-        // The same letters may stand for another request by now.
+        // The same id may belong to another request by now.
         let same = self.lock().open.get(id).is_some_and(|open| open.since == since);
         if same && let Some((open, settlement)) = self.settle(id, Outcome::Expired, None) {
             self.revise(Revision::Settled(settlement, open.prompts)).await;
@@ -288,7 +290,7 @@ impl Relay {
         })
     }
 
-    /// Takes a request off the board: the first answer wins.
+    /// Settles an open request. The first answer wins; None for any later one.
     fn settle(
         &self,
         id: &RequestId,
@@ -298,7 +300,7 @@ impl Relay {
         self.lock().settle(id, outcome, decider)
     }
 
-    /// Asks everybody on this channel who may decide.
+    /// Sends the prompt to everyone on this channel who may decide.
     async fn put(self: &Arc<Self>, channel: &Arc<Channel>, request: &Request) {
         let approvers = match channel.admission().approvers().await {
             Ok(approvers) => approvers,
@@ -312,7 +314,7 @@ impl Relay {
         }
         for (approver, chat) in approvers {
             let (relay, channel, request) = (Arc::clone(self), Arc::clone(channel), request.clone());
-            // One who cannot be reached keeps nobody waiting.
+            // One task for each approver, so that an unreachable one does not delay the others.
             tokio::spawn(async move {
                 match channel.put(chat.clone(), &request).await {
                     Ok(ids) => {
@@ -330,7 +332,7 @@ impl Relay {
         }
     }
 
-    /// Nobody on this channel can be asked.
+    /// Removes a channel from a request, because no approver can be asked there.
     fn withdraw(&self, id: &RequestId, channel: &ChannelName) {
         let mut board = self.lock();
         let Some(open) = board.open.get_mut(id) else { return };
@@ -342,8 +344,8 @@ impl Relay {
         board.tell_pages(withdrawn.iter());
     }
 
-    /// Remembers prompts that were sent, to edit them once there is an answer. It may have come while they were sent:
-    /// then they are edited at once.
+    /// Remembers prompts that were sent, to edit them once there is an answer. If the answer arrived while they were
+    /// sent, they are edited at once.
     async fn note(&self, id: &RequestId, prompts: Vec<Prompt>) {
         let revision = self.lock().note(id, prompts);
         self.revise(revision).await;
@@ -354,17 +356,17 @@ impl Relay {
     }
 }
 
-/// Is a request on the board?
+/// Whether a request was opened.
 enum Opened {
     Yes,
-    /// It was there before.
+    /// It was open before.
     Already,
-    /// Yes, in place of another one, whose prompts have to say so.
+    /// It was opened in place of another request, whose prompts have to say so.
     InsteadOf(Revision),
 }
 
 impl Open {
-    /// Adds the prompts that are not known yet, and returns those.
+    /// Adds the prompts that are not known yet, and returns them.
     fn add(&mut self, prompts: Vec<Prompt>) -> Vec<Prompt> {
         let new: Vec<_> = prompts.into_iter().filter(|prompt| !self.prompts.contains(prompt)).collect();
         self.prompts.extend(new.iter().cloned());
@@ -373,7 +375,7 @@ impl Open {
 }
 
 impl Board {
-    /// Adds prompts to their request. The result is what is to be done to them already.
+    /// Adds prompts to their request. Returns the edits that these prompts need already.
     fn note(&mut self, id: &RequestId, prompts: Vec<Prompt>) -> Revision {
         if let Some(open) = self.open.get_mut(id) {
             let new = open.add(prompts);
@@ -405,7 +407,8 @@ impl Board {
         Some((open, settlement))
     }
 
-    /// Tells the pages of these channels how many requests wait, not which: a page that may answer them has them.
+    /// Tells the pages of these channels how many requests wait, but not which ones: a page that may answer them has
+    /// received them.
     fn tell_pages<'a>(&self, channels: impl Iterator<Item = &'a Arc<Channel>>) {
         for channel in channels {
             let waiting =
@@ -432,7 +435,7 @@ impl Channel {
         }
     }
 
-    /// Changes a prompt, for the eyes of those who have seen it.
+    /// Edits a prompt. Only readers who may see the prompt receive the edit.
     pub(super) async fn revise(&self, chat: ChatId, message: MessageId, text: String, buttons: Vec<Button>) {
         if !self.descriptor().features.edit {
             return;
@@ -446,7 +449,8 @@ impl Channel {
         self.finish("a permission prompt", confined).await;
     }
 
-    /// A prompt as this channel can show it. Without buttons there is nothing to ask for the details with.
+    /// Returns a prompt as this channel can show it. Without buttons it includes the details, because there is no
+    /// button to request them with.
     fn compose(&self, request: &Request, details: bool) -> (String, Vec<Button>) {
         let descriptor = self.descriptor();
         let has_buttons = descriptor.features.buttons;

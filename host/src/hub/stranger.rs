@@ -1,4 +1,4 @@
-//! What strangers have written on a channel that cannot tell them a code: it waits until a person lets them in.
+//! Messages from strangers on a channel that cannot tell them a code. They wait until a person lets their senders in.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -13,18 +13,18 @@ use crate::{
     journal::{self, Transaction},
 };
 
-/// How often it is checked whether somebody was let in.
+/// How often to check whether the senders of waiting messages were let in.
 const CHECK: Duration = Duration::from_secs(1);
 
 impl Channel {
-    /// Whether an event that goes nowhere for this reason is to wait for a person's decision. Where a channel can answer,
-    /// its stranger knows, and writes again.
+    /// Returns whether an event that goes nowhere for this reason waits for a person's decision. On a channel that can
+    /// reply, the stranger is told, and writes again.
     pub(super) fn lets_wait(&self, what: &Happening, reason: Reason) -> bool {
         let undecided = matches!(reason, Reason::Stranger | Reason::Group);
         undecided && matches!(what, Happening::Message(_)) && !self.descriptor().features.reply
     }
 
-    /// Delivers what waits once its senders may write. At most one task does that.
+    /// Starts a task that delivers waiting events once their senders may write. At most one such task runs.
     pub(super) fn watch_strangers(self: &Arc<Self>) {
         if self.watching.swap(true, Ordering::AcqRel) {
             return;
@@ -32,7 +32,7 @@ impl Channel {
         let channel = Arc::clone(self);
         tokio::spawn(async move {
             while channel.watch_until_none_waits().await {
-                // What came while the task was about to end has started no other.
+                // Events that arrived while the task was about to end have started no other task.
                 channel.watching.store(false, Ordering::Release);
                 let more = !matches!(channel.journal().has_strangers(), Ok(false));
                 if !more || channel.watching.swap(true, Ordering::AcqRel) {
@@ -43,7 +43,8 @@ impl Channel {
         });
     }
 
-    /// False if another process has the channel now: what waits there is its own.
+    /// Waits until no event of a stranger waits. Returns false if another process has the channel now: that process
+    /// delivers what waits.
     async fn watch_until_none_waits(self: &Arc<Self>) -> bool {
         while !matches!(self.journal().has_strangers(), Ok(false)) {
             tokio::time::sleep(CHECK).await;
@@ -58,31 +59,31 @@ impl Channel {
         true
     }
 
-    /// Takes in what these rules let in, unless another process is writing: then the next look does.
+    /// Takes in the events that these rules let in. If another process is writing, the next check tries again.
     fn let_in_now(self: &Arc<Self>, rules: &Arc<Rules>) -> Result<(), journal::Error> {
         if !self.has_news_for_strangers(rules) {
             return Ok(());
         }
         let Some(mut transaction) = self.journal().try_begin()? else { return Ok(()) };
-        // Where an event came in is not kept: this is good for chat.
+        // The origin of an event is not stored. `Visitor` is enough for chat.
         let mut decided = Decided::new(self, Origin::Visitor);
         decided.let_in(&mut transaction, rules)?;
         transaction.commit()?;
-        // They are delivered from the journal, behind what is there already.
+        // They are delivered from the journal, after the events that are there already.
         if !decided.carry_out().is_empty() {
             self.drain_soon();
         }
         Ok(())
     }
 
-    /// Whether something may wait that these rules have not judged yet.
+    /// Returns whether events may wait that these rules have not judged yet.
     pub(super) fn has_news_for_strangers(&self, rules: &Arc<Rules>) -> bool {
         let judged = lock(&self.judged);
         self.watching.load(Ordering::Acquire)
             && !judged.as_ref().is_some_and(|judged| Arc::ptr_eq(judged, rules))
     }
 
-    /// Says that not all can wait, and how many could not, whenever that number has doubled.
+    /// Logs that not all events can wait and how many were lost, each time that number has doubled.
     pub(super) fn tell_evicted(&self, count: usize) {
         let before = self.evicted.fetch_add(count, Ordering::AcqRel);
         let after = before + count;
@@ -98,8 +99,8 @@ impl Channel {
 }
 
 impl Decided<'_> {
-    /// Takes in what has waited and these rules let in now. How fast its senders may write does not count: a person has
-    /// just let them in, and no more can wait than fits.
+    /// Takes in the waiting events that these rules let in now. The senders' rate limit does not apply: a person has
+    /// just let them in, and the number of waiting events is bounded.
     pub(super) fn let_in(
         &mut self,
         transaction: &mut Transaction<'_>,
@@ -109,17 +110,17 @@ impl Decided<'_> {
         let mut count = 0_usize;
         for event in transaction.strangers()? {
             let Happening::Message(message) = &event.what else { continue };
-            // Who counts as the person while a channel is tried is a stranger to the session that comes later.
+            // A sender who counts as the person at the terminal during a trial is still a stranger to a later session.
             if rules.visitors.contains(&message.sender.id) {
                 continue;
             }
             let decision =
                 channel.decide(transaction, &rules.access, &event.what, Origin::Visitor, self.now)?;
             let delivered = decision == Decision::Deliver;
-            // What the group's own rules leave out will not be heard later either.
+            // An event that the group's own rules leave out will not be delivered later either.
             let left_out =
                 matches!(decision, Decision::Drop(Reason::Unaddressed | Reason::Member | Reason::Bot));
-            // Somebody may have turned it down meanwhile.
+            // A person may have turned it down meanwhile.
             if !(delivered || left_out) || !transaction.stop_waiting(&event.id)? {
                 continue;
             }

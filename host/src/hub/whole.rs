@@ -1,4 +1,4 @@
-//! Messages that one notification cannot carry: all of each is kept as a file in the channel's inbox.
+//! Messages that one notification cannot carry: each is stored whole, as a file in the channel's inbox.
 
 use std::{collections::HashSet, io};
 
@@ -12,23 +12,23 @@ use crate::{
     sandbox::Digest,
 };
 
-/// What the names of these files begin with.
+/// The prefix of these files' names.
 const PREFIX: &str = "message-";
 
 impl Channel {
-    /// Keeps all of each message that a notification cannot carry, before the notification says where.
+    /// Stores each message that a notification cannot carry in a file, before the notification names that file.
     pub(super) async fn keep_whole(&self, deliveries: &mut [Delivery]) {
         for delivery in deliveries {
             if let Happening::Message(message) = &delivery.event.what
                 && !notification::fits(message)
             {
-                // On the heap, so that all other deliveries do not make room for it.
+                // Boxed, so that this rare future does not enlarge the one of all other deliveries.
                 delivery.whole = Box::pin(self.keep(delivery.event.id.clone(), message.clone())).await;
             }
         }
     }
 
-    /// Writes the file, on threads that may wait for the disk.
+    /// Writes the file, on threads that may block on the disk.
     async fn keep(&self, event: EventId, message: Message) -> Whole {
         let id = message.id.clone();
         let made = spawn_blocking(move || {
@@ -49,24 +49,24 @@ impl Channel {
     }
 }
 
-/// The same for the same text of the same event: one that is delivered again finds its file.
+/// Returns a file name that depends only on the event and the text, so that a redelivery finds its file.
 fn name(event: &EventId, text: &str) -> String {
     format!("{}{}.txt", stem(event), short(text))
 }
 
-/// `message-0123456789abcdef-`
+/// Returns the beginning of the names for an event, such as `message-0123456789abcdef-`.
 fn stem(event: &EventId) -> String {
     format!("{PREFIX}{}-", short(event))
 }
 
-/// 64 bits of a digest: enough to tell the messages of one channel apart.
+/// Returns 64 bits of a digest, in hexadecimal: enough to tell the messages of one channel apart.
 fn short(text: &str) -> String {
     let mut digest = Digest::of(text.as_bytes()).to_string();
     digest.truncate(16);
     digest
 }
 
-/// Erases the files of all events but these. The answer is how many there were.
+/// Erases the files of all events except these. Returns how many files there were.
 pub fn erase_all_but(files: &Files, events: &[EventId]) -> io::Result<usize> {
     let stems: HashSet<String> = events.iter().map(stem).collect();
     let length = PREFIX.len() + 17;

@@ -1,7 +1,7 @@
-//! The sign that an answer is being worked on.
+//! The typing indicator, which shows that an answer is being worked on.
 //!
-//! Nothing tells a server that a session has begun or ended its work on an event, so the sign runs from the
-//! delivery to the first reply to that chat, with a limit.
+//! A server is not told when a session begins or ends its work on an event. The indicator therefore runs from the
+//! delivery to the first reply to that chat, with a time limit.
 
 use std::{
     collections::HashMap,
@@ -12,9 +12,9 @@ use std::{
 use super::Channel;
 use crate::event::{Chat, ChatId};
 
-/// How often the sign is repeated: platforms let it fade after five seconds or more.
+/// How often the indicator is repeated. Platforms let it fade after five seconds or more.
 const REPEAT: Duration = Duration::from_secs(4);
-/// Whatever takes longer is most likely no answer at all.
+/// The time limit. After it, most likely there will be no answer.
 const LIMIT: Duration = Duration::from_mins(5);
 
 /// The chats that wait for an answer.
@@ -24,7 +24,7 @@ pub(super) struct Working(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     chats: HashMap<ChatId, Wait>,
-    /// A task repeats the signs.
+    /// A task repeats the indicators.
     running: bool,
 }
 
@@ -35,7 +35,7 @@ struct Wait {
 }
 
 impl Working {
-    /// The chat was answered.
+    /// Stops the indicator, because the chat was answered.
     pub(super) fn done(&self, chat: &ChatId) {
         self.lock().chats.remove(chat);
     }
@@ -46,7 +46,7 @@ impl Working {
 }
 
 impl Channel {
-    /// A message from this chat was delivered.
+    /// Starts the indicator, because a message from this chat was delivered.
     pub(super) fn working_on(self: &Arc<Self>, chat: &Chat) {
         let mut state = self.working.lock();
         if let Some(wait) = state.chats.get_mut(&chat.id) {
@@ -75,7 +75,7 @@ impl Channel {
                 if self.pace.paused(&chat).is_some() {
                     continue;
                 }
-                // Only a courtesy: whatever stands in the way will show where it matters.
+                // An optional extra, so a failure is only logged: its cause also shows where it matters.
                 let signalled = self.conclude(self.guest.typing(chat.clone(), thread).await).await;
                 self.heed(&chat, &signalled);
                 if let Err(error) = signalled {

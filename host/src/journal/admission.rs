@@ -1,4 +1,4 @@
-//! What has to be remembered about people: whom a person has let in, whose codes wait, which chat is whose.
+//! What the journal remembers about people: who was let in, whose codes wait, and which chat belongs to whom.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -14,77 +14,77 @@ use crate::{
     },
 };
 
-/// Refusals that are kept: the newest.
+/// Maximum number of refusals kept. The newest are kept.
 const REFUSALS: u32 = 200;
 
-/// Files that are looked at when some are asked for.
+/// Maximum number of files that one query returns.
 const FILES: u32 = 100;
 
-/// A file of a delivered message, which can be fetched.
+/// A file of a delivered message that can be fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredFile {
-    /// Where it was sent.
+    /// The chat of the message.
     pub chat: ChatId,
-    /// With which message.
+    /// The message.
     pub message: MessageId,
-    /// What the guest is asked for.
+    /// The id by which the guest fetches the file.
     pub id: String,
-    /// The name that its sender gave it.
+    /// The file's name, as its sender gave it.
     pub name: Option<String>,
 }
 
-/// What a chat is whose id does not say it.
+/// What a chat is, if its id does not say so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Contact {
-    /// Where this sender writes directly.
+    /// The direct chat of this sender.
     Direct(SenderId),
     /// A part of this group.
     Part(ChatId),
 }
 
-/// Events that went nowhere.
+/// Refused events of one sender in one chat, for one reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Refusal {
-    /// Where they were written.
+    /// The chat.
     pub chat: ChatId,
-    /// By whom.
+    /// The sender.
     pub sender: SenderId,
-    /// Why they went nowhere.
+    /// Why the events were refused.
     pub reason: Reason,
-    /// What the chat is called, made harmless.
+    /// The title of the chat, sanitized.
     pub title: String,
-    /// What the sender is called, made harmless.
+    /// The name of the sender, sanitized.
     pub name: String,
-    /// How many.
+    /// The number of events.
     pub count: u64,
-    /// The last one, in milliseconds since the Unix epoch.
+    /// The time of the last event, in milliseconds since the Unix epoch.
     pub last: u64,
 }
 
 impl Journal {
-    /// Whom a person has let in, as `access.json` has it; None before the first time.
+    /// Returns the access that a person has approved, in the format of `access.json`. `None` before the first approval.
     pub fn baseline(&self) -> Result<Option<String>, Error> {
         self.read(|database| {
             database.prepare_cached("SELECT access FROM baseline")?.query_row([], |row| row.get(0)).optional()
         })
     }
 
-    /// Whose codes wait.
+    /// Returns the pending pairing requests.
     pub fn pairings(&self, now: u64) -> Result<Vec<Pending>, Error> {
         self.read(|database| read_pairings(database, now))
     }
 
-    /// Wrong codes so far.
+    /// Returns the count of wrong codes.
     pub fn tries(&self) -> Result<Tries, Error> {
         self.read(read_tries)
     }
 
-    /// What this chat is, if it was remembered.
+    /// Returns what this chat is, if that was stored.
     pub fn contact(&self, chat: &ChatId) -> Result<Option<Contact>, Error> {
         self.read(|database| read_contact(database, chat))
     }
 
-    /// What each of the chats is that were remembered.
+    /// Returns what each stored chat is.
     pub fn contacts(&self) -> Result<HashMap<ChatId, Contact>, Error> {
         self.read(|database| {
             let mut statement = database.prepare_cached("SELECT kind, peer, chat FROM contact")?;
@@ -93,7 +93,7 @@ impl Journal {
         })
     }
 
-    /// Where this sender writes directly, if that was remembered.
+    /// Returns the direct chat of this sender, if it was stored.
     pub fn direct_chat(&self, sender: &SenderId) -> Result<Option<ChatId>, Error> {
         self.read(|database| {
             database
@@ -106,8 +106,7 @@ impl Journal {
         })
     }
 
-    /// The files of delivered messages with this id, or of messages with this one, or both: the newest first, at most
-    /// 100.
+    /// Returns the files of delivered messages with this file id, this message id, or both: newest first, at most 100.
     pub fn attachments(&self, message: Option<&str>, id: Option<&str>) -> Result<Vec<StoredFile>, Error> {
         self.read(|database| {
             let mut statement = database.prepare_cached(
@@ -126,7 +125,7 @@ impl Journal {
         })
     }
 
-    /// What went nowhere, newest first.
+    /// Returns the refusals, newest first.
     pub fn refusals(&self, limit: u32) -> Result<Vec<Refusal>, Error> {
         let rows: Vec<(Refusal, String)> = self.read(|database| {
             let mut statement = database.prepare_cached(
@@ -141,7 +140,7 @@ impl Journal {
         Ok(rows.into_iter().filter_map(named).collect())
     }
 
-    /// The last thing that went wrong, and when.
+    /// Returns the last failure and its time, in milliseconds since the Unix epoch.
     pub fn trouble(&self) -> Result<Option<(u64, String)>, Error> {
         self.read(|database| {
             let row = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?));
@@ -149,7 +148,7 @@ impl Journal {
         })
     }
 
-    /// When the last event was stored, in milliseconds since the Unix epoch, and how many are kept.
+    /// Returns when the last event was stored, in milliseconds since the Unix epoch, and the number of stored events.
     pub fn last_event(&self) -> Result<(Option<u64>, u64), Error> {
         self.read(|database| {
             database.query_row("SELECT max(at), count(*) FROM event", [], |row| {
@@ -163,17 +162,17 @@ impl Journal {
 }
 
 impl Transaction<'_> {
-    /// Whose codes wait.
+    /// Returns the pending pairing requests.
     pub fn pairings(&self, now: u64) -> Result<Vec<Pending>, Error> {
         self.run(|database| read_pairings(database, now))
     }
 
-    /// What this chat is, if it was remembered.
+    /// Returns what this chat is, if that was stored.
     pub fn contact(&self, chat: &ChatId) -> Result<Option<Contact>, Error> {
         self.run(|database| read_contact(database, chat))
     }
 
-    /// Keeps whom a person has let in.
+    /// Stores the access that a person has approved.
     pub fn set_baseline(&mut self, access: &str) -> Result<(), Error> {
         self.run(|database| {
             database.execute(
@@ -184,8 +183,7 @@ impl Transaction<'_> {
         .map(drop)
     }
 
-    /// Keeps that a stranger waits to be let in, with their code if it is known already. Those whose time is over are
-    /// removed.
+    /// Stores the pairing request of a stranger, with its code if that is known already. Removes expired requests.
     pub fn put_pairing(&mut self, pending: &Pending, now: u64) -> Result<(), Error> {
         let hash = pending.hash.as_ref();
         self.run(|database| {
@@ -208,7 +206,7 @@ impl Transaction<'_> {
         .map(drop)
     }
 
-    /// Keeps a stranger's code. False if they do not wait for one any more.
+    /// Stores the code of a stranger. Returns false if the stranger no longer waits for a code.
     pub fn set_code(&mut self, sender: &SenderId, hash: &Hash) -> Result<bool, Error> {
         self.run(|database| {
             database.execute(
@@ -227,7 +225,8 @@ impl Transaction<'_> {
         .map(drop)
     }
 
-    /// Removes a stranger whose code was not made, unless it was made since, or they have asked anew.
+    /// Removes the request of a stranger whose code was not created, unless the code was created since or the stranger
+    /// has asked again.
     pub fn remove_unfinished_pairing(&mut self, pending: &Pending) -> Result<(), Error> {
         self.run(|database| {
             database.execute(
@@ -238,18 +237,18 @@ impl Transaction<'_> {
         .map(drop)
     }
 
-    /// Removes a code. False if it is not there: then another caller has used it.
+    /// Removes a request with its code. Returns false if there is none: then another caller has used it.
     pub fn remove_pairing(&mut self, sender: &SenderId) -> Result<bool, Error> {
         self.run(|database| database.execute("DELETE FROM pairing WHERE sender = ?1", [&**sender]))
             .map(|removed| removed > 0)
     }
 
-    /// Keeps how many there were.
+    /// Stores the count of wrong codes.
     pub fn set_tries(&mut self, tries: Tries) -> Result<(), Error> {
         self.run(|database| write_tries(database, tries))
     }
 
-    /// Counts one more, unless none is taken for so long.
+    /// Counts one more wrong code. Returns the remaining time instead if no code is accepted at the moment.
     pub fn spend_try(&mut self, now: u64) -> Result<Result<Tries, Duration>, Error> {
         self.run(|database| {
             let tries = read_tries(database)?;
@@ -262,7 +261,7 @@ impl Transaction<'_> {
         })
     }
 
-    /// Remembers what a chat is.
+    /// Stores what a chat is.
     pub fn remember_contact(&mut self, chat: &ChatId, contact: &Contact) -> Result<(), Error> {
         let (kind, peer): (_, &str) = match contact {
             Contact::Direct(sender) => ("direct", sender),
@@ -276,7 +275,7 @@ impl Transaction<'_> {
         .map(drop)
     }
 
-    /// Remembers a file that can be fetched.
+    /// Stores a file that can be fetched.
     pub fn remember_attachment(
         &mut self,
         chat: &ChatId,
@@ -292,7 +291,7 @@ impl Transaction<'_> {
         .map(drop)
     }
 
-    /// Adds these to the refusals, and keeps the newest of all.
+    /// Adds to the refusals, and keeps the newest.
     pub fn add_refusals(&mut self, refusals: &[Refusal]) -> Result<(), Error> {
         self.run(|database| {
             let mut statement = database.prepare_cached(
@@ -319,7 +318,7 @@ impl Transaction<'_> {
         .map(drop)
     }
 
-    /// Keeps the last thing that went wrong.
+    /// Stores the last failure.
     pub fn set_trouble(&mut self, text: &str, now: u64) -> Result<(), Error> {
         self.run(|database| {
             database.execute(
@@ -330,7 +329,7 @@ impl Transaction<'_> {
         .map(drop)
     }
 
-    /// Forgets the last thing that went wrong: it is over.
+    /// Erases the last failure, because it is over.
     pub fn clear_trouble(&mut self) -> Result<(), Error> {
         self.run(|database| database.execute("DELETE FROM trouble", [])).map(drop)
     }
@@ -351,7 +350,7 @@ fn read_contact(database: &Connection, chat: &ChatId) -> rusqlite::Result<Option
         .optional()
 }
 
-/// From the columns `kind` and `peer`, in this order.
+/// Reads a contact from the columns `kind` and `peer`, in this order.
 fn contact(row: &Row<'_>) -> rusqlite::Result<Contact> {
     let peer: String = row.get(1)?;
     Ok(match row.get_ref(0)?.as_str()? {
@@ -389,7 +388,7 @@ fn pending(row: &Row<'_>) -> rusqlite::Result<Pending> {
     })
 }
 
-/// The reason is read by its name.
+/// Reads a refusal and the name of its reason. The caller converts the name.
 fn refusal(row: &Row<'_>) -> rusqlite::Result<(Refusal, String)> {
     let refusal = Refusal {
         chat: ChatId::new(row.get::<_, String>(0)?),
@@ -403,7 +402,7 @@ fn refusal(row: &Row<'_>) -> rusqlite::Result<(Refusal, String)> {
     Ok((refusal, row.get(2)?))
 }
 
-/// As it is written to JSON, too.
+/// Returns the name of a reason, as in JSON.
 fn reason_name(reason: Reason) -> String {
     serde_json::to_value(reason).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }

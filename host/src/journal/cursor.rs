@@ -1,30 +1,30 @@
-//! How far a polled platform is known, and which of its updates could not be translated.
+//! The cursor of a polled platform, and the updates that could not be translated.
 
 use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::{Error, Journal, Transaction};
 
-/// Updates that are kept for a report: the newest.
+/// Maximum number of updates kept for a report. The newest are kept.
 const SET_ASIDE: u32 = 50;
 
-/// What is kept of one update, in bytes.
+/// Maximum size of the payload kept of one update, in bytes.
 const PAYLOAD: usize = 64 << 10;
 
-/// An update that could not be translated.
+/// An update that the guest could not translate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetAside {
-    /// As the guest calls it.
+    /// The guest's id of the update.
     pub id: String,
-    /// When, in milliseconds since the Unix epoch.
+    /// When it was set aside, in milliseconds since the Unix epoch.
     pub at: u64,
-    /// What the guest failed with.
+    /// The error of the guest.
     pub reason: String,
-    /// As the platform sent it, cut at 64 KiB.
+    /// The update as the platform sent it, cut at 64 KiB.
     pub payload: Vec<u8>,
 }
 
 impl Journal {
-    /// Where to go on, if it was with this account that the cursor was made.
+    /// Returns the cursor, if it belongs to this account.
     pub fn cursor(&self, account: &str) -> Result<Option<String>, Error> {
         self.read(|database| {
             database
@@ -34,7 +34,7 @@ impl Journal {
         })
     }
 
-    /// What could not be translated, newest first.
+    /// Returns the updates that could not be translated, newest first.
     pub fn updates_set_aside(&self) -> Result<Vec<SetAside>, Error> {
         let row = |row: &Row<'_>| {
             Ok(SetAside {
@@ -54,12 +54,12 @@ impl Journal {
 }
 
 impl Transaction<'_> {
-    /// Forgets where to go on.
+    /// Erases the cursor.
     pub fn drop_cursor(&mut self) -> Result<(), Error> {
         self.run(|database| database.execute("DELETE FROM cursor", [])).map(drop)
     }
 
-    /// Keeps where to go on.
+    /// Stores the cursor of this account.
     pub fn set_cursor(&mut self, account: &str, value: &str) -> Result<(), Error> {
         self.run(|database| {
             database
@@ -72,7 +72,7 @@ impl Transaction<'_> {
         .map(drop)
     }
 
-    /// Keeps an update for a report.
+    /// Stores an update that could not be translated, for a report.
     pub fn set_aside(&mut self, update: &SetAside) -> Result<(), Error> {
         self.run(|database| {
             let payload = update.payload.get(..PAYLOAD).unwrap_or(&update.payload);

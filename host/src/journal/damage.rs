@@ -6,18 +6,18 @@ use rusqlite::ErrorCode;
 
 use super::Error;
 
-/// A journal's file is damaged: it is no database any more, or parts of it contradict each other.
+/// A damaged journal file: it is not a database any more, or parts of it contradict each other.
 #[derive(Debug, thiserror::Error)]
 #[error("{}. {}", self.found(), self.cure())]
 pub struct Damage {
     /// The file.
     pub path: PathBuf,
-    /// What SQLite says.
+    /// The error from SQLite.
     pub source: rusqlite::Error,
 }
 
 impl Damage {
-    /// What is wrong, and what it means: without a full stop at the end.
+    /// Returns what is wrong and what it means, without a full stop at the end.
     pub fn found(&self) -> String {
         format!(
             "the journal {} is damaged ({}), so its channel cannot run. In it were the messages that waited for a \
@@ -28,7 +28,7 @@ impl Damage {
         )
     }
 
-    /// What a person can do about it: without a full stop at the end.
+    /// Returns what a person can do about it, without a full stop at the end.
     pub fn cure(&self) -> String {
         format!(
             "End the sessions that use the channel, check that access.json names only people whom you let in, and move \
@@ -39,7 +39,7 @@ impl Damage {
 }
 
 impl Error {
-    /// What SQLite says about this file.
+    /// Converts an error from SQLite about this file.
     pub(super) fn sqlite(path: &Path, source: rusqlite::Error) -> Self {
         let path = path.to_owned();
         match source.sqlite_error_code() {

@@ -1,7 +1,8 @@
-//! Messages that are not whole yet: their pictures are still on the platform, or parts of their album to come.
+//! Messages that are not complete yet: their pictures are still on the platform, or other parts of their album are
+//! still to come.
 //!
-//! They are stored when they arrive, like all others, and get their place in the journal when they are let go. Until
-//! old age their ids are known: the same message may come again from the platform.
+//! They are stored when they arrive, like all messages, and get their number in the journal when they are released.
+//! Their ids are kept until retention erases them, because the platform may send the same message again.
 
 use rusqlite::{OptionalExtension as _, params};
 
@@ -9,7 +10,7 @@ use super::{Error, Journal, Seq, Transaction, decode};
 use crate::event::{Event, EventId};
 
 impl Journal {
-    /// What is held, in the order in which it came, each with its album.
+    /// Returns the held events in the order of arrival, each with its album.
     pub fn held(&self) -> Result<Vec<(Event, Option<String>)>, Error> {
         let rows: Vec<(String, Option<String>, Vec<u8>)> = self.read(|database| {
             database
@@ -25,8 +26,8 @@ impl Journal {
 }
 
 impl Transaction<'_> {
-    /// Keeps an event until it is whole. `album` is what its parts have in common. False
-    /// if an event with this id was stored before.
+    /// Holds an event until it is complete. `album` is the same for all parts of an album. Returns false if an event
+    /// with this id was stored before.
     pub fn hold(&mut self, event: &Event, album: Option<&str>, now: u64) -> Result<bool, Error> {
         let body = serde_json::to_vec(&event.what)
             .map_err(|error| self.failed(rusqlite::Error::ToSqlConversionFailure(error.into())))?;
@@ -44,12 +45,13 @@ impl Transaction<'_> {
         })
     }
 
-    /// Is a part of this album here, or was it?
+    /// Returns true if a part of this album is held, or was held.
     pub fn knows_album(&self, album: &str) -> Result<bool, Error> {
         self.run(|database| database.prepare_cached("SELECT 1 FROM held WHERE album = ?1")?.exists([album]))
     }
 
-    /// Lets go of what is held under these ids: `event` is what became of it. None if it was let go before.
+    /// Releases the events with these ids, and stores `event`, which was made from them. Returns `None` if they were
+    /// released before.
     pub fn release(
         &mut self,
         parts: &[EventId],
@@ -69,7 +71,7 @@ impl Transaction<'_> {
         if held == 0 { Ok(None) } else { self.append(event, now, offer) }
     }
 
-    /// Was an event with this id stored before?
+    /// Returns true if an event with this id was stored before.
     pub fn contains(&self, id: &EventId) -> Result<bool, Error> {
         self.run(|database| {
             let known =

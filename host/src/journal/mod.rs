@@ -1,13 +1,14 @@
 //! What a channel has received and how far it was delivered: one SQLite file in the channel's folder.
 //!
-//! All that is written is written through a [`Transaction`], and becomes durable together. That is the group commit:
-//! 17 µs for an event stored alone, 2 µs for one among 256 (measured with store and mark).
+//! All writes go through a [`Transaction`] and become durable together. This is a group commit: storing one event alone
+//! takes 17 µs, storing it among 256 takes 2 µs (measured with store and mark).
 //!
-//! Several processes may use the file, and SQLite lets one of them write at a time. Nothing here waits for another
-//! process on the thread that calls, except what is named `…_blocking`.
+//! Several processes may use the file, and SQLite lets one of them write at a time. No function here waits for another
+//! process on the calling thread, except those named `…_blocking`.
 //!
-//! Three numbers say where each event stands. Events up to `delivered` were written to a session. Those beyond
-//! it up to `offered` may have been: after a crash they come again, marked as redelivered. The rest was not.
+//! The number of an event, compared with two marks, says how far the event was delivered. Events up to `delivered` were
+//! written to a session. Later events up to `offered` may have been written: after a crash they come again, marked as
+//! redelivered. All other events were not written.
 
 mod admission;
 mod cursor;
@@ -44,20 +45,20 @@ pub use transaction::Transaction;
 
 use crate::event::{Event, EventId, Happening, Message};
 
-/// An event's place in its channel's journal. Ascending, never used twice.
+/// The number of an event in its channel's journal. Ascending, never used twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Seq(pub(crate) i64);
 
 impl Seq {
-    /// The one after this.
+    /// Returns the next number.
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0 + 1)
     }
 }
 
-/// However many events are asked for, reading ends once they have so many bytes together.
+/// Reading ends once the events have this many bytes together, however many events were asked for.
 const BUDGET: usize = 2 << 20;
 
 /// How far the events were delivered.
@@ -65,25 +66,25 @@ const BUDGET: usize = 2 << 20;
 pub struct Marks {
     /// Events up to here may have been written to a session.
     pub offered: Seq,
-    /// Events up to here were.
+    /// Events up to here were written to a session.
     pub delivered: Seq,
 }
 
-/// The journal cannot be read or written.
+/// An error of the journal.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// SQLite says why.
+    /// SQLite failed.
     #[error("the journal {path} failed: {source}")]
     Sqlite {
         /// The file.
         path: PathBuf,
-        /// What SQLite says.
+        /// The error from SQLite.
         source: rusqlite::Error,
     },
     /// The file is damaged.
     #[error(transparent)]
     Damaged(Box<Damage>),
-    /// Another process does not stop writing.
+    /// Another process goes on writing.
     #[error(
         "another process has been writing to the journal {path} for {} s: it can be used once that has ended (is `tidegate forget` running, or a program that has the file open?)",
         waited.as_secs()
@@ -91,18 +92,18 @@ pub enum Error {
     Busy {
         /// The file.
         path: PathBuf,
-        /// How long the attempts went on.
+        /// How long this process has waited.
         waited: Duration,
     },
-    /// It cannot be made to survive a power failure.
+    /// The file cannot be synced, so it might not survive a power failure.
     #[error("the journal {path} cannot be synced with the disk: {source}")]
     Sync {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error from the system.
         source: std::io::Error,
     },
-    /// A newer tidegate has been here.
+    /// A newer tidegate has written the file.
     #[error(
         "the journal {path} has format {found}, made by a newer tidegate; this one knows format {}: update it",
         schema::FORMAT
@@ -110,18 +111,18 @@ pub enum Error {
     Format {
         /// The file.
         path: PathBuf,
-        /// The format it has.
+        /// The format of the file.
         found: i32,
     },
 }
 
-/// One channel's journal. Calls take microseconds: they write to the system's cache, and what waits for the disk is done
-/// on another thread.
+/// The journal of one channel. Calls take microseconds: they write to the system's cache. Work that waits for the disk
+/// is done on another thread.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
     inner: Mutex<Inner>,
-    /// The length of the write-ahead log, as far as it is not in the file yet.
+    /// The length of the part of the write-ahead log that is not in the file yet, in pages.
     log_pages: Arc<AtomicU32>,
     checkpointing: AtomicBool,
     checkpointed: Notify,
@@ -134,20 +135,20 @@ struct Inner {
     marks: Marks,
     /// Events up to here may have been written to a session before the last [`Journal::resume`].
     suspect: Seq,
-    /// The marks in the file are older than these.
+    /// Whether the marks in the file are older than these.
     dirty: bool,
-    /// SQLite's `data_version`: it changes when another connection has committed something.
+    /// SQLite's `data_version`. It changes when another connection has committed something.
     version: i64,
-    /// How many there have been.
+    /// The number of commits so far.
     commits: u64,
-    /// At most so many bytes are in the guest's values; 0 if nobody has looked yet.
+    /// Upper bound for the size of the guest's values, in bytes. 0 if they were not counted yet.
     state_bytes: u64,
-    /// For encoding, kept from one event to the next.
+    /// Buffer for encoding, reused for each event.
     buffer: Vec<u8>,
 }
 
 impl Journal {
-    /// Opens the file, or makes it.
+    /// Opens the file, or creates it.
     pub fn open(path: &Path) -> Result<Arc<Self>, Error> {
         let log_pages = Arc::<AtomicU32>::default();
         let database = schema::open(path, Arc::clone(&log_pages))?;
@@ -173,7 +174,8 @@ impl Journal {
         Ok(Arc::new(journal))
     }
 
-    /// Reads anew how far things are: another process may have gone on since this one opened the file.
+    /// Reads the marks and the last number again, because another process may have written since this one opened the
+    /// file.
     pub fn resume(&self) -> Result<(), Error> {
         let mut inner = self.lock();
         inner.resume().map_err(|source| self.failed(source))?;
@@ -181,28 +183,28 @@ impl Journal {
         Ok(())
     }
 
-    /// Events up to here may have been written to a session that did not receive them: they are marked when they come
-    /// again. What is stored after [`Self::resume`] is not among them.
+    /// Returns the last event that may have been written to a session that did not receive it. Events up to it are
+    /// marked when they come again. Events stored after [`Self::resume`] are not among them.
     pub fn suspect(&self) -> Seq {
         self.lock().suspect
     }
 
-    /// The same holds for all that was offered so far: the session has lost some of it.
+    /// Marks all events offered so far as suspect, because the session has lost some of them.
     pub fn suspect_offered(&self) {
         let mut inner = self.lock();
         inner.suspect = inner.marks.offered;
     }
 
-    /// Waits until what was committed would survive a power failure too. A process that dies loses nothing without it.
+    /// Waits until all commits would survive a power failure. They survive the end of a process without this.
     pub async fn sync(&self) -> Result<(), Error> {
         let mut log = self.path.clone().into_os_string();
         log.push("-wal");
         let synced = tokio::task::spawn_blocking(move || std::fs::File::open(log)?.sync_data()).await;
-        // The other way out is a process that ends.
+        // The task fails only if the process is ending.
         synced.unwrap_or(Ok(())).map_err(|source| Error::Sync { path: self.path.clone(), source })
     }
 
-    /// Waits while the write-ahead log is too long. To be called before much is stored.
+    /// Waits while the write-ahead log is too long. Call this before storing much.
     pub async fn breathe(self: &Arc<Self>) {
         while self.log_pages.load(Ordering::Relaxed) >= schema::LIMIT_PAGES {
             let mut done = std::pin::pin!(self.checkpointed.notified());
@@ -212,8 +214,8 @@ impl Journal {
         }
     }
 
-    /// Writes the delivery marks, if they are newer than the file's. The answer is how many commits there have been; None
-    /// if another process is writing: then it is to be tried again.
+    /// Writes the delivery marks if they are newer than those in the file. Returns the number of commits so far, or
+    /// `None` if another process is writing: then the caller must try again.
     pub fn settle(self: &Arc<Self>) -> Result<Option<u64>, Error> {
         if self.lock().dirty {
             let Some(mut transaction) = self.try_begin()? else { return Ok(None) };
@@ -223,15 +225,15 @@ impl Journal {
         Ok(Some(self.lock().commits))
     }
 
-    /// Moves the write-ahead log into the file. To be called when nothing else goes on.
+    /// Moves the write-ahead log into the file. Call this when the journal is idle.
     pub fn rest(self: &Arc<Self>) {
         if self.log_pages.load(Ordering::Relaxed) > 0 {
             self.checkpoint();
         }
     }
 
-    /// Notes that events were written to a session. Durable once settled; a crash before that makes them come
-    /// again, marked.
+    /// Notes that events up to `seq` were written to a session. [`Self::settle`] makes this durable. After a crash
+    /// before that, the events come again, marked.
     pub fn delivered(&self, seq: Seq) {
         let mut inner = self.lock();
         if seq > inner.marks.delivered {
@@ -241,12 +243,12 @@ impl Journal {
         }
     }
 
-    /// How far the events were delivered, as of now.
+    /// Returns how far the events were delivered.
     pub fn marks(&self) -> Marks {
         self.lock().marks
     }
 
-    /// Events after this one, oldest first; some of them, if they are large.
+    /// Returns the events after `seq`, oldest first. Returns fewer than `limit` if they are large.
     pub fn after(&self, seq: Seq, limit: u32) -> Result<Vec<(Seq, Event)>, Error> {
         let inner = self.lock();
         let read = || {
@@ -273,7 +275,7 @@ impl Journal {
             .collect())
     }
 
-    /// The newest messages, oldest first; fewer of them, if they are large.
+    /// Returns the newest messages, oldest first. Returns fewer than `limit` if they are large.
     pub fn recent(&self, limit: u32) -> Result<Vec<Message>, Error> {
         let inner = self.lock();
         let read = || {
@@ -298,7 +300,7 @@ impl Journal {
         Ok(messages.collect())
     }
 
-    /// Reads something.
+    /// Runs a query.
     fn read<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
         work(&self.lock().database).map_err(|source| self.failed(source))
     }
@@ -347,7 +349,7 @@ impl Inner {
             .unwrap_or_default();
         let last: i64 =
             self.database.query_row("SELECT coalesce(max(seq), 0) FROM event", [], |row| row.get(0))?;
-        // Only what came after the last mark can have been offered without one.
+        // Only events after the last mark can have been offered without a mark.
         let offered = offered.max(self.database.query_row(
             "SELECT coalesce(max(seq), 0) FROM event WHERE seq > ?1 AND offered",
             [delivered],
@@ -360,7 +362,7 @@ impl Inner {
         Ok(())
     }
 
-    /// Takes over what another process has stored since, without giving up what this one knows better.
+    /// Reads what another process has stored since the last call. Keeps the marks of this process if they are further.
     fn refresh(&mut self) -> rusqlite::Result<()> {
         if self.data_version()? == self.version {
             return Ok(());
@@ -379,7 +381,7 @@ impl Inner {
     }
 }
 
-/// An event that cannot be read is passed over: it must not hold up all that came after it.
+/// Decodes an event. Skips one that cannot be read, so that it does not block the events after it.
 fn decode(body: &[u8]) -> Option<Happening> {
     serde_json::from_slice(body)
         .inspect_err(|error| tracing::warn!("an event in the journal cannot be read: {error}"))

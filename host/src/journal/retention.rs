@@ -1,4 +1,4 @@
-//! What is erased: by age, by size, and because a person wants it.
+//! What is erased: by age, by size, and at a person's request.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,42 +7,42 @@ use rusqlite::{Row, params};
 use super::{Error, Journal, Transaction, schema};
 use crate::event::{ChatId, EventId, SenderId};
 
-/// Files of delivered messages that can still be fetched.
+/// Maximum number of files of delivered messages that can still be fetched.
 const ATTACHMENTS: u32 = 20_000;
 
 /// How much of the past is kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Keep {
-    /// Delivered events, and files, that are older are erased.
+    /// Delivered events, and files, older than this are erased.
     pub age: Duration,
-    /// The file's size in bytes. Beyond it the oldest events go: delivered ones first, then, if a session has
-    /// been away for that long, the others, counted.
+    /// The size of the file in bytes. Beyond it, the oldest events are erased: delivered events first. If a session was
+    /// away for too long, undelivered events are erased too, and counted.
     pub size: u64,
 }
 
-/// Which events are to be erased. All conditions must hold; without any, everything goes.
+/// Which events to erase. All conditions must be met. Without conditions, everything is erased.
 #[derive(Clone, Debug, Default)]
 pub struct Forget {
-    /// Written in this chat.
+    /// Only events from this chat.
     pub chat: Option<ChatId>,
-    /// Written by this sender.
+    /// Only events from this sender.
     pub sender: Option<SenderId>,
-    /// Stored before this time, in milliseconds since the Unix epoch.
+    /// Only events stored before this time, in milliseconds since the Unix epoch.
     pub before: Option<u64>,
 }
 
 /// What was erased.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Forgotten {
-    /// Events.
+    /// Number of events.
     pub events: u64,
-    /// Values that the guest had kept.
+    /// Number of values that the guest had stored.
     pub values: usize,
 }
 
 impl Journal {
-    /// Applies the rules of retention, over a connection of its own: what others do here does not wait for it. The answer
-    /// is how many undelivered events had to go.
+    /// Applies the retention rules over a separate connection, so that other calls on the journal do not wait. Returns
+    /// how many undelivered events were erased.
     pub fn retain_blocking(&self, keep: Keep, now: u64) -> Result<usize, Error> {
         let delivered = self.marks().delivered.0;
         let cutoff = now.saturating_sub(u64::try_from(keep.age.as_millis()).unwrap_or(u64::MAX));
@@ -66,7 +66,8 @@ impl Journal {
             )?;
             let mut dropped = 0;
             while used(database)? > keep.size && events(database)? > keep.size / 4 {
-                // A tenth at a time: a file at its limit must not be trimmed again at every turn.
+                // Erases a tenth of the events at a time, so that a file at its limit is not trimmed again at every
+                // call.
                 let count: i64 = database.query_row("SELECT count(*) FROM event", [], |row| row.get(0))?;
                 if count == 0 {
                     break;
@@ -89,7 +90,7 @@ impl Journal {
         work().map_err(|source| self.failed(source))
     }
 
-    /// The ids of all events that are kept.
+    /// Returns the ids of all events in the journal.
     pub fn ids(&self) -> Result<Vec<EventId>, Error> {
         self.read(|database| {
             let row = |row: &Row<'_>| row.get(0).map(|id: String| EventId::new(id));
@@ -97,12 +98,12 @@ impl Journal {
         })
     }
 
-    /// Erases events, and with them, where everything goes, the guest's values. What is erased is overwritten, in the
-    /// write-ahead log as well. Other processes write nothing meanwhile: a large file takes seconds.
+    /// Erases events, and if everything is to be erased, also the guest's values. Overwrites the erased data, in the
+    /// write-ahead log as well. Other processes cannot write meanwhile: a large file takes seconds.
     pub fn forget_blocking(self: &Arc<Self>, forget: &Forget) -> Result<Forgotten, Error> {
         self.read(|database| database.execute_batch("PRAGMA secure_delete = ON"))?;
         let forgotten = self.store_blocking(|transaction| transaction.forget(forget))?;
-        // No part of a transaction, so these wait by themselves.
+        // These statements are not part of a transaction, so SQLite itself waits for other processes.
         self.read(|database| {
             database.busy_timeout(schema::WAIT)?;
             database.execute_batch("VACUUM")?;
@@ -114,22 +115,22 @@ impl Journal {
 }
 
 impl Journal {
-    /// How many events meet these conditions.
+    /// Returns how many events meet these conditions.
     pub fn count(&self, forget: &Forget) -> Result<u64, Error> {
         self.read(|database| forget.count(database))
     }
 }
 
-/// Where events are: delivered or about to be, not whole yet, and of people who may not write yet.
+/// The tables with events: delivered or ready for delivery, incomplete, and from people who may not write yet.
 const TABLES: [&str; 3] = ["event", "held", "stranger"];
 
-/// What [`Forget`] asks for, of [`TABLES`].
+/// The conditions of a [`Forget`], for each of the [`TABLES`].
 const CONDITIONS: &str = "(?1 IS NULL OR ?1 IN (body ->> '$.message.chat.id', body ->> '$.press.chat.id'))
      AND (?2 IS NULL OR ?2 IN (body ->> '$.message.sender.id', body ->> '$.press.sender.id'))
      AND (?3 IS NULL OR at < ?3)";
 
 impl Forget {
-    /// How many events meet it. What was let go of a message that was not whole is none.
+    /// Returns how many events meet the conditions. Incomplete messages that were released do not count.
     fn count(&self, database: &rusqlite::Connection) -> rusqlite::Result<u64> {
         let mut sum = 0;
         for table in TABLES {
@@ -151,13 +152,14 @@ impl Transaction<'_> {
             for table in TABLES {
                 database.execute(&format!("DELETE FROM {table} WHERE {CONDITIONS}"), forget.params())?;
             }
-            // It is not known whose they are.
+            // It is unknown whose messages these updates contain.
             database.execute_batch("DELETE FROM set_aside")?;
             let all = forget.chat.is_none() && forget.sender.is_none() && forget.before.is_none();
             let values = if all {
-                // Whose messages a platform tells of is found out anew with the guest's values.
+                // Without its values, the guest finds out again which account it polls, so the cursor is erased as
+                // well.
                 database.execute_batch("DELETE FROM cursor")?;
-                // Who was let in stays; who was only met is forgotten.
+                // Senders who were let in stay. People who only wrote once are forgotten.
                 database.execute_batch(
                     "DELETE FROM contact; DELETE FROM attachment; DELETE FROM refusal; DELETE FROM trouble",
                 )?;
@@ -170,7 +172,7 @@ impl Transaction<'_> {
     }
 }
 
-/// What events take, without the rest.
+/// Returns the size of the events in bytes, without the rest of the file.
 fn events(database: &rusqlite::Connection) -> rusqlite::Result<u64> {
     let bytes = "SELECT coalesce(sum(length(body) + length(id)), 0) FROM event";
     database.query_row(bytes, [], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)

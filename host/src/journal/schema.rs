@@ -1,4 +1,4 @@
-//! The file's tables, and connections to it.
+//! The tables of the file, and connections to it.
 
 use std::{
     os::unix::fs::OpenOptionsExt as _,
@@ -15,21 +15,21 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig, hooks::Wal};
 
 use super::Error;
 
-/// What `PRAGMA user_version` says in a file of this format.
+/// The `PRAGMA user_version` of a file with this format.
 pub(super) const FORMAT: i32 = 5;
 
-/// Each time so many pages (24 MiB) have been added to the write-ahead log without any quiet, it is moved into the
-/// file while others go on writing. Most pages are in it many times and are moved once: seldom is cheap.
+/// Number of pages (24 MiB) added to the write-ahead log without a pause, after which the log is moved into the file
+/// while others go on writing. Most pages are in the log many times and are moved once, so moving it seldom is cheap.
 pub(super) const CHECKPOINT_PAGES: u32 = 12_288;
 
-/// From so many pages on (40 MiB, which a start after a crash reads in some 50 ms), whoever brings more waits for
-/// that: the log can only begin anew once nobody has written for a moment.
+/// Number of pages in the log (40 MiB, which a start after a crash reads in about 50 ms) from which callers with more
+/// data wait for the move: the log can only begin anew after a moment in which nobody has written.
 pub(super) const LIMIT_PAGES: u32 = 20_480;
 
-/// How long a connection waits for another one that writes, where it may wait.
+/// How long a connection that may wait does so while another connection writes.
 pub(super) const WAIT: Duration = Duration::from_secs(5);
 
-/// Between two tries where SQLite itself does not wait.
+/// Pause between two tries where SQLite itself does not wait.
 const PAUSE: Duration = Duration::from_millis(10);
 
 const TABLES: &str = "
@@ -144,8 +144,8 @@ const TABLES: &str = "
     COMMIT;
 ";
 
-/// Opens the file, or makes it. The connection does not wait for others afterwards: whether to is each caller's decision.
-/// `log_pages` is kept up to date with each commit.
+/// Opens the file, or creates it. Afterwards the connection does not wait for other connections: each caller decides
+/// whether to wait. Each commit updates `log_pages`.
 pub(super) fn open(path: &Path, log_pages: Arc<AtomicU32>) -> Result<Connection, Error> {
     let failed = |source| Error::sqlite(path, source);
     let mut database = connect(path).map_err(failed)?;
@@ -158,14 +158,14 @@ pub(super) fn open(path: &Path, log_pages: Arc<AtomicU32>) -> Result<Connection,
     match found {
         FORMAT => {}
         2 => {
-            // Whoever died half-way, or is at it as well, has added it already.
+            // A process that died half-way has added the column already, or another process is adding it now.
             let added = database.execute_batch("ALTER TABLE attachment ADD COLUMN name TEXT");
             match added {
                 Err(error) if !error.to_string().contains("duplicate column") => return Err(failed(error)),
                 _ => create(&database).map_err(failed)?,
             }
         }
-        // Formats 1, 3 and 4 had some of the tables; none has changed.
+        // Formats 1, 3 and 4 had only some of the tables. None of those has changed.
         0 | 1 | 3 | 4 => create(&database).map_err(failed)?,
         _ => return Err(Error::Format { path: path.to_owned(), found }),
     }
@@ -173,8 +173,8 @@ pub(super) fn open(path: &Path, log_pages: Arc<AtomicU32>) -> Result<Connection,
     Ok(database)
 }
 
-/// Makes the tables that are missing. Where two processes change a new file to write-ahead logging at once, SQLite refuses
-/// one of them without waiting: it tries again.
+/// Creates the missing tables. If two processes change a new file to write-ahead logging at once, SQLite refuses one of
+/// them without waiting, so this tries again.
 fn create(database: &Connection) -> rusqlite::Result<()> {
     let end = Instant::now() + WAIT;
     loop {
@@ -189,18 +189,18 @@ fn create(database: &Connection) -> rusqlite::Result<()> {
     }
 }
 
-/// A connection that waits where another one writes.
+/// Opens a connection that waits while another connection writes.
 pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    // What people have written is nobody else's to read. SQLite gives its other files the same mode. If this fails, so
-    // will what follows, and says why.
+    // Only the user may read what people have written. SQLite gives its other files the same mode. If this fails, the
+    // next call fails too and reports why.
     let _ = std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
-    // One connection is used by one thread at a time: the mutex around it is ours.
+    // Only one thread at a time uses a connection, because our mutex protects it.
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let database = Connection::open_with_flags(path, flags)?;
     database.busy_timeout(WAIT)?;
     database.set_prepared_statement_cache_capacity(32);
-    // The log is moved by a thread of its own; an exit must not wait for the disk either.
+    // Another thread moves the log, and an exit must not wait for the disk.
     database.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     database.execute_batch(
         "PRAGMA synchronous = NORMAL;
@@ -212,8 +212,8 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(database)
 }
 
-/// Moves the write-ahead log into the file as far as that disturbs nobody. True if all of it was moved: then the
-/// next commit begins it anew.
+/// Moves the write-ahead log into the file, as far as this disturbs no other connection. Returns true if all of it was
+/// moved: then the next commit begins the log anew.
 pub(super) fn checkpoint(path: &Path) -> rusqlite::Result<bool> {
     connect(path)?.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
         Ok(row.get::<_, i64>(1)? == row.get::<_, i64>(2)?)

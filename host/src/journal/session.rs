@@ -1,39 +1,40 @@
-//! Which processes have a session for this channel, and whether those sessions take its messages: for `tidegate status`.
+//! Notes of the processes that have a session for this channel, and of whether those sessions take messages. `tidegate
+//! status` shows them.
 
 use rusqlite::{Connection, Row, params};
 
 use super::{Error, Journal, Transaction};
 use crate::process::runs;
 
-/// What one process says about its session.
+/// The note of one process about its session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionNote {
     /// The process that serves the session.
     pub process: u32,
-    /// When it began, in milliseconds since the Unix epoch.
+    /// When the session began, in milliseconds since the Unix epoch.
     pub since: u64,
-    /// Where it was started.
+    /// The folder in which the process was started.
     pub directory: String,
     /// Whether the session takes messages.
     pub attention: NotedAttention,
-    /// Messages that were written to it.
+    /// Number of messages written to the session.
     pub written: u64,
-    /// Of those, how many it has taken.
+    /// Number of those messages that the session has received.
     pub received: u64,
 }
 
 /// Whether a session takes messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotedAttention {
-    /// The client has not said it yet.
+    /// The client has not told yet.
     Awaited,
-    /// It does. The text says what tells so.
+    /// The session takes messages. The text says how this is known.
     Open(String),
-    /// It does not, for this reason.
+    /// The session does not take messages.
     Closed {
-        /// The client's own words, where it has said so.
+        /// The client's own words, if the client has said so.
         word: Option<String>,
-        /// Why, and what to do.
+        /// The reason, and what to do about it.
         reason: String,
     },
 }
@@ -57,7 +58,7 @@ impl NotedAttention {
 }
 
 impl Transaction<'_> {
-    /// Notes what a process says about its session, and forgets processes that have ended.
+    /// Stores the note of a process about its session, and erases the notes of processes that have ended.
     pub fn note_session(&mut self, note: &SessionNote) -> Result<(), Error> {
         let (state, text, word) = note.attention.columns();
         self.run(|database| {
@@ -80,14 +81,14 @@ impl Transaction<'_> {
         .map(drop)
     }
 
-    /// Forgets a process, which ends.
+    /// Erases the note of a process that is ending.
     pub fn drop_session(&mut self, process: u32) -> Result<(), Error> {
         self.run(|database| database.execute("DELETE FROM session WHERE process = ?1", [process])).map(drop)
     }
 }
 
 impl Journal {
-    /// What the processes that run at the moment say about their sessions, the oldest first.
+    /// Returns the notes of all running processes, oldest session first.
     pub fn sessions(&self) -> Result<Vec<SessionNote>, Error> {
         let row = |row: &Row<'_>| {
             Ok(SessionNote {

@@ -1,18 +1,18 @@
-//! A guest's small values.
+//! The small values that a guest stores.
 
 use rusqlite::{OptionalExtension as _, params};
 
 use super::{Error, Journal, Transaction};
 
-/// The longest key, in bytes.
+/// Maximum length of a key, in bytes.
 pub const STATE_KEY_LIMIT: usize = 256;
-/// The largest value, in bytes.
+/// Maximum size of a value, in bytes.
 pub const STATE_VALUE_LIMIT: usize = 256 << 10;
-/// All values of a channel together, in bytes.
+/// Maximum size of all values of a channel together, in bytes.
 pub const STATE_LIMIT: u64 = 16 << 20;
 
 impl Journal {
-    /// The value, if there is one.
+    /// Returns the value of a key, or `None` if there is none.
     pub fn state(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
         self.read(|database| {
             database
@@ -22,13 +22,13 @@ impl Journal {
         })
     }
 
-    /// Is there any value?
+    /// Returns true if the guest has stored any value.
     pub fn has_state(&self) -> Result<bool, Error> {
         self.read(|database| database.prepare_cached("SELECT 1 FROM state LIMIT 1")?.exists([]))
     }
 
-    /// Is there room for so many more bytes, beside those that wait to be written? Counts them as used if so, which errs on
-    /// the side of too many, and looks exactly once the limit seems near.
+    /// Returns true if there is room for this many more bytes, besides the `waiting` bytes that are not written yet. If
+    /// so, counts them as used. The count may be too high, so it is computed exactly once the limit seems near.
     pub fn reserve_state(&self, bytes: usize, waiting: usize) -> Result<bool, Error> {
         let mut inner = self.lock();
         let wanted = inner.state_bytes.saturating_add(bytes as u64);
@@ -52,7 +52,7 @@ impl Journal {
 }
 
 impl Transaction<'_> {
-    /// Sets a guest's value, or removes it.
+    /// Sets a guest's value, or removes it if `value` is `None`.
     pub fn set_state(&mut self, key: &str, value: Option<&[u8]>) -> Result<(), Error> {
         self.run(|database| match value {
             Some(value) => database

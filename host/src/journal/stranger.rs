@@ -1,4 +1,4 @@
-//! What people who may not write yet have written, where their channel cannot tell them so: it waits for a person's
+//! Messages of people who may not write yet, on a channel that cannot tell them so. The messages wait for a person's
 //! decision.
 
 use std::{collections::HashMap, sync::Arc};
@@ -8,49 +8,49 @@ use rusqlite::{Connection, Row, params};
 use super::{Error, Journal, Transaction, decode};
 use crate::event::{Chat, Event, EventId, Happening, Sender, SenderId};
 
-/// How many events wait at most.
+/// Maximum number of events that wait.
 const MOST: usize = 64;
 
-/// What they may take together, in bytes. A larger one does not wait.
+/// Maximum size of all waiting events together, in bytes. A larger event does not wait.
 const ROOM: usize = 1 << 20;
 
-/// The sender of a row.
+/// The SQL expression for the sender of a row.
 const SENDER: &str = "coalesce(body ->> '$.message.sender.id', '')";
 
-/// What one sender has in one chat that waits.
+/// The waiting events of one sender in one chat.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Waiting {
-    /// Who has written it.
+    /// The sender.
     pub sender: Sender,
-    /// Where.
+    /// The chat.
     pub chat: Chat,
-    /// How many events that are.
+    /// The number of events.
     pub count: usize,
 }
 
-/// What became of an event that was to wait.
+/// The result of letting an event wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LetWait {
-    /// It waits now. It does not if it did already, was stored before, or there is no room for it.
+    /// Whether the event waits now. False if it waited already, was stored before, or has no room.
     pub waits: bool,
-    /// How many events went away: others that made room for it, or itself.
+    /// Number of events that were lost: others that made room for this event, or this event itself.
     pub lost: usize,
 }
 
 impl Journal {
-    /// What waits, oldest first.
+    /// Returns the waiting events, oldest first.
     pub fn strangers(&self) -> Result<Vec<Event>, Error> {
         self.read(strangers)
     }
 
-    /// Does anything wait?
+    /// Returns true if any event waits.
     pub fn has_strangers(&self) -> Result<bool, Error> {
         self.read(|database| {
             database.query_row("SELECT EXISTS (SELECT 1 FROM stranger)", [], |row| row.get(0))
         })
     }
 
-    /// Who has written what waits, and where: who came first, first.
+    /// Returns the senders and chats of the waiting events, in the order of their first event.
     pub fn waiting(&self) -> Result<Vec<Waiting>, Error> {
         let mut found: Vec<Waiting> = Vec::new();
         for event in self.strangers()? {
@@ -66,7 +66,7 @@ impl Journal {
         Ok(found)
     }
 
-    /// Erases what this sender has that waits. The answer is how many events that were.
+    /// Erases the waiting events of this sender. Returns their number.
     pub fn turn_down_blocking(self: &Arc<Self>, sender: &SenderId) -> Result<usize, Error> {
         self.store_blocking(|transaction| {
             transaction.run(|database| {
@@ -76,7 +76,7 @@ impl Journal {
     }
 }
 
-/// What waits, oldest first.
+/// Reads the waiting events, oldest first.
 fn strangers(database: &Connection) -> rusqlite::Result<Vec<Event>> {
     let mut statement = database.prepare_cached("SELECT id, body FROM stranger ORDER BY place")?;
     let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
@@ -85,13 +85,13 @@ fn strangers(database: &Connection) -> rusqlite::Result<Vec<Event>> {
 }
 
 impl Transaction<'_> {
-    /// What waits, oldest first.
+    /// Returns the waiting events, oldest first.
     pub fn strangers(&self) -> Result<Vec<Event>, Error> {
         self.run(strangers)
     }
 
-    /// Lets an event wait. Where there is no room, the sender who has taken most of it gives up their oldest: nobody can
-    /// crowd out the others.
+    /// Lets an event wait. If there is no room, the sender who uses the most room loses their oldest event, so that no
+    /// sender can crowd out the others.
     pub fn let_wait(&mut self, event: &Event, now: u64) -> Result<LetWait, Error> {
         let body = serde_json::to_vec(&event.what)
             .map_err(|error| self.failed(rusqlite::Error::ToSqlConversionFailure(error.into())))?;
@@ -131,7 +131,7 @@ impl Transaction<'_> {
         })
     }
 
-    /// It waits no more. False if it did not.
+    /// Removes a waiting event. Returns false if it was not waiting.
     pub fn stop_waiting(&mut self, id: &EventId) -> Result<bool, Error> {
         self.run(|database| {
             Ok(database.prepare_cached("DELETE FROM stranger WHERE id = ?1")?.execute([&**id])? > 0)
@@ -139,7 +139,7 @@ impl Transaction<'_> {
     }
 }
 
-/// The place that an event takes.
+/// A waiting event, as far as room is concerned.
 #[derive(Clone, Debug)]
 struct Slot {
     place: i64,
@@ -147,7 +147,7 @@ struct Slot {
     size: usize,
 }
 
-/// Which places are given up, of these, oldest first.
+/// Returns the places to give up. `slots` are ordered oldest first.
 fn evicted(mut slots: Vec<Slot>) -> Vec<i64> {
     let mut evicted = Vec::new();
     loop {
@@ -182,12 +182,12 @@ mod tests {
         let table: [(Parts, &[i64]); 8] = [
             (&[("a", MOST, 1)], &[]),
             (&[("a", MOST + 2, 1)], &[1, 2]),
-            // A flood behind the others, and before them.
+            // A flood after the other events, and before them.
             (&[("a", 2, 1), ("flood", MOST, 1)], &[3, 4]),
             (&[("flood", MOST, 1), ("a", 1, 1)], &[1]),
-            // Everybody has as much: the oldest.
+            // All senders have the same number: the oldest event goes.
             (&[("a", MOST / 2, 1), ("b", MOST / 2, 1), ("c", 1, 1)], &[1]),
-            // By size: what is large goes before what is many.
+            // By size: the largest share goes before the largest number.
             (&[("a", 10, 1), ("large", 2, ROOM / 2)], &[11]),
             (&[("large", 1, ROOM), ("a", 1, 1)], &[1]),
             (&[("a", 1, 1), ("large", 1, ROOM)], &[2]),

@@ -32,7 +32,7 @@ fn open() -> (tempfile::TempDir, Arc<Journal>) {
     (directory, journal)
 }
 
-/// Stores an event by itself.
+/// Stores one event in its own transaction.
 fn append(journal: &Arc<Journal>, id: &str, text: &str, now: u64, offer: bool) -> Option<Seq> {
     journal.store_blocking(|transaction| transaction.append(&event(id, text), now, offer)).unwrap()
 }
@@ -164,7 +164,7 @@ fn state_is_limited_as_a_whole() {
     assert!(!journal.reserve_state(value.len(), 2 * value.len()).unwrap(), "what waits counts too");
     assert!(journal.reserve_state(value.len(), 0).unwrap());
     for number in 0..fit {
-        // Replacing a value takes no room in the end.
+        // Replacing a value needs no more room.
         assert!(journal.reserve_state(value.len() + 10, 0).unwrap(), "{number}");
         set_state(&journal, &number.to_string(), Some(&value));
     }
@@ -199,7 +199,7 @@ fn what_is_held_has_its_place_when_it_is_let_go() {
     assert!(!transaction.hold(&event("text", "again"), None, 0).unwrap(), "it is known");
     assert!(transaction.contains(&EventId::new("photo")).unwrap());
     transaction.commit().unwrap();
-    // After a crash it is still there, and nothing else of it is.
+    // After a crash it is still held, and nothing else of it is stored.
     let other = Journal::open(&directory.path().join("journal.db")).unwrap();
     assert_eq!(other.held().unwrap(), [(event("photo", "p"), None)]);
     assert_eq!(texts(&other), ["t"]);

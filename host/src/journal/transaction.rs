@@ -1,4 +1,4 @@
-//! A transaction of one journal, as a value.
+//! Transactions of one journal.
 
 use std::{
     sync::{Arc, MutexGuard, atomic::Ordering},
@@ -11,39 +11,39 @@ use rusqlite::{Connection, ErrorCode, params};
 use super::{Error, Inner, Journal, Marks, Seq, schema};
 use crate::event::Event;
 
-/// How long [`Journal::begin`] goes on trying while another process writes. Erasing all of a full journal (64 MiB unless
-/// the user has set another size) and compacting the file takes seconds.
+/// How long [`Journal::begin`] retries while another process writes. Erasing all of a full journal (64 MiB unless the
+/// user has set another size) and compacting the file takes seconds.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// How long [`Journal::begin_blocking`] does: a person waits at a terminal.
+/// How long [`Journal::begin_blocking`] retries. This is shorter because a person waits at a terminal.
 const BLOCKING_PATIENCE: Duration = Duration::from_secs(5);
 
-/// The pause between two tries: the first one, and the longest.
+/// The first pause between two tries, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
-/// What is written in it becomes durable together with [`Transaction::commit`]. Dropped before that, or where the commit
-/// fails, it leaves the file and what the journal has in memory as they were.
+/// A transaction of a journal. All its writes become durable together with [`Transaction::commit`]. If it is dropped
+/// before that, or if the commit fails, the file and the journal's data in memory stay as they were.
 ///
-/// It has the connection to itself: another call on the same journal waits until it is gone, and from the thread that
-/// holds it that would be for ever. What has to be read meanwhile is read through it. It holds the mutex's guard, so a
-/// task that is spawned cannot keep it across an await.
+/// It has exclusive use of the connection: another call on the same journal waits until the transaction is gone. On the
+/// thread that holds the transaction, such a call would wait forever, so reads must go through the transaction. It
+/// holds the mutex's guard, so a spawned task cannot keep it across an await.
 #[derive(Debug)]
 #[must_use = "nothing is stored without a commit"]
 pub struct Transaction<'a> {
     journal: &'a Arc<Journal>,
     inner: MutexGuard<'a, Inner>,
-    /// These are the journal's once it is committed.
+    /// The next number and the marks. A commit gives them to the journal.
     next: Seq,
     marks: Marks,
-    /// The marks were written.
+    /// Whether the marks were written.
     marked: bool,
-    /// Neither committed nor rolled back.
+    /// Whether the transaction is neither committed nor rolled back.
     open: bool,
 }
 
 impl Journal {
-    /// Begins a transaction. While another process writes, it yields to the runtime and tries again, for up to a minute.
+    /// Begins a transaction. While another process writes, yields to the runtime and tries again, for up to a minute.
     pub async fn begin(self: &Arc<Self>) -> Result<Transaction<'_>, Error> {
         if let Some(transaction) = self.try_begin()? {
             return Ok(transaction);
@@ -51,7 +51,7 @@ impl Journal {
         self.begin_within(PATIENCE).await
     }
 
-    /// Begins once another process has stopped writing.
+    /// Begins a transaction as soon as another process has stopped writing. Returns an error after `patience`.
     pub(super) async fn begin_within(self: &Arc<Self>, patience: Duration) -> Result<Transaction<'_>, Error> {
         let end = tokio::time::Instant::now() + patience;
         let mut pause = FIRST_PAUSE;
@@ -65,8 +65,8 @@ impl Journal {
         Err(Error::Busy { path: self.path.clone(), waited: patience })
     }
 
-    /// Begins a transaction. While another process writes, the thread sleeps, for up to five seconds: for the command line,
-    /// and for threads that may wait.
+    /// Begins a transaction. While another process writes, the thread sleeps, for up to five seconds. Meant for the
+    /// command line, and for threads that may wait.
     pub fn begin_blocking(self: &Arc<Self>) -> Result<Transaction<'_>, Error> {
         let end = Instant::now() + BLOCKING_PATIENCE;
         let mut pause = FIRST_PAUSE;
@@ -82,7 +82,7 @@ impl Journal {
         }
     }
 
-    /// Begins a transaction, without waiting. None while another process writes.
+    /// Begins a transaction without waiting. Returns `None` while another process writes.
     pub fn try_begin(self: &Arc<Self>) -> Result<Option<Transaction<'_>>, Error> {
         let inner = self.lock();
         let begun =
@@ -92,7 +92,8 @@ impl Journal {
                 let (next, marks) = (inner.next, inner.marks);
                 let mut transaction =
                     Transaction { journal: self, inner, next, marks, marked: false, open: true };
-                // A process that has given up the channel may still store what it was at.
+                // Another process may have stored events, even if it has given up the channel: it may still finish its
+                // work.
                 transaction.inner.refresh().map_err(|error| self.failed(error))?;
                 (transaction.next, transaction.marks) = (transaction.inner.next, transaction.inner.marks);
                 Ok(Some(transaction))
@@ -102,7 +103,7 @@ impl Journal {
         }
     }
 
-    /// Stores something by itself: see [`Journal::begin`].
+    /// Runs `work` in its own transaction: see [`Journal::begin`].
     pub async fn store<T>(
         self: &Arc<Self>,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
@@ -110,7 +111,7 @@ impl Journal {
         self.begin().await?.finish(work)
     }
 
-    /// Stores something by itself: see [`Journal::begin_blocking`].
+    /// Runs `work` in its own transaction: see [`Journal::begin_blocking`].
     pub fn store_blocking<T>(
         self: &Arc<Self>,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
@@ -118,7 +119,7 @@ impl Journal {
         self.begin_blocking()?.finish(work)
     }
 
-    /// Stores something by itself, without waiting. None while another process writes.
+    /// Runs `work` in its own transaction, without waiting. Returns `None` while another process writes.
     pub fn try_store<T>(
         self: &Arc<Self>,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
@@ -126,8 +127,8 @@ impl Journal {
         self.try_begin()?.map(|transaction| transaction.finish(work)).transpose()
     }
 
-    /// Stores something that nothing waits for: at once where that is possible, otherwise in a task of its own. A failure is
-    /// logged.
+    /// Runs `work` in its own transaction, without making the caller wait: at once if possible, otherwise in a new
+    /// task. Logs a failure.
     pub fn store_soon(
         self: &Arc<Self>,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<(), Error> + Send + 'static,
@@ -149,8 +150,8 @@ impl Journal {
 }
 
 impl Transaction<'_> {
-    /// Stores an event. None if an event with this id was stored before. With `offer`, it will be written to a session as
-    /// soon as this transaction is committed.
+    /// Stores an event. Returns `None` if an event with this id was stored before. `offer` says that the event will be
+    /// written to a session as soon as this transaction is committed.
     pub fn append(&mut self, event: &Event, now: u64, offer: bool) -> Result<Option<Seq>, Error> {
         let seq = self.next;
         let Inner { database, buffer, .. } = &mut *self.inner;
@@ -175,7 +176,7 @@ impl Transaction<'_> {
         Ok(Some(seq))
     }
 
-    /// Notes that events up to here are about to be written to a session.
+    /// Notes that events up to `seq` are about to be written to a session.
     pub fn offer(&mut self, seq: Seq) -> Result<(), Error> {
         if seq > self.marks.offered {
             self.marks.offered = seq;
@@ -196,7 +197,7 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Makes durable what was written.
+    /// Makes all writes durable.
     pub fn commit(mut self) -> Result<(), Error> {
         let journal = self.journal;
         let stretch = || journal.log_pages.load(Ordering::Relaxed) / schema::CHECKPOINT_PAGES;
@@ -222,7 +223,7 @@ impl Transaction<'_> {
         Ok(value)
     }
 
-    /// Reads or writes something within the transaction.
+    /// Reads or writes within the transaction.
     pub(super) fn run<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
         work(&self.inner.database).map_err(|source| self.journal.failed(source))
     }
@@ -234,7 +235,7 @@ impl Transaction<'_> {
 
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
-        // After some errors, a full disk for one, SQLite has rolled back by itself.
+        // After some errors, such as a full disk, SQLite has already rolled back.
         if self.open
             && !self.inner.database.is_autocommit()
             && let Err(error) = self.inner.database.execute_batch("ROLLBACK")

@@ -1,4 +1,4 @@
-//! The folder of compiled components, which are named by the digest of their bytes.
+//! The folder of compiled components, named by the digests of their bytes.
 
 use std::{
     fmt, fs, io,
@@ -8,12 +8,12 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-/// The SHA-256 of a component's bytes: what a component is known by.
+/// The SHA-256 digest of a component's bytes, by which the component is identified.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// Of these bytes.
+    /// Returns the digest of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
@@ -38,7 +38,8 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    /// Makes the folder where it is missing. One that others could write to is refused: what lies in it is run.
+    /// Opens the folder, and creates it if it is missing. Refuses a folder that others could write to, because its
+    /// files are executed.
     pub(super) fn open(directory: &Path) -> io::Result<Self> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         let metadata = fs::metadata(directory)?;
@@ -51,8 +52,8 @@ impl Cache {
         Ok(Self { directory: directory.to_owned() })
     }
 
-    /// Where the compiled form of these bytes belongs. The file says itself for which machine and settings it
-    /// was made; the versions are in the name, so that an update never runs what an older compiler made.
+    /// Returns the path of the compiled form of these bytes. The file itself records its machine and settings. The name
+    /// contains the versions, so that an update never runs the output of an older compiler.
     pub(super) fn path(&self, digest: Digest) -> PathBuf {
         self.directory.join(format!(
             "{digest}-{}-{}.cwasm",
@@ -61,7 +62,7 @@ impl Cache {
         ))
     }
 
-    /// Where to write while compiling: in the same folder, so that a rename makes it appear whole.
+    /// Returns the path to write to while compiling: in the same folder, so that a rename publishes the complete file.
     pub(super) fn scratch(&self, digest: Digest) -> PathBuf {
         self.directory.join(format!(".{digest}.{}.new", std::process::id()))
     }

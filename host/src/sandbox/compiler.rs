@@ -1,7 +1,7 @@
-//! The compiler, in a short-lived process of its own.
+//! The compiler, in a separate, short-lived process.
 //!
-//! Compiling inside the host would leave the compiler's memory behind (325 MB after a 12 MB component), and a
-//! component that nobody trusts would meet the compiler with all of the host's rights to lose.
+//! Compiling inside the host would leave the compiler's memory behind (325 MB after a 12 MB component), and an
+//! untrusted component that exploits the compiler would gain all of the host's rights.
 
 use std::{
     io::{self, Read as _, Write as _},
@@ -14,38 +14,38 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::configuration::configuration;
 
-/// The hidden subcommand by which the program calls itself.
+/// The hidden subcommand that runs the compiler.
 pub const SUBCOMMAND: &str = "compile-component";
 
-/// A component written in JavaScript is 12 MB and takes 9 s.
+/// The time limit of the compiler. A 12 MB component written in JavaScript takes 9 s.
 const TIME: Duration = Duration::from_mins(2);
 
-/// Address space for the compiler, in bytes. The same component needs 380 MB.
+/// The limit of the compiler's address space, in bytes. The same component needs 380 MB.
 const MEMORY: u64 = 4 << 30;
 
 /// Why there is no compiled form.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The bytes are no component, or a broken one.
+    /// The bytes are not a component, or a broken one.
     #[error("it is not a valid WebAssembly component: {0}")]
     Invalid(String),
     /// The compiler took too long.
     #[error("compiling it took longer than {} s", TIME.as_secs())]
     Slow,
-    /// The compiler died, most likely for want of memory.
+    /// The compiler died, most likely because it ran out of memory.
     #[error("the compiler ended with {0}; it may use {memory} GiB of memory", memory = MEMORY >> 30)]
     Died(std::process::ExitStatus),
-    /// The compiler could not be started or spoken to.
+    /// The compiler could not be started, or communication with it failed.
     #[error("the compiler cannot be run: {0}")]
     Start(#[from] io::Error),
 }
 
-/// What every component begins with.
+/// The first bytes of every component.
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
-/// What every core module begins with.
+/// The first bytes of every core module.
 const MODULE: &[u8] = b"\0asm\x01\0\0\0";
 
-/// Sees at once what is no component at all.
+/// Rejects bytes that do not begin like a component, without running the compiler.
 pub(super) fn check(bytes: &[u8]) -> Result<(), Error> {
     if bytes.starts_with(MODULE) {
         let hint = "it is a core module; `wasm-tools component new` makes a component of one";
@@ -57,7 +57,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Compiles into a file, in a child process that gets nothing but the bytes and the path.
+/// Compiles into a file, in a child process that gets only the bytes and the path.
 pub(super) async fn compile(bytes: &[u8], output: &Path) -> Result<(), Error> {
     let mut child = tokio::process::Command::new(std::env::current_exe()?)
         .arg(SUBCOMMAND)
@@ -72,7 +72,7 @@ pub(super) async fn compile(bytes: &[u8], output: &Path) -> Result<(), Error> {
     let work = async {
         let feed = async {
             if let Some(mut stdin) = stdin.take() {
-                // A child that refuses the bytes says why on stderr.
+                // A child that rejects the bytes gives the reason on stderr.
                 let _ = stdin.write_all(bytes).await;
             }
         };
@@ -94,7 +94,8 @@ pub(super) async fn compile(bytes: &[u8], output: &Path) -> Result<(), Error> {
     }
 }
 
-/// The child's side: the component on stdin, its compiled form into the file. The error is for stderr.
+/// Runs in the child: reads the component from stdin, and writes its compiled form to the file. The error is for
+/// stderr.
 pub fn run(output: &Path) -> Result<(), String> {
     restrict().map_err(|error| format!("cannot set limits: {error}"))?;
     let mut bytes = Vec::new();
@@ -109,7 +110,7 @@ pub fn run(output: &Path) -> Result<(), String> {
     write().map_err(|error| format!("cannot write {}: {error}", output.display()))
 }
 
-/// A complaint is one line, however many the compiler needs.
+/// Joins the lines of a message, and cuts it to 300 bytes.
 fn one_line(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     line.get(..line.floor_char_boundary(300)).unwrap_or_default().to_owned()

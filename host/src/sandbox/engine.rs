@@ -1,4 +1,4 @@
-//! The engine: it loads components from the compile cache, and has them compiled where they are not in it.
+//! The engine: it loads components from the compile cache, and has them compiled if they are not in it.
 
 use std::{io, path::Path, time::Instant};
 
@@ -11,9 +11,9 @@ use super::{
     ticker::{Running, Ticker},
 };
 
-/// Turns bytes into runnable components, and keeps time while they run.
+/// A wasmtime engine with a compile cache and a ticker: it turns bytes into components, and advances the epoch.
 ///
-/// There is no compiler in it: see [`compiler`].
+/// It contains no compiler: see [`compiler`].
 #[derive(Debug)]
 pub struct Engine {
     inner: wasmtime::Engine,
@@ -24,10 +24,10 @@ pub struct Engine {
 /// Why a component cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {
-    /// The compiler has no result.
+    /// The compiler has failed.
     #[error(transparent)]
     Compiler(#[from] compiler::Error),
-    /// A result that was just made cannot be loaded.
+    /// A compiled form that was just created cannot be loaded.
     #[error("its compiled form cannot be loaded: {0}")]
     Load(String),
     /// The cache cannot be written.
@@ -36,13 +36,13 @@ pub enum CompileError {
 }
 
 impl Engine {
-    /// An engine with its compile cache in this folder.
+    /// Creates an engine with its compile cache in this folder.
     pub fn new(cache: &Path) -> io::Result<Self> {
         let inner = wasmtime::Engine::new(&configuration(false)).map_err(io::Error::other)?;
         Ok(Self { cache: Cache::open(cache)?, ticker: Ticker::start(&inner)?, inner })
     }
 
-    /// The component with these bytes, from the cache or freshly compiled.
+    /// Returns the component with these bytes, from the cache or newly compiled.
     pub async fn load(&self, name: &str, bytes: &[u8]) -> Result<Component, CompileError> {
         let digest = Digest::of(bytes);
         let path = self.cache.path(digest);
@@ -56,7 +56,7 @@ impl Engine {
         let result = compiler::compile(bytes, &scratch).await;
         let result = result.map_err(CompileError::from).and_then(|()| Ok(std::fs::rename(&scratch, &path)?));
         if result.is_err() {
-            // Whatever the compiler left behind; most often nothing.
+            // Removes what the compiler may have left, which is usually nothing.
             let _ = std::fs::remove_file(&scratch);
         }
         result?;
@@ -66,19 +66,19 @@ impl Engine {
 
     fn deserialize(&self, path: &Path) -> wasmtime::Result<Component> {
         // SAFETY: the file was written by our own compiler, into a folder that only this user can write to
-        // (`Cache::open` insists) under a name that holds the versions; it is never changed, only replaced.
+        // (`Cache::open` checks this), under a name that contains the versions; it is never changed, only replaced.
         #[expect(unsafe_code, reason = "loading machine code is what a compile cache is for")]
         unsafe {
             Component::deserialize_file(&self.inner, path)
         }
     }
 
-    /// Ticks as long as the answer lives.
+    /// Advances the epoch as long as the returned value lives.
     pub(super) fn run(&self) -> Running {
         self.ticker.run()
     }
 
-    /// For linking.
+    /// Returns the wasmtime engine, for linking.
     pub fn wasmtime(&self) -> &wasmtime::Engine {
         &self.inner
     }

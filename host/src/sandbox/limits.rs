@@ -1,25 +1,25 @@
-//! What an instance may use, and the meter that refuses more.
+//! The limits of an instance, and the meter that enforces them.
 
 use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
-/// What one instance may use.
+/// The limits of one instance.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Linear memory in bytes, summed over all memories of the instance.
     pub memory: usize,
     /// Table elements, summed over all tables.
     pub table_elements: usize,
-    /// How long one call may take, waiting for the host included.
+    /// The time limit of one call, including its waits for the host.
     pub deadline: Duration,
-    /// How much one call may hand to the host, in bytes (wasmtime's own default is 128 MiB).
+    /// The most bytes that one call may pass to the host (wasmtime's own default is 128 MiB).
     pub returned: usize,
-    /// An instance that has grown beyond this many bytes is not kept for another call.
+    /// The most memory, in bytes, with which an instance is kept for another call.
     pub keep: usize,
-    /// Instances of one component that bring something in at the same time.
+    /// The most instances of one component that bring something in at the same time.
     pub inward: usize,
-    /// Instances of one component that send something out at the same time.
+    /// The most instances of one component that send something out at the same time.
     pub outward: usize,
 }
 
@@ -29,7 +29,7 @@ impl Default for Limits {
             memory: 64 << 20,
             table_elements: 100_000,
             deadline: Duration::from_secs(10),
-            // A request of 16 MiB, and what surrounds it.
+            // A request of 16 MiB, and its overhead.
             returned: 17 << 20,
             keep: 16 << 20,
             inward: 3,
@@ -38,21 +38,21 @@ impl Default for Limits {
     }
 }
 
-/// Counts what an instance uses, and says no.
+/// A count of what an instance uses. It refuses growth beyond the limits.
 #[derive(Debug)]
 pub struct Meter {
     memory: usize,
     memory_limit: usize,
     table_elements: usize,
     table_limit: usize,
-    /// What the last growth that was allowed added, in case it fails for want of memory.
+    /// The bytes of the last allowed growth, to subtract if that growth fails.
     last_growth: usize,
-    /// The limit was met at least once.
+    /// Whether any growth was refused.
     exhausted: bool,
 }
 
 impl Meter {
-    /// Nothing used yet.
+    /// Returns a meter with nothing used yet.
     pub fn new(limits: &Limits) -> Self {
         Self {
             memory: 0,
@@ -64,12 +64,12 @@ impl Meter {
         }
     }
 
-    /// Bytes of linear memory in use.
+    /// Returns the bytes of linear memory in use.
     pub fn memory(&self) -> usize {
         self.memory
     }
 
-    /// Was any growth refused?
+    /// Returns whether any growth was refused.
     pub fn exhausted(&self) -> bool {
         self.exhausted
     }
@@ -147,7 +147,7 @@ mod tests {
         assert!(meter.memory_growing(60, 90, None).unwrap());
         meter.memory_grow_failed(wasmtime::Error::msg("no memory")).unwrap();
         assert_eq!(meter.memory(), 60);
-        // A growth that the limit refused took nothing, so there is nothing to give back.
+        // A growth that the limit refused added nothing, so there is nothing to subtract.
         assert!(!meter.memory_growing(60, 200, None).unwrap());
         meter.memory_grow_failed(wasmtime::Error::msg("limit")).unwrap();
         assert_eq!(meter.memory(), 60);

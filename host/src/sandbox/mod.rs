@@ -1,8 +1,8 @@
-//! Runs components that nobody trusts. Knows nothing of chat.
+//! Runs untrusted components. It does not depend on anything about chats.
 //!
-//! [`Engine`] turns bytes into a [`Component`](wasmtime::component::Component) by way of the compile cache
-//! and a compiler in a process of its own; [`Pool`] keeps instances of one component and lends them out, one
-//! call at a time, within [`Limits`].
+//! [`Engine`] turns bytes into a [`Component`](wasmtime::component::Component) through the compile cache and a compiler
+//! in a separate process. [`Pool`] keeps instances of one component and runs one call at a time on each, within
+//! [`Limits`].
 
 mod cache;
 pub mod compiler;

@@ -1,4 +1,4 @@
-//! Instances of one component: kept between calls, run with a deadline, thrown away after a failure.
+//! Instances of one component: kept between calls, run with a deadline, discarded after a failure.
 
 use std::{
     pin::Pin,
@@ -17,41 +17,41 @@ use wasmtime::{
 
 use super::{Engine, Limits, Meter};
 
-/// Idle instances that are kept for the next call.
+/// The most idle instances that are kept for the next call.
 const KEPT: usize = 2;
 
-/// Ticks before a call lets others run for the first time. The next tick may come at any moment, the one after
-/// that does not: a short call is never disturbed.
+/// Ticks before a call yields for the first time. The next tick may come at any moment, but the tick after it comes a
+/// full interval later: a short call is never interrupted.
 const UNDISTURBED: u64 = 2;
 
-/// How long a guest that computes lets others run at each tick.
+/// How long a guest that computes sleeps at each tick, so that others can run.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// An instance that was idle for longer is thrown away.
+/// How long an instance may be idle before it is discarded.
 const IDLE: Duration = Duration::from_mins(5);
 
-/// How a call goes on, shared by whoever polls it and the guest's own callback.
+/// The progress of a call, shared by the future that polls it and the callback at each tick.
 #[derive(Debug, Default)]
 struct Pulse {
-    /// The guest itself lets others run.
+    /// Whether the guest has yielded at a tick.
     yielding: AtomicBool,
-    /// The guest goes on after it has waited for the host: ticks that went by meanwhile are not its own.
+    /// Whether the guest continues after it has waited for the host: ticks during the wait do not count.
     rested: AtomicBool,
 }
 
-/// What a store holds: the sandbox's own account, and whatever the host's functions need.
+/// The store data: the sandbox's own part, and the part of the host functions.
 #[derive(Debug)]
 pub struct Resident<T> {
     meter: Meter,
     pulse: Arc<Pulse>,
-    /// When the call that runs is cut off.
+    /// The deadline of the current call.
     ends: Option<Instant>,
-    /// For the host's functions.
+    /// The part of the host functions.
     pub tenant: T,
 }
 
 impl<T> Resident<T> {
-    /// When the call that runs is cut off, whatever it does; what it asks of the host must end before.
+    /// Returns the deadline of the current call. Everything that the call asks of the host must end before it.
     pub fn ends(&self) -> Option<Instant> {
         self.ends
     }
@@ -60,21 +60,21 @@ impl<T> Resident<T> {
 /// A call into an instance, as a future that borrows it.
 pub type Call<'a, R> = Pin<Box<dyn Future<Output = wasmtime::Result<R>> + Send + 'a>>;
 
-/// Which way a call goes. Calls of one direction never wait for those of the other: a platform that hangs must not keep
-/// out what arrives.
+/// The direction of a call. Calls of one direction never wait for calls of the other: a platform that hangs must not
+/// block incoming events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
-    /// It brings something in.
+    /// The call brings something in.
     Inward,
-    /// It sends something out.
+    /// The call sends something out.
     Outward,
 }
 
 type Bind<T, E> = dyn Fn(&mut Store<Resident<T>>, &Instance) -> wasmtime::Result<E> + Send + Sync;
 
-/// Instances of one component, pre-linked, lent out for one call at a time.
+/// Instances of one component, pre-linked, each used for one call at a time.
 ///
-/// An instance whose call failed, timed out or was dropped is thrown away: its memory is in no known state.
+/// An instance whose call failed, timed out or was dropped is discarded, because the state of its memory is unknown.
 pub struct Pool<T: 'static, E> {
     engine: Arc<Engine>,
     template: InstancePre<Resident<T>>,
@@ -95,10 +95,10 @@ struct Idle<T: 'static, E> {
 /// Why a call has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// It took longer than it may.
+    /// It took longer than its deadline.
     #[error("it did not finish within {} s and was stopped", .0.as_secs_f32())]
     Deadline(Duration),
-    /// It wanted more memory than it may have, and failed.
+    /// It requested more memory than its limit, and failed.
     #[error("it ran out of its {} MiB of memory", .0 >> 20)]
     Memory(usize),
     /// It trapped.
@@ -107,8 +107,8 @@ pub enum CallError {
 }
 
 impl<T: Send + 'static, E: Send + 'static> Pool<T, E> {
-    /// A pool that is empty at first. `bind` finds the exports of a new instance, `tenant` makes what its host
-    /// functions need.
+    /// Creates an empty pool. `bind` finds the exports of a new instance; `tenant` creates the store data of its host
+    /// functions.
     pub fn new(
         engine: Arc<Engine>,
         template: InstancePre<Resident<T>>,
@@ -128,8 +128,8 @@ impl<T: Send + 'static, E: Send + 'static> Pool<T, E> {
         }
     }
 
-    /// Makes one call, on an idle instance or on a new one. `leave` takes out of the tenant what the call left
-    /// there; it runs only after a call that returned.
+    /// Runs one call, on an idle instance or on a new one. `leave` takes out of the tenant what the call has left
+    /// there. It runs only after a call that has returned.
     pub async fn call<R, X>(
         &self,
         lane: Lane,
@@ -139,7 +139,7 @@ impl<T: Send + 'static, E: Send + 'static> Pool<T, E> {
     ) -> Result<(R, X), CallError> {
         let ends = Instant::now().checked_add(deadline);
         let work = async {
-            // Never closed.
+            // The semaphores are never closed.
             let _slot = match lane {
                 Lane::Inward => self.inward.acquire().await,
                 Lane::Outward => self.outward.acquire().await,
@@ -148,7 +148,7 @@ impl<T: Send + 'static, E: Send + 'static> Pool<T, E> {
                 Some(instance) => instance,
                 None => self.instantiate().await?,
             };
-            // Counted from now: ticks that went by while the instance was idle are not its own.
+            // Ticks while the instance was idle do not count.
             instance.store.set_epoch_deadline(UNDISTURBED);
             instance.store.data_mut().ends = ends;
             let pulse = Arc::clone(&instance.store.data().pulse);
@@ -168,12 +168,12 @@ impl<T: Send + 'static, E: Send + 'static> Pool<T, E> {
         }
     }
 
-    /// Throws away what has been idle for too long.
+    /// Discards instances that have been idle for too long.
     pub fn sweep(&self) {
         self.lock().retain(|instance| instance.since.elapsed() < IDLE);
     }
 
-    /// The limits that instances run in.
+    /// Returns the limits of the instances.
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
@@ -189,8 +189,8 @@ impl<T: Send + 'static, E: Send + 'static> Pool<T, E> {
         let mut store = Store::new(self.engine.wasmtime(), resident);
         store.limiter(|resident| &mut resident.meter);
         store.set_hostcall_fuel(self.limits.returned);
-        // At each tick the guest lets others run, and whoever waits for it can give up. It waits for a moment
-        // itself: a task that is always ready would keep the runtime from looking at its sockets.
+        // At each tick the guest yields, so that its caller can give up. It also sleeps for a moment, because a task
+        // that is always ready would keep the runtime from polling its sockets.
         store.epoch_deadline_callback(|context| {
             let pulse = &context.data().pulse;
             if pulse.rested.swap(false, Ordering::Relaxed) {
@@ -211,10 +211,10 @@ impl<T: Send + 'static, E: Send + 'static> Pool<T, E> {
         }
     }
 
-    /// Ticks only while the guest computes: a call that waits for its platform costs nothing.
+    /// Advances the epoch only while the guest computes: a call that waits for its platform costs nothing.
     async fn attend<F: Future>(&self, pulse: &Pulse, work: F) -> F::Output {
         let mut work = std::pin::pin!(work);
-        // The first time it has not rested.
+        // Before the first poll the guest has not waited.
         pulse.yielding.store(true, Ordering::Relaxed);
         std::future::poll_fn(|context| {
             let rested = !pulse.yielding.swap(false, Ordering::Relaxed);

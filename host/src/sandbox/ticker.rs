@@ -9,14 +9,14 @@ use std::{
     time::Duration,
 };
 
-/// How often a running guest has to let others run.
+/// How often a running guest yields.
 const TICK: Duration = Duration::from_millis(10);
 
-/// How many ticks without any call before the thread sleeps. Calls that follow closely upon each other then
-/// never pay for waking it.
+/// How many ticks pass without any call before the thread sleeps. Calls in quick succession then never pay for waking
+/// it.
 const PATIENCE: u32 = 5;
 
-/// Advances the engine's epoch while calls run, and costs nothing while none does.
+/// A thread that advances the engine's epoch while calls run, and costs nothing while no call runs.
 #[derive(Debug)]
 pub(super) struct Ticker {
     shared: Arc<Shared>,
@@ -25,11 +25,11 @@ pub(super) struct Ticker {
 
 #[derive(Debug)]
 struct Shared {
-    /// Calls under way.
+    /// The number of calls in progress.
     running: AtomicUsize,
-    /// The thread sleeps, or is about to.
+    /// Whether the thread sleeps, or is about to.
     parked: AtomicBool,
-    /// The engine is gone.
+    /// Whether the engine has been dropped.
     stopped: AtomicBool,
 }
 
@@ -48,7 +48,7 @@ impl Ticker {
         Ok(Self { shared, thread: handle.thread().clone() })
     }
 
-    /// Ticks as long as the answer lives.
+    /// Advances the epoch as long as the returned value lives.
     pub(super) fn run(&self) -> Running {
         self.shared.running.fetch_add(1, Ordering::SeqCst);
         if self.shared.parked.load(Ordering::SeqCst) {
@@ -65,7 +65,7 @@ impl Drop for Ticker {
     }
 }
 
-/// A call under way.
+/// A call in progress.
 #[derive(Debug)]
 pub(super) struct Running(Arc<Shared>);
 

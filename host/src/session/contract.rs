@@ -1,4 +1,4 @@
-//! The channel protocol's names and shapes, as Claude Code has them.
+//! The names and shapes of the channel protocol, as Claude Code defines them.
 
 use std::borrow::Cow;
 
@@ -14,27 +14,28 @@ use crate::{
     notification::{self, Attribute, Whole},
 };
 
-/// The newest revision that can carry channel messages: a server that negotiates a later one is not
-/// registered as a channel.
+/// The newest protocol revision that can carry channel messages: a server that negotiates a later one is not registered
+/// as a channel.
 pub const PROTOCOL_VERSION: rmcp::model::ProtocolVersion = rmcp::model::ProtocolVersion::V_2025_11_25;
 
 /// The capability, under `experimental`, that makes a server a channel.
 pub(super) const CHANNEL_CAPABILITY: &str = "claude/channel";
 
-/// The capability, under `experimental`, that asks for permission prompts. Declared only where somebody may get them:
-/// older clients take any value for yes.
+/// The capability, under `experimental`, that asks for permission prompts. It is declared only where a person may get
+/// them, because older clients take any value as yes.
 pub const PERMISSION_CAPABILITY: &str = "claude/channel/permission";
 
-/// The client asks whether a tool may run.
+/// The notification in which the client asks whether a tool may run.
 pub const PERMISSION_REQUEST: &str = "notifications/claude/channel/permission_request";
 
-/// The answer.
+/// The notification that answers it.
 pub const PERMISSION_VERDICT: &str = "notifications/claude/channel/permission";
 
 /// The notification that carries an event.
 pub const CHANNEL_NOTIFICATION: &str = "notifications/claude/channel";
 
-/// Appends a line with one event. The answer is the length of its text, in UTF-16 units, as the client counts it.
+/// Appends a line with one event. Returns the length of its text, in UTF-16 units, as the client counts it; None if the
+/// event cannot be serialized.
 pub(super) fn notify(
     buffer: &mut Vec<u8>,
     channel: Option<&ChannelName>,
@@ -71,8 +72,8 @@ fn length(content: &str) -> u64 {
     units as u64
 }
 
-/// Appends a line with something of the host's own: it has no sender, and nobody to reply to. The answer is the length of
-/// its text, in UTF-16 units.
+/// Appends a line with a notice that the host itself writes: it has no sender, and nobody to reply to. Returns the
+/// length of its text, in UTF-16 units.
 pub(super) fn notice(buffer: &mut Vec<u8>, channel: &ChannelName, text: &str) -> u64 {
     let text = notification::cut(text.into(), &Whole::Nowhere);
     let length = length(&text);
@@ -81,7 +82,7 @@ pub(super) fn notice(buffer: &mut Vec<u8>, channel: &ChannelName, text: &str) ->
     length
 }
 
-/// Appends a line with what somebody has decided.
+/// Appends a line with the decision on a permission request.
 pub(super) fn verdict(buffer: &mut Vec<u8>, request: &RequestId, verdict: Verdict) {
     append(buffer, PERMISSION_VERDICT, &json!({"request_id": request, "behavior": verdict}));
 }
@@ -92,7 +93,7 @@ fn append(buffer: &mut Vec<u8>, method: &str, params: &Value) {
     buffer.push(b'\n');
 }
 
-/// `{content, meta}`; every value of `meta` is a string.
+/// The parameters, `{content, meta}`; every value of `meta` is a string.
 struct Event<'a> {
     channel: Option<&'a ChannelName>,
     message: &'a Message,
@@ -132,7 +133,7 @@ impl Serialize for Meta<'_> {
     }
 }
 
-/// A chat's id where several channels share one server: `channel:id`.
+/// Returns a chat's id for a server that several channels share: `channel:id`.
 pub(super) fn address(channel: &ChannelName, chat: &ChatId) -> String {
     format!("{channel}:{chat}")
 }

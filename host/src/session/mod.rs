@@ -1,7 +1,8 @@
 //! One MCP connection: what a client sees of the channels.
 //!
-//! Runs on any pair of byte streams. Requests go through rmcp; channel notifications enter the wire directly,
-//! because rmcp's own way out is too slow for them and keeps them in order only one at a time.
+//! It runs on any pair of byte streams. Requests go through rmcp. Channel notifications are written to the wire
+//! directly, because rmcp's own send path is too slow for them and keeps them in order only if they are sent one at a
+//! time.
 
 mod approval;
 mod contract;
@@ -28,16 +29,16 @@ pub use self::{
 use self::{server::Server, transport::Transport, wire::Wire};
 use crate::hub::Hub;
 
-/// How long requests that are under way may take once the client has gone: it may be a script that has
-/// written all its lines and still reads the answers.
+/// How long pending requests may take once the client has closed its side. The client may be a script that has written
+/// all its lines and still reads the answers.
 const GRACE: Duration = Duration::from_millis(40);
 
-/// Is a person known to be at the client, so that its dialogs may be believed?
+/// Whether a person is known to be at the client, so that the answers in its dialogs count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialogs {
-    /// What is answered there was answered by a person.
+    /// A person gives the answers.
     Believed,
-    /// It could be a script, or a model's.
+    /// A script or a model could give the answers.
     Doubted,
 }
 
@@ -52,7 +53,7 @@ where
     let driver = tokio::spawn(Arc::clone(&wire).drive());
     let attendant = tokio::spawn(Arc::clone(&wire).attend());
     let server = Server::new(hub, dialogs, Arc::clone(&wire));
-    // rmcp waits for its handlers at the end, up to five seconds: at nobody's cost here.
+    // rmcp waits for its handlers at the end, up to five seconds. In a separate task, this delays nothing.
     let service = tokio::spawn(async move {
         match server.serve(transport).await {
             Ok(running) => drop(running.waiting().await),

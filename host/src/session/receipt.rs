@@ -1,8 +1,8 @@
 //! Messages that were written to the client, and the receipts that it gives for them.
 //!
-//! The client processes what it is written in order, and its log has a line for each message that it processes while
-//! the channel is registered: a time, and the length of the text. A message that was written before the registration may
-//! have been dropped. So those count as lost, and are written again.
+//! The client processes its input in order. While the channel is registered, the client's log has a line for each
+//! message that it processes: a time, and the length of the text. The client may have dropped a message that was
+//! written before the registration, so such messages count as lost and are written again.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -14,31 +14,35 @@ use crate::{
     hub::Ticket,
 };
 
-/// How long a message that was written on the command line's word alone does not count as received: the log is looked for
-/// so long at short intervals, and can still say that the client does not receive it.
+/// How long a message does not count as received if only the client's command line says that it receives messages. For
+/// this time the client's log is looked for at short intervals, and can still say that the client does not receive
+/// them.
 pub(super) const PROVISIONAL: Duration = Duration::from_secs(30);
 
-/// Among how many messages the one that a receipt is for is looked for. It is the first, unless lines of the log are missing.
+/// How many messages are searched for the one that a receipt is for. It is the first one, unless lines of the log are
+/// missing.
 const NEAR: usize = 256;
 
-/// So many messages are remembered that count as received without a receipt: theirs may still come, and is not for a later
-/// message then.
+/// The most messages that are remembered after they counted as received without a receipt. Their receipts may still
+/// come, and must not count for a later message.
 const REMEMBERED: usize = 4096;
 
-/// Ranges of lost messages that are remembered. Each is asked for once, a moment after the loss.
+/// The most ranges of lost messages that are remembered. Each range is asked for once, a moment after the loss.
 const LOSSES: usize = 16;
 
 /// The messages of one connection for which receipts may come, oldest first.
 #[derive(Debug)]
 pub(super) struct Ledger {
-    /// Those that count as received already come first.
+    /// The messages that count as received already come first.
     written: VecDeque<Written>,
     rule: Rule,
-    /// The client's lengths have matched before, so a receipt that matches nothing is for none of these.
+    /// The length in a receipt has matched a message before. Since then, a receipt that matches no message is for none
+    /// of these.
     comparable: bool,
     /// The end of the last message that counts as received.
     received: Ticket,
-    /// Messages that the client never processes: those that end after the first of a pair and not after the second.
+    /// Ranges of messages that the client never processes: those that end after the first ticket of a pair and not
+    /// after the second.
     lost: VecDeque<(Ticket, Ticket)>,
 }
 
@@ -46,9 +50,9 @@ pub(super) struct Ledger {
 struct Written {
     /// The end of the message in the stream.
     end: Ticket,
-    /// In milliseconds since the Unix epoch.
+    /// When the message was written, in milliseconds since the Unix epoch.
     at: u64,
-    /// Of its text, in UTF-16 units.
+    /// The length of its text, in UTF-16 units.
     length: u64,
     /// It counts as received without a receipt.
     counted: bool,
@@ -57,25 +61,25 @@ struct Written {
 /// When a message counts as received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Rule {
-    /// When it is written: there is no log of this client's.
+    /// When it is written, because this client has no log.
     Unheard,
-    /// When it is written: the log gives no receipts. It may begin to.
+    /// When it is written, because the log gives no receipts. It may begin to.
     Written,
-    /// When the client's log has been silent up to this time, and the client has answered since.
+    /// When the client's log has been silent until this time, and the client has answered since.
     Provisional { until: u64 },
-    /// When its receipt is there.
+    /// When its receipt arrives.
     Receipt,
-    /// The client drops messages.
+    /// Not at all, because the client drops messages.
     Refused,
 }
 
-/// What is known of a message.
+/// What is known about a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// The client has processed it, as far as it tells.
+    /// The client has processed it, as far as its log tells.
     Received,
-    /// Nothing tells yet. From this time on, in milliseconds since the Unix epoch, the client is to be asked for a sign of
-    /// life; None where that would tell nothing new soon.
+    /// Not known yet. From `until` on, in milliseconds since the Unix epoch, the client has to be asked for a sign of
+    /// life; None where its answer would tell nothing new soon.
     Waiting { until: Option<u64> },
     /// The client never processes it.
     Lost,
@@ -94,12 +98,12 @@ impl Default for Ledger {
 }
 
 impl Ledger {
-    /// Whether each message has to be followed by itself.
+    /// Returns whether each message has to be followed separately.
     pub(super) fn follows(&self) -> bool {
         !matches!(self.rule, Rule::Unheard | Rule::Written)
     }
 
-    /// Notes what decides from now on.
+    /// Notes what decides from now on when a message counts as received.
     pub(super) fn hear(&mut self, heard: Heard, now: u64) {
         match heard {
             Heard::Silence => {
@@ -118,7 +122,7 @@ impl Ledger {
         }
     }
 
-    /// What was written before this time was lost, unless it counts as received.
+    /// Marks the messages that were written before this time as lost, unless they count as received.
     fn lose(&mut self, at: u64) {
         let mut end = None;
         while let Some(first) = self.written.pop_front_if(|first| first.at < at) {
@@ -137,7 +141,7 @@ impl Ledger {
     }
 
     fn match_one(&mut self, receipt: Receipt) {
-        // They come, after all.
+        // The client gives receipts after all.
         if self.rule == Rule::Written {
             self.rule = Rule::Receipt;
         }
@@ -145,12 +149,12 @@ impl Ledger {
         let count = match candidates.position(|written| written.length == receipt.length) {
             Some(index) => {
                 self.comparable = true;
-                // It processes them in order: those before it have only lost their lines.
+                // The client processes messages in order: for the earlier ones, only the lines of the log are missing.
                 index + 1
             }
-            // For a notice from before, or one that was written again since.
+            // The receipt is for an earlier notice, or for a message that was written again since.
             None if self.comparable => 0,
-            // This client counts otherwise.
+            // This client counts lengths differently, so the receipt is for the first message.
             None => 1,
         };
         for _ in 0..count {
@@ -160,7 +164,7 @@ impl Ledger {
         }
     }
 
-    /// Notes a message that is written up to here.
+    /// Notes a message that was written and ends here.
     pub(super) fn add(&mut self, end: Ticket, length: u64, at: impl FnOnce() -> u64) {
         if self.rule == Rule::Unheard {
             return;
@@ -178,10 +182,10 @@ impl Ledger {
         }
     }
 
-    /// What is known of a message that ends here.
+    /// Returns what is known about a message that ends here.
     pub(super) fn fate(&self, ticket: Ticket) -> Fate {
         if self.lost.iter().any(|(after, last)| *after < ticket && ticket <= *last) {
-            // While it is refused it cannot be written again.
+            // While the client refuses messages, it cannot be written again.
             return if self.rule == Rule::Refused { Fate::Waiting { until: None } } else { Fate::Lost };
         }
         match self.first_waiting() {
@@ -192,12 +196,12 @@ impl Ledger {
         }
     }
 
-    /// The oldest message that does not count as received.
+    /// Returns the oldest message that does not count as received.
     fn first_waiting(&self) -> Option<&Written> {
         self.written.get(self.written.partition_point(|written| written.counted))
     }
 
-    /// The oldest message that should have its receipt by now, or that no receipt may come for.
+    /// Returns the end of the oldest message that should have its receipt by now, or for which no receipt may come.
     pub(super) fn oldest(&self, now: u64) -> Option<Ticket> {
         let due = match self.rule {
             Rule::Receipt => true,
@@ -207,8 +211,10 @@ impl Ledger {
         self.first_waiting().filter(|_| due).map(|first| first.end)
     }
 
-    /// The client has processed everything that was written before `asked`, and its log says nothing of this message: from now
-    /// on, what is written counts as received, until a receipt comes after all. What was waited for, if it is so.
+    /// Stops waiting for the receipt of the message that ends at `oldest`. The client has processed everything that was
+    /// written before `asked`, and its log does not mention this message. From now on, a message counts as received
+    /// when it is written, until a receipt comes after all. Returns what was waited for; None if this message is no
+    /// longer the oldest that waits.
     pub(super) fn give_up(&mut self, oldest: Ticket, asked: u64, now: u64) -> Option<GivenUp> {
         if self.oldest(now) != Some(oldest) {
             return None;
@@ -218,19 +224,19 @@ impl Ledger {
         if let Some(last) = self.written.back() {
             self.received = last.end;
         }
-        // Their receipts would have come by now.
+        // The receipts of these messages would have come by now.
         while self.written.pop_front_if(|written| written.at < asked).is_some() {}
         self.written.iter_mut().for_each(|written| written.counted = true);
         Some(was)
     }
 }
 
-/// What is not waited for any more.
+/// What the ledger no longer waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum GivenUp {
     /// Receipts of a client that has registered the channel.
     Receipts,
-    /// Any word in the client's log.
+    /// Any statement in the client's log.
     Log,
 }
 

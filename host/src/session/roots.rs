@@ -1,4 +1,4 @@
-//! The folders that the client works in: what lies there may be sent.
+//! The folders that the client works in (its MCP roots). Files in them may be sent.
 #![expect(deprecated, reason = "a later revision of MCP drops roots; the one that carries channels has them")]
 
 use std::{
@@ -10,15 +10,15 @@ use std::{
 use percent_encoding::percent_decode_str;
 use rmcp::{RoleServer, service::Peer};
 
-/// A client that does not answer must not hold up a reply.
+/// How long to wait for the client's answer, so that a client that does not answer does not delay a reply.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What the client has said, until it says that it has changed.
+/// The folders that the client has named, until it reports that they have changed.
 #[derive(Debug, Default)]
 pub(super) struct Roots(Mutex<Option<Vec<PathBuf>>>);
 
 impl Roots {
-    /// Asked for when they are needed first.
+    /// Returns the folders. The client is asked when they are needed for the first time.
     pub(super) async fn folders(&self, peer: &Peer<RoleServer>) -> Vec<PathBuf> {
         if let Some(folders) = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone() {
             return folders;
@@ -42,13 +42,13 @@ impl Roots {
         folders
     }
 
-    /// They have changed.
+    /// Forgets the folders, because they have changed.
     pub(super) fn forget(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
-/// `file:///home/me/project`, percent-encoded.
+/// Returns the folder of a URI such as `file:///home/me/project`, which is percent-encoded.
 fn folder(uri: &str) -> Option<PathBuf> {
     let path = uri.strip_prefix("file://")?;
     let path = path.strip_prefix("localhost").unwrap_or(path);

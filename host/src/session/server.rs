@@ -34,21 +34,21 @@ use crate::{
 
 const PRODUCT: &str = "tidegate";
 
-/// How long the client may take to write its log. It writes it once a second; a busy machine takes longer.
+/// How long the client may take to write its log. It writes the log once a second; a busy machine takes longer.
 const LOG_DELAY: Duration = Duration::from_secs(5);
 
-/// How this process introduces itself in the handshake, as `NAME VERSION`: by that the client's log of this very
-/// connection is recognised.
+/// Returns how this process introduces itself in the handshake, as `NAME VERSION`. It identifies the client's log of
+/// this connection.
 pub fn introduction() -> String {
     format!("{PRODUCT} {}", version())
 }
 
-/// The version, with build metadata that no other process has.
+/// Returns the version, with build metadata that no other process has.
 fn version() -> &'static str {
     static VERSION: OnceLock<String> = OnceLock::new();
     VERSION.get_or_init(|| {
         let mut nonce = [0; 4];
-        // Without random bytes the process's number has to do.
+        // Without random bytes, the process id is used.
         let nonce = getrandom::fill(&mut nonce).map_or(std::process::id(), |()| u32::from_le_bytes(nonce));
         format!("{}+{nonce:08x}", env!("CARGO_PKG_VERSION"))
     })
@@ -58,7 +58,7 @@ fn version() -> &'static str {
 pub(super) struct Server {
     hub: Hub,
     wire: Arc<Wire>,
-    /// Those that any of the channels offers.
+    /// The folders that the client works in.
     roots: Roots,
     dialogs: Dialogs,
 }
@@ -80,7 +80,7 @@ impl ServerHandler for Server {
         let mut experimental = ExperimentalCapabilities::new();
         experimental.insert(CHANNEL_CAPABILITY.to_owned(), serde_json::Map::new());
         let loaded = self.hub.loaded();
-        // One that is being prepared may have to pass them on.
+        // A channel that is being prepared may have to pass prompts on.
         let prompts = loaded.channels().iter().any(|channel| channel.grants().permission_prompts);
         if prompts || !loaded.preparing().is_empty() {
             experimental.insert(PERMISSION_CAPABILITY.to_owned(), serde_json::Map::new());
@@ -157,7 +157,7 @@ impl ServerHandler for Server {
         Ok(tools::call(&loaded, tool, arguments, folders).await.into())
     }
 
-    /// A request that is none of MCP's, or one whose parameters are of another shape.
+    /// Rejects a request that is not part of MCP, or whose parameters have another shape.
     async fn on_custom_request(
         &self,
         request: CustomRequest,
@@ -174,14 +174,14 @@ impl ServerHandler for Server {
     }
 }
 
-/// Where a receipt is overdue, asks the client for a sign of life. It processes what it is written in order: if it answers
-/// and its log still does not confirm the message, it gives no receipts. One that is stopped does not answer.
+/// Pings the client when a receipt is overdue. The client processes its input in order: if it answers and its log still
+/// does not confirm the message, it gives no receipts. A client that is stopped does not answer.
 async fn check_receipts(wire: Arc<Wire>, peer: Peer<RoleServer>) {
     loop {
         let oldest = wire.overdue().await;
         let asked = clock::now();
         match peer.send_request(ServerRequest::PingRequest(PingRequest::default())).await {
-            // One that knows no ping has read it all the same.
+            // A client that does not know `ping` has read it all the same.
             Ok(_) | Err(ServiceError::McpError(_)) => {}
             Err(_) => return,
         }
@@ -190,7 +190,7 @@ async fn check_receipts(wire: Arc<Wire>, peer: Peer<RoleServer>) {
     }
 }
 
-/// Has the client ask for the tools again when a channel that was being prepared runs, or does not.
+/// Tells the client that the list of tools has changed, each time a channel that was being prepared runs or fails.
 async fn tell_changes(mut changes: watch::Receiver<Arc<Loaded>>, peer: Peer<RoleServer>) {
     while !changes.borrow_and_update().preparing().is_empty() {
         if changes.changed().await.is_err() || peer.notify_tool_list_changed().await.is_err() {
@@ -255,7 +255,7 @@ mod tests {
             serde_json::from_str(&self.lines.next_line().await.unwrap().unwrap()).unwrap()
         }
 
-        /// A message that its log does not confirm.
+        /// Writes a message that the client's log does not confirm. Returns the task that waits for its receipt.
         async fn unconfirmed(&mut self) -> tokio::task::JoinHandle<bool> {
             let channel = ChannelName::new("fakechat").unwrap();
             self.wire.notice(&channel, "hello");

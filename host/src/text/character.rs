@@ -1,31 +1,31 @@
-//! What a character does to the reader.
+//! How a character appears to the reader.
 
 use unicode_segmentation::UnicodeSegmentation as _;
 
-/// The most combining marks on one base: enough for Vietnamese in NFD and for pointed Hebrew.
+/// Maximum number of combining marks on one base. Enough for Vietnamese in NFD and for pointed Hebrew.
 pub(super) const MARKS: usize = 4;
 
-/// Joins emoji into one.
+/// The character that joins several emoji into one.
 pub(super) const JOINER: char = '\u{200d}';
 
-/// How a character shows.
+/// How a character appears.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
-    /// By itself.
+    /// Visible by itself.
     Plain,
-    /// As a gap or a line break: all that Unicode calls white space.
+    /// A gap or a line break: all that Unicode calls white space.
     Space,
-    /// On the character before it.
+    /// Drawn on the character before it.
     Mark,
-    /// Not at all, or differently everywhere: controls, format and bidi characters, private use, unassigned,
-    /// selectors of variants, letters without a shape.
+    /// Invisible, or shown differently everywhere: controls, format and bidi characters, private use, unassigned,
+    /// variation selectors, letters without a shape.
     Hidden,
 }
 
 impl Class {
-    /// The standard library knows what can be printed: `escape_debug` leaves nothing as it is that is a
-    /// control, a format character, a separator other than the space, for private use or unassigned. It does
-    /// the same to a mark, but only where the mark comes first.
+    /// Classifies a character. The standard library knows what can be printed: `escape_debug` escapes every control,
+    /// format character, separator other than the space, private-use and unassigned character. It escapes a mark only
+    /// at the beginning of a text.
     pub(super) fn of(character: char) -> Self {
         if matches!(character, '!'..='~') {
             Self::Plain
@@ -43,7 +43,7 @@ impl Class {
     }
 }
 
-/// What counts as printable and shows nothing: ignorable by Unicode's own property
+/// Returns true for characters that count as printable but show nothing: ignorable by Unicode's own property
 /// (`Default_Ignorable_Code_Point`), or without ink.
 fn is_blank(character: char) -> bool {
     matches!(
@@ -70,8 +70,8 @@ fn is_printed_behind_a_letter(character: char) -> bool {
     text.escape_debug().eq(text.chars())
 }
 
-/// Can this be part of a joined emoji? What follows a joiner stays in the cluster only then, unless it would
-/// stay behind any letter.
+/// Returns true if this can be part of a joined emoji. Only then does a character stay in the cluster after a joiner,
+/// unless it would also stay in the cluster after a letter.
 pub(super) fn is_pictographic(character: char) -> bool {
     let clusters = |text: String| text.graphemes(true).count();
     clusters(format!("❤{JOINER}{character}")) == 1 && clusters(format!("a{character}")) == 2

@@ -1,29 +1,29 @@
-//! Where a text may be cut without tearing what a reader takes for one character.
+//! Places where a text may be cut without tearing what a reader sees as one character.
 //!
-//! These are the extended grapheme clusters of Unicode's annex 29: a letter with its accents, an emoji with its
-//! skin, a flag, a line break of two characters.
+//! These are the boundaries between the extended grapheme clusters of Unicode's annex 29: a letter with its accents, an
+//! emoji with its skin tone, a flag, a line break of two characters.
 
 use unicode_segmentation::GraphemeCursor;
 
-/// May the text be cut at this byte? It is seen from its beginning, which must itself be such a place.
+/// Returns true if the text may be cut at this byte. The beginning of `text` must itself be a boundary.
 pub(super) fn is_boundary(text: &str, at: usize) -> bool {
-    // An error would say that a part of the text is missing; all of it is there.
+    // An error would mean that a part of the text is missing, but all of it is here.
     text.is_char_boundary(at)
         && GraphemeCursor::new(at, text.len(), true).is_boundary(text, 0).unwrap_or(true)
 }
 
-/// The last boundary that is not behind `at`: 0 where the first cluster reaches further.
+/// Returns the last boundary at or before `at`, or 0 if the first cluster reaches further.
 pub(super) fn floor(text: &str, at: usize) -> usize {
     (1..=at).rev().find(|&at| is_boundary(text, at)).unwrap_or(0)
 }
 
-/// The first boundary that is not before `at`.
+/// Returns the first boundary at or after `at`.
 pub(super) fn ceil(text: &str, at: usize) -> usize {
     (at..text.len()).find(|&at| is_boundary(text, at)).unwrap_or(text.len())
 }
 
-/// The longest beginning of a text that has at most so many bytes and ends at a boundary. Where the first cluster alone
-/// is longer, it is torn between characters.
+/// Returns the longest beginning of a text that has at most `limit` bytes and ends at a boundary. If the first cluster
+/// alone is longer, it is cut between characters.
 pub fn beginning(text: &str, limit: usize) -> &str {
     let room = text.floor_char_boundary(limit);
     let whole = floor(text, room);

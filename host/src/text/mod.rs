@@ -1,7 +1,7 @@
-//! What texts are cut and cleaned by: rules, without anything that runs.
+//! Rules for cutting and cleaning texts. They are pure functions.
 //!
-//! [`TextUnit`] is what a platform counts, [`split`] makes several messages of a long text, and the rest makes
-//! harmless what somebody else has written. Nothing here knows of channels, sessions or the network.
+//! [`TextUnit`] is the unit that a platform counts, [`split`] cuts a long text into several messages, and the other
+//! functions make text from other people harmless. This module does not depend on channels, sessions or the network.
 
 mod character;
 mod clean;

@@ -1,6 +1,6 @@
-//! Sizes, for people.
+//! Sizes in a form for people.
 
-/// `50 MiB`, or `50 MB` where that is the rounder number.
+/// Returns a size as `50 MiB`, or as `50 MB` if it is not a whole number of MiB.
 pub fn size(bytes: u64) -> String {
     if bytes.is_multiple_of(1 << 20) {
         format!("{} MiB", bytes >> 20)

@@ -1,8 +1,8 @@
-//! How long a text is depends on who counts.
+//! The length of a text depends on the unit that a platform counts.
 
 use serde::Serialize;
 
-/// What a platform counts when it limits a text.
+/// The unit in which a platform limits a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TextUnit {
@@ -15,7 +15,7 @@ pub enum TextUnit {
 }
 
 impl TextUnit {
-    /// How long a text is for this platform.
+    /// Returns the length of a text in this unit.
     pub fn length(self, text: &str) -> usize {
         match self {
             Self::Utf16 => text.encode_utf16().count(),
@@ -24,9 +24,9 @@ impl TextUnit {
         }
     }
 
-    /// Where the longest beginning ends that has at most `limit` units, in bytes. Looks no further than that.
+    /// Returns the end, in bytes, of the longest beginning with at most `limit` units. Reads no further than that.
     pub(super) fn prefix(self, text: &str, limit: usize) -> usize {
-        // Of ASCII, all units have one byte.
+        // In ASCII, each character has one byte and one unit.
         if text.as_bytes().get(..limit).is_some_and(<[u8]>::is_ascii) {
             return limit;
         }
@@ -35,14 +35,14 @@ impl TextUnit {
         fitting.map(char::len_utf8).sum()
     }
 
-    /// Where the longest ending begins that has at most `limit` units, in bytes.
+    /// Returns the start, in bytes, of the longest ending with at most `limit` units.
     pub(super) fn suffix(self, text: &str, limit: usize) -> usize {
         let mut left = limit;
         let fitting = text.chars().rev().take_while(|&character| self.take(&mut left, character));
         text.len() - fitting.map(char::len_utf8).sum::<usize>()
     }
 
-    /// Is there room for another character? Takes it.
+    /// Returns true if there is room for another character. If so, subtracts its length from `left`.
     fn take(self, left: &mut usize, character: char) -> bool {
         let length = match self {
             Self::Utf16 => character.len_utf16(),

@@ -1,5 +1,5 @@
-//! A stand-in for Claude Code that keeps a log of its server, as the real one does: with a verdict, and a receipt for each
-//! message, written once a second.
+//! A stand-in for Claude Code that writes a log of its server, like the real one: with a verdict, and a receipt for
+//! each message, written once a second.
 
 use std::{
     fs::{self, File},
@@ -11,7 +11,7 @@ use std::{
 use anyhow::Context as _;
 use serde_json::json;
 
-/// How often the client writes what has collected.
+/// The interval at which the client writes its collected lines.
 const FLUSH: Duration = Duration::from_secs(1);
 
 /// The log of one server.
@@ -21,7 +21,7 @@ pub(crate) struct Log {
     flushed: Instant,
 }
 
-/// A program that passes for the client: a shell of that name, which starts what it is told and stays.
+/// Creates a program that looks like the client: a shell of that name, which starts its command and stays.
 pub(crate) fn program(home: &Path) -> anyhow::Result<PathBuf> {
     let link = home.join("claude");
     if !link.exists() {
@@ -30,14 +30,14 @@ pub(crate) fn program(home: &Path) -> anyhow::Result<PathBuf> {
     Ok(link)
 }
 
-/// The arguments that make it start this server, and pass for a session that takes its messages.
+/// Returns the arguments that make it start this server, and look like a session that receives its messages.
 pub(crate) fn arguments(server: &Path) -> Vec<String> {
     let script = format!("\"{}\" serve fakechat; exit $?", server.display());
     ["-c", &script, "--dangerously-load-development-channels", "server:fakechat"].map(str::to_owned).to_vec()
 }
 
 impl Log {
-    /// Below these caches, of a server that introduced itself so, of a client in this folder.
+    /// Opens the log below these caches, for a server of this version and a client in this folder.
     pub(crate) fn open(caches: &Path, directory: &Path, version: &str) -> anyhow::Result<Self> {
         let directory = directory.to_str().context("a folder that is not UTF-8")?;
         let folder = directory.replace(|character: char| !character.is_ascii_alphanumeric(), "-");
@@ -52,7 +52,7 @@ impl Log {
         Ok(log)
     }
 
-    /// The client has processed a message of this length.
+    /// Writes a receipt: the client has processed a message of this length.
     pub(crate) fn receipt(&mut self, length: usize) -> anyhow::Result<()> {
         self.collect(&format!("notifications/claude/channel ({length} chars)"));
         if self.flushed.elapsed() >= FLUSH { self.flush() } else { Ok(()) }

@@ -1,4 +1,4 @@
-//! From a chat page to the session, and back.
+//! Measures the way from a chat page to the session, and back.
 
 use std::{
     net::TcpStream,
@@ -21,13 +21,13 @@ use crate::{
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// How often everything is measured; medians are shown
+    /// How often everything is measured; the table shows medians
     #[arg(long, default_value_t = 3)]
     runs: usize,
-    /// Messages one after the other
+    /// Messages sent one after the other
     #[arg(long, default_value_t = 3000)]
     messages: u32,
-    /// Messages all at once
+    /// Messages sent at once
     #[arg(long, default_value_t = 50_000)]
     burst: u32,
 }
@@ -118,7 +118,7 @@ fn measure(program: &Path, arguments: &[&str], options: &Options) -> anyhow::Res
     ])
 }
 
-/// Sends so many messages at once and reads them from the session, in order. The answer is how many a second.
+/// Sends this number of messages at once and reads them from the session, in order. Returns messages per second.
 fn burst(
     server: &mut Server,
     mut page: WebSocket<TcpStream>,
@@ -148,8 +148,8 @@ fn burst(
     Ok((page, f64::from(count) / took))
 }
 
-/// The same burst below a client that keeps a log. It writes the same lines either way; the server finds and follows them,
-/// or they lie where it does not look.
+/// Measures the same burst below a client that writes a log. It writes the same lines in both cases; the server finds
+/// and follows them, or they are in a place where it does not look.
 fn burst_with_log(program: &Path, count: u32, followed: bool) -> anyhow::Result<f64> {
     let home = tempfile::tempdir()?;
     let client = client::program(home.path())?;
@@ -172,7 +172,7 @@ fn burst_with_log(program: &Path, count: u32, followed: bool) -> anyhow::Result<
     Ok(throughput)
 }
 
-/// The page, once the server takes messages.
+/// Opens the page, once the server accepts messages.
 fn listening_page(port: u16) -> anyhow::Result<WebSocket<TcpStream>> {
     loop {
         let mut page = page(port)?;
@@ -184,7 +184,7 @@ fn listening_page(port: u16) -> anyhow::Result<WebSocket<TcpStream>> {
     }
 }
 
-/// What a second channel adds to the memory of the process, in MiB.
+/// Returns the memory that a second channel adds to the process, in MiB.
 fn another_channel(subject: &Subject) -> anyhow::Result<f64> {
     let home = tempfile::tempdir()?;
     let file = subject.guests.join("chameleon.wasm");
@@ -208,7 +208,7 @@ fn frame(number: u32) -> Message {
     Message::text(format!("{{\"id\": \"u{number}\", \"text\": \"message {number}\"}}"))
 }
 
-/// Free a moment ago; nobody else asks for ports here.
+/// Returns a port that was free a moment ago; no other program requests ports during the benchmark.
 fn free_port() -> anyhow::Result<u16> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }

@@ -1,5 +1,5 @@
-//! The least that such servers can be: no sandbox, no journal, no checks. What they take, the machine takes; the
-//! benchmark shows it beside tidegate's figures.
+//! Minimal servers for comparison: no sandbox, no journal, no checks. Their figures are the cost of the machine itself;
+//! the benchmark shows them beside tidegate's figures.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -12,7 +12,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 use tungstenite::{Message, WebSocket, protocol::Role};
 
-/// Which server.
+/// The kind of minimal server.
 #[derive(Clone, Copy, Subcommand)]
 pub(crate) enum Kind {
     /// A page
@@ -28,7 +28,7 @@ pub(crate) fn run(kind: Kind) -> anyhow::Result<()> {
     }
 }
 
-/// What the environment of a bot's floor holds: `http://127.0.0.1:PORT`, and the token.
+/// The environment variables of a bot's floor: `http://127.0.0.1:PORT`, and the token.
 pub(crate) const ADDRESS: &str = "FLOOR_ADDRESS";
 pub(crate) const TOKEN: &str = "FLOOR_TOKEN";
 
@@ -82,7 +82,7 @@ fn say(line: &Value) -> anyhow::Result<()> {
     Ok(std::io::stdout().lock().write_all(format!("{line}\n").as_bytes())?)
 }
 
-/// HTTP/1.1, as far as it is needed here.
+/// An HTTP/1.1 connection with only the features that are needed here.
 struct Connection {
     stream: BufReader<TcpStream>,
     token: String,

@@ -1,6 +1,6 @@
-//! How fast and how small a release build is, beside the least that such a server can be.
+//! Measures the speed and the memory of a release build, and compares them with a minimal server.
 //!
-//! Machines differ and are busy, so the ratio of two figures of one run says more than either.
+//! Machines differ and are busy, so the ratio of two figures of one run says more than each figure alone.
 
 mod client;
 mod fakechat;
@@ -35,7 +35,7 @@ enum What {
         #[command(flatten)]
         options: telegram::Options,
     },
-    /// The least that such a server can be
+    /// A minimal server for comparison
     #[command(subcommand, hide = true)]
     Floor(floor::Kind),
 }

@@ -10,13 +10,13 @@ use std::{
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
-/// A server under measurement, with a session that reads what it says.
+/// A server under measurement, with a session that reads its output.
 pub(crate) struct Server {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
     line: String,
-    /// As it introduces itself.
+    /// The version that it reports.
     version: String,
 }
 
@@ -48,7 +48,7 @@ impl Server {
         Ok(server)
     }
 
-    /// The version that it has given in the handshake.
+    /// Returns the version that it reported in the handshake.
     pub(crate) fn version(&self) -> &str {
         &self.version
     }
@@ -65,7 +65,7 @@ impl Server {
         Ok(&self.line)
     }
 
-    /// The next event, as a line.
+    /// Returns the next event, as a line.
     pub(crate) fn event(&mut self) -> anyhow::Result<&str> {
         while !self.line()?.contains("notifications/claude/channel") {}
         Ok(&self.line)
@@ -77,13 +77,13 @@ impl Server {
         Ok(())
     }
 
-    /// Replies, and waits for the result.
+    /// Sends a reply, and waits for the result.
     pub(crate) fn reply(&mut self, chat: &str, text: &str) -> anyhow::Result<()> {
         self.request(&json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {
             "name": "reply", "arguments": {"chat_id": chat, "text": text}}}))
     }
 
-    /// Proportional set size in MiB: shared pages count in part. Only Linux tells.
+    /// Returns the proportional set size in MiB: shared pages count in part. Works only on Linux.
     pub(crate) fn memory(&self) -> f64 {
         let rollup =
             std::fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id())).unwrap_or_default();
@@ -93,7 +93,7 @@ impl Server {
         kibibytes.map_or(f64::NAN, |kibibytes| kibibytes / 1024.0)
     }
 
-    /// Seconds of processor time so far, in hundredths. Only Linux tells.
+    /// Returns the processor time so far in seconds, with a resolution of a hundredth. Works only on Linux.
     pub(crate) fn cpu(&self) -> f64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
         let fields: Vec<f64> = stat
@@ -106,7 +106,7 @@ impl Server {
         fields.iter().skip(11).take(2).sum::<f64>() / 100.0
     }
 
-    /// Ends its input, and waits for its end.
+    /// Closes its input, and waits for its end.
     pub(crate) fn stop(mut self) -> anyhow::Result<Duration> {
         let begun = Instant::now();
         drop(self.input);
@@ -114,7 +114,7 @@ impl Server {
         Ok(begun.elapsed())
     }
 
-    /// How often any of its threads has waited so far. Only Linux tells.
+    /// Returns how often its threads have waited so far. Works only on Linux.
     pub(crate) fn wakeups(&self) -> f64 {
         let threads =
             std::fs::read_dir(format!("/proc/{}/task", self.child.id())).into_iter().flatten().flatten();

@@ -2,22 +2,22 @@
 
 use crate::say;
 
-/// The value in the middle.
+/// Returns the middle value.
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     quantile(&mut values, 50)
 }
 
-/// So many hundredths of the values are smaller.
+/// Returns the value below which this number of hundredths of the values are.
 pub(crate) fn quantile(values: &mut [f64], hundredths: usize) -> f64 {
     values.sort_by(f64::total_cmp);
     let index = values.len() * hundredths / 100;
     values.get(index.min(values.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
 }
 
-/// A figure of one run: what it is, its unit, and its value.
+/// A figure of one run: its name, its unit, and its value.
 pub(crate) type Figure = (&'static str, &'static str, f64);
 
-/// The medians of several runs, ours beside the least.
+/// Prints the medians of several runs, tidegate's beside those of the minimal server.
 pub(crate) fn table(ours: &[Vec<Figure>], least: &[Vec<Figure>]) -> anyhow::Result<()> {
     say(&format!("{:<50} {:>12} {:>23} {:>12} {:>8}", "medians", "tidegate", "(min–max)", "floor", "ratio"))?;
     let Some(first) = ours.first() else { return Ok(()) };

@@ -1,4 +1,4 @@
-//! From a Bot API to the session, and back: near, and with a long way between.
+//! Measures the way from a Bot API to the session, and back: with a short and with a long round trip.
 
 use std::{
     path::Path,
@@ -19,10 +19,10 @@ use crate::{
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// How often everything is measured; medians are shown
+    /// How often everything is measured; the table shows medians
     #[arg(long, default_value_t = 3)]
     runs: usize,
-    /// Messages one after the other, near; a fifth of it far away
+    /// Messages sent one after the other with a short round trip; a fifth of it with a long one
     #[arg(long, default_value_t = 1000)]
     messages: u32,
     /// Updates that wait at the start
@@ -30,22 +30,22 @@ pub(crate) struct Options {
     waiting: u32,
 }
 
-/// How far away far away is.
+/// The long round trip.
 const ROUND_TRIP: Duration = Duration::from_millis(50);
 
-/// For how long nothing is done.
+/// The duration of the idle measurement.
 const IDLE: Duration = Duration::from_secs(4);
 
 const STARTS: usize = 10;
 
-/// What is measured.
+/// The server under measurement.
 #[derive(Clone, Copy)]
 enum Candidate<'a> {
     Tidegate(&'a Path),
     Floor(&'a Path),
 }
 
-/// A candidate with a place for its state.
+/// A candidate with a folder for its state.
 #[derive(Clone, Copy)]
 struct Setup<'a> {
     candidate: Candidate<'a>,
@@ -202,7 +202,7 @@ fn converse(
     Ok(())
 }
 
-/// From the session's beginning to the last of the updates that waited, as a rate.
+/// Returns the rate from the session's start to the last of the waiting updates.
 fn waiting(options: &Options, setup: Setup<'_>, round_trip: Duration) -> anyhow::Result<f64> {
     // Another platform: what is known of the last one is of no use.
     let home = tempfile::tempdir()?;

@@ -1,4 +1,4 @@
-//! Clients that are here, and getting those that are not.
+//! Finds installed clients, and installs others.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail};
 
 use crate::description::Description;
 
-/// A client that is here.
+/// An installed client.
 #[derive(Debug)]
 pub(crate) struct Client {
     /// Its name in the descriptions.
@@ -20,7 +20,8 @@ pub(crate) struct Client {
     pub(crate) program: PathBuf,
 }
 
-/// Those of `named` (`NAME` or `NAME=PROGRAM`), which must be here; or, if none is named, all that are here.
+/// Returns the clients in `named` (`NAME` or `NAME=PROGRAM`), which must be installed; if it is empty, all installed
+/// ones.
 pub(crate) fn find(
     descriptions: &BTreeMap<String, Description>,
     named: &[String],
@@ -64,7 +65,7 @@ fn described<'a>(
     })
 }
 
-/// In this order: the variable, `PATH`, what was installed before.
+/// Looks for the program in this order: the variable, `PATH`, the cache of earlier installations.
 fn locate(description: &Description, cache: &Path) -> Option<PathBuf> {
     let named = description.variable.as_ref().and_then(env::var_os).map(PathBuf::from);
     let path = env::var_os("PATH").unwrap_or_default();
@@ -75,7 +76,7 @@ fn locate(description: &Description, cache: &Path) -> Option<PathBuf> {
         .find(|program| program.is_file())
 }
 
-/// Gets clients from the npm registry into the cache folder: those that are named, or all that have a package.
+/// Installs clients from the npm registry into the cache folder: the named ones, or all that have a package.
 pub(crate) fn install(
     descriptions: &BTreeMap<String, Description>,
     named: &[String],

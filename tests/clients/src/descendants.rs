@@ -1,4 +1,4 @@
-//! The processes that this one has started, directly or not. No other process is looked at or touched.
+//! The processes that this process has started, directly or indirectly. Other processes are not affected.
 
 use std::{collections::BTreeSet, fs, time::Duration};
 
@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_
 
 use crate::wait;
 
-/// A process that still runs.
+/// A running process.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Descendant {
     id: i32,
@@ -15,12 +15,12 @@ pub(crate) struct Descendant {
     pub(crate) command: String,
 }
 
-/// Makes this process the parent of all orphans below it, so that none of them is lost from sight.
+/// Makes this process the parent of all orphans below it, so that it can find all of them.
 pub(crate) fn adopt() -> anyhow::Result<()> {
     set_child_subreaper(Some(getpid())).context("cannot become the parent of orphans")
 }
 
-/// All that run now. Orphans that have ended are cleared away.
+/// Returns all running descendants. Reaps orphans that have ended.
 pub(crate) fn running() -> BTreeSet<Descendant> {
     let mut found = BTreeSet::new();
     let own = getpid().as_raw_nonzero().get();
@@ -43,7 +43,7 @@ pub(crate) fn running() -> BTreeSet<Descendant> {
     found
 }
 
-/// Waits until none is left; else ends what is left, by id, and returns it.
+/// Waits until all have ended; otherwise kills the remaining ones by id, and returns them.
 pub(crate) fn gone(patience: Duration) -> BTreeSet<Descendant> {
     let end = |signal: Option<Signal>| {
         wait::until("the end of all processes", patience, || {
@@ -74,7 +74,7 @@ fn children(parent: i32) -> Vec<i32> {
         .collect()
 }
 
-/// Is it only an entry that its parent has not read yet?
+/// Returns whether it is only a zombie that its parent has not reaped yet.
 fn has_ended(id: i32) -> bool {
     // The state follows the name, which is in parentheses and may contain any character: proc_pid_stat(5).
     fs::read_to_string(format!("/proc/{id}/stat"))

@@ -1,4 +1,4 @@
-//! How a client is found, started and spoken to: one entry of `clients.toml`.
+//! The description of a client, one entry of `clients.toml`: how it is found, started and controlled.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -14,38 +14,38 @@ const OWN: &str = include_str!("../clients.toml");
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Description {
-    /// For people.
+    /// The display name.
     pub(crate) title: String,
     /// The environment variable that may name the program.
     pub(crate) variable: Option<String>,
     /// Its name on `PATH`, or a path.
     pub(crate) program: String,
-    /// The package of the npm registry that brings it.
+    /// The npm package that contains it.
     pub(crate) package: Option<String>,
-    /// Arguments that make it print its version and end.
+    /// The arguments that make it print its version and end.
     pub(crate) version: Vec<String>,
-    /// What the model knows a server's tool as.
+    /// The model's name for a server's tool.
     pub(crate) tool: String,
-    /// The tool that loads tools which the model knows by name only.
+    /// The tool that loads tools which the model knows only by their names.
     pub(crate) search: Option<Search>,
     /// `--opt-in` of the server whose messages are pushed.
     #[serde(default = "auto")]
     pub(crate) opt_in: String,
-    /// All that it gets beside `HOME`, `PATH`, `TERM` and `LANG`.
+    /// Its environment, besides `HOME`, `PATH`, `TERM` and `LANG`.
     #[serde(default)]
     pub(crate) environment: BTreeMap<String, String>,
-    /// How it runs without a terminal; if it cannot, the terminal is used throughout.
+    /// How it runs without a terminal; if it cannot, all parts use the terminal.
     pub(crate) headless: Option<Headless>,
     pub(crate) interactive: Interactive,
-    /// The client's own word on the channel.
+    /// The client's statement on whether it receives the channel's messages.
     pub(crate) verdict: Option<Verdict>,
-    /// A tool that needs a permission, and what it is called with.
+    /// A tool that needs a permission, and its input.
     pub(crate) permission: Tool,
     /// How it shows a form that a server asks to be filled in.
     pub(crate) form: Option<Form>,
     /// How it installs plugins.
     pub(crate) plugin: Option<Plugin>,
-    /// What it asks before its prompt appears.
+    /// Its dialogs before the prompt appears.
     #[serde(default)]
     pub(crate) dialogs: Vec<Dialog>,
 }
@@ -54,7 +54,8 @@ fn auto() -> String {
     "auto".into()
 }
 
-/// Without a terminal: a JSON object a line on its standard input for each prompt, as with `--input-format stream-json`.
+/// A run without a terminal: a JSON object per line on standard input for each prompt, as with `--input-format
+/// stream-json`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Headless {
@@ -63,18 +64,18 @@ pub(crate) struct Headless {
     pub(crate) environment: BTreeMap<String, String>,
 }
 
-/// In a terminal.
+/// A run in a terminal.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Interactive {
     pub(crate) arguments: Vec<String>,
     /// Texts of which one is on the screen when it waits for a prompt.
     pub(crate) ready: Vec<String>,
-    /// What stands before the option that Enter would choose.
+    /// The mark before the option that Enter would choose.
     pub(crate) cursor: String,
-    /// What is typed to end it.
+    /// The text to type to end it.
     pub(crate) exit: String,
-    /// Environment of a first start that only answers dialogs. An empty value takes a variable away.
+    /// The environment of a first start that only answers dialogs. An empty value removes a variable.
     pub(crate) onboarding: Option<BTreeMap<String, String>>,
 }
 
@@ -82,18 +83,18 @@ pub(crate) struct Interactive {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Verdict {
-    /// A regular expression. Its group `reason` matches only if the client does not take messages.
+    /// A regular expression. Its group `reason` matches only if the client does not receive messages.
     pub(crate) pattern: String,
-    /// Reasons that are the client's own affair. Any other is a failure.
+    /// Reasons that do not depend on tidegate. Any other reason is a failure.
     pub(crate) unavailable: Vec<String>,
 }
 
-/// A tool of the client's own.
+/// One of the client's own tools.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Tool {
     pub(crate) tool: String,
-    /// In its texts, `{file}` stands for a file that the call must make.
+    /// The input. In its texts, `{file}` stands for a file that the call must create.
     pub(crate) input: serde_json::Value,
 }
 
@@ -102,7 +103,7 @@ pub(crate) struct Tool {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Search {
     pub(crate) tool: String,
-    /// In its texts, `{tool}` stands for the tool to be loaded.
+    /// The input. In its texts, `{tool}` stands for the tool to load.
     pub(crate) input: serde_json::Value,
 }
 
@@ -110,30 +111,30 @@ pub(crate) struct Search {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Form {
-    /// What is on the screen with it.
+    /// The text on the screen that identifies the form.
     pub(crate) shows: String,
     /// The option that sends it.
     pub(crate) accept: String,
 }
 
-/// Plugins, which a marketplace brings. `{marketplace}` is the folder of that, `{plugin}` the plugin's name.
+/// The installation of plugins from a marketplace. `{marketplace}` is its folder, `{plugin}` the plugin's name.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Plugin {
-    /// Arguments of one run each, which check the plugin and install it.
+    /// The arguments of one run each, which check the plugin and install it.
     pub(crate) install: Vec<Vec<String>>,
-    /// What the client calls the plugin's server, and what stands for that in the names of tools.
+    /// The client's name for the plugin's server, and its form in the names of tools.
     pub(crate) server: String,
     pub(crate) tools: String,
-    /// Arguments of a session in a terminal that takes the plugin's messages.
+    /// The arguments of a session in a terminal that receives the plugin's messages.
     pub(crate) arguments: Vec<String>,
     /// The folder for the plugin's data, in the home folder.
     pub(crate) data: String,
-    /// How a server is started again.
+    /// The steps to restart a server.
     pub(crate) reconnect: Reconnect,
 }
 
-/// What is typed and chosen to start a server again, and what is on the screen afterwards.
+/// The command and choices to restart a server, and the text on the screen afterwards.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Reconnect {
@@ -143,7 +144,7 @@ pub(crate) struct Reconnect {
 }
 
 impl Description {
-    /// Reads a file of descriptions; this repository's own, if none is given.
+    /// Reads a file of descriptions; the default is this repository's own.
     pub(crate) fn read(file: Option<&Path>) -> anyhow::Result<BTreeMap<String, Self>> {
         match file {
             None => toml::from_str(OWN).context("clients.toml is not valid"),
@@ -155,7 +156,7 @@ impl Description {
         }
     }
 
-    /// Where it was looked for, and what to do.
+    /// Says where the client was searched, and what to do.
     pub(crate) fn where_to_find(&self, name: &str) -> String {
         let mut text = format!("{} is not installed (no {} on PATH", self.title, self.program);
         if let Some(variable) = &self.variable {
@@ -171,18 +172,18 @@ impl Description {
         text
     }
 
-    /// What the model knows a server's tool as.
+    /// Returns the model's name for a server's tool.
     pub(crate) fn tool_name(&self, server: &str, tool: &str) -> String {
         fill(&self.tool, &[("server", server), ("tool", tool)])
     }
 }
 
-/// Puts values in place of `{name}`.
+/// Replaces each `{name}` by its value.
 pub(crate) fn fill(text: &str, values: &[(&str, &str)]) -> String {
     values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&["{", name, "}"].concat(), value))
 }
 
-/// The same in all texts of a JSON value.
+/// Replaces each `{name}` in all texts of a JSON value.
 pub(crate) fn fill_json(value: &serde_json::Value, values: &[(&str, &str)]) -> serde_json::Value {
     use serde_json::Value;
     match value {

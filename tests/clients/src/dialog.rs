@@ -1,14 +1,14 @@
-//! What a client asks on its screen, and the key that brings the answer nearer.
+//! A client's dialogs, and the keys that answer them.
 
 use serde::Deserialize;
 
-/// A question that a client may ask, and the answer that a person would choose.
+/// A dialog of a client, and the answer that a person would choose.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Dialog {
-    /// A text that is on the screen with it, and with nothing else.
+    /// A text that identifies the dialog on the screen.
     pub(crate) shows: String,
-    /// How the option begins. Without one, Enter is the answer.
+    /// The beginning of the option to choose. Without one, the answer is Enter.
     pub(crate) choose: Option<String>,
 }
 
@@ -21,7 +21,7 @@ pub(crate) enum Key {
 }
 
 impl Key {
-    /// What a terminal sends.
+    /// Returns the bytes that a terminal sends for it.
     pub(crate) fn bytes(self) -> &'static [u8] {
         match self {
             Self::Up => b"\x1b[A",
@@ -31,14 +31,14 @@ impl Key {
     }
 }
 
-/// The dialog that is open: the one whose text stands lowest.
+/// Returns the open dialog: the one whose text is lowest on the screen.
 pub(crate) fn open<'a>(dialogs: &'a [Dialog], screen: &str) -> Option<&'a Dialog> {
     let place = |dialog: &Dialog| screen.rfind(&dialog.shows);
     dialogs.iter().filter(|dialog| place(dialog).is_some()).max_by_key(|dialog| place(dialog))
 }
 
 impl Dialog {
-    /// The next key towards the answer; `None` while the option or the cursor is not on the screen.
+    /// Returns the next key towards the answer; `None` while the option or the cursor is not on the screen.
     pub(crate) fn key(&self, screen: &str, cursor: &str) -> Option<Key> {
         let Some(choose) = &self.choose else { return Some(Key::Enter) };
         let lines: Vec<&str> = screen.lines().collect();
@@ -54,12 +54,12 @@ impl Dialog {
     }
 }
 
-/// The line that the cursor stands in.
+/// Returns the line with the cursor.
 pub(crate) fn cursor_line<'a>(screen: &'a str, cursor: &str) -> Option<&'a str> {
     screen.lines().rev().find(|line| line.trim_start().starts_with(cursor))
 }
 
-/// A line without the cursor and without the number that some options have.
+/// Returns a line without the cursor and without the number that some options have.
 fn option<'a>(line: &'a str, cursor: &str) -> &'a str {
     let line = line.trim_start();
     let line = line.strip_prefix(cursor).unwrap_or(line).trim_start();
@@ -142,7 +142,7 @@ mod tests {
         open(&claude.dialogs, screen)?.key(screen, &claude.interactive.cursor)
     }
 
-    /// The same screen with the cursor a line further up or down.
+    /// Returns the same screen with the cursor one line further up or down.
     fn moved(screen: &str, key: Key) -> String {
         let mut lines: Vec<String> = screen.lines().map(str::to_owned).collect();
         let at = lines.iter().position(|line| line.contains('❯')).unwrap();

@@ -1,4 +1,5 @@
-//! Runs real clients of the channel protocol against the built program, offline, and prints what works.
+//! Runs real clients of the channel protocol against the built program, offline, and prints a table of the features
+//! that work.
 //!
 //! | module | what it is | may use |
 //! | --- | --- | --- |
@@ -11,7 +12,7 @@
 //! | `description`, `dialog`, `step` | plain data | each other |
 //! | `descendants`, `namespace`, `wait` | the system | nothing |
 //!
-//! Network namespaces, and orphans that come to this process, are Linux's: elsewhere there is nothing here.
+//! Network namespaces and subreapers exist only on Linux: on other systems this crate is empty.
 
 #![cfg(target_os = "linux")]
 
@@ -46,10 +47,10 @@ use crate::{description::Description, step::Results};
 #[derive(Parser)]
 #[command(name = "cargo xtask clients")]
 struct Arguments {
-    /// Clients of clients.toml, as NAME or NAME=PROGRAM; all that are here, if none is named
+    /// Clients of clients.toml, as NAME or NAME=PROGRAM; the default is all that are installed
     #[arg(value_name = "CLIENT")]
     named: Vec<String>,
-    /// Get the clients from their registry first: 400 MB and more
+    /// Install the clients from their registry first: 400 MB and more
     #[arg(long)]
     install: bool,
     /// Keep the logs of the run in this new folder; otherwise they are kept only if something fails
@@ -64,10 +65,10 @@ struct Arguments {
     /// Descriptions of clients, in place of clients.toml
     #[arg(long, hide = true)]
     descriptions: Option<PathBuf>,
-    /// Stay in this network: for stand-in clients, which are known to open no connection but to loopback
+    /// Stay in this network: for stand-in clients, which connect only to loopback
     #[arg(long, hide = true)]
     in_place: bool,
-    /// How long one thing may take, in seconds. Generous: the machine may be busy
+    /// The time limit of one step, in seconds. Generous, because the machine may be busy
     #[arg(long, hide = true, default_value = "60")]
     patience: u64,
 }
@@ -123,7 +124,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// The folder for the logs, with what removes it if it is nobody's wish to keep it.
+/// Creates the folder for the logs, with a guard that removes it unless it is to be kept.
 fn logs(keep: Option<&Path>) -> anyhow::Result<(PathBuf, Option<TempDir>)> {
     if let Some(folder) = keep {
         std::fs::create_dir(folder)
@@ -139,7 +140,7 @@ fn print(text: &str) -> anyhow::Result<()> {
     Ok(std::io::stdout().write_all(text.as_bytes())?)
 }
 
-/// A line for the person, beside the table.
+/// Prints a line for the user, separate from the table.
 fn complain(line: &str) {
     // There is nowhere to report to if even this fails.
     let _ = writeln!(std::io::stderr(), "{line}");

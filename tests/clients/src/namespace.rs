@@ -1,6 +1,6 @@
-//! A network namespace of this process's own, with nothing in it but loopback.
+//! Creates a new network namespace for this process, with only loopback in it.
 //!
-//! A real client would report, update itself and ask for features as soon as it had a network.
+//! With a network, a real client would report usage, update itself and request feature flags.
 
 use std::{
     fs, io,
@@ -26,8 +26,8 @@ struct InterfaceRequest {
     rest: [u8; 22],
 }
 
-/// Moves this process, and with it all that it will start, into a new network namespace. To be called while the
-/// process has one thread. Fails where the system refuses, or where a route would lead out.
+/// Moves this process, and with it all processes that it will start, into a new network namespace. Must be called while
+/// the process has one thread. Fails if the system refuses, or if a route leads out of the namespace.
 pub(crate) fn enter() -> anyhow::Result<()> {
     leave_the_old_one()
         .context("this system refuses a network namespace (`unshare -n` as root, `unshare -rn` otherwise)")?;
@@ -76,8 +76,8 @@ fn read(path: &str) -> anyhow::Result<String> {
     }
 }
 
-/// The first route that does not end at loopback, in the kernel's own tables: `/proc/net/route`, which has a heading
-/// and names the interface first, and `/proc/net/ipv6_route`, which names it last.
+/// Returns the first route that does not end at loopback, from the kernel's tables: `/proc/net/route`, which has a
+/// heading and names the interface first, and `/proc/net/ipv6_route`, which names it last.
 fn leads_out<'a>(route: &'a str, ipv6_route: &'a str) -> Option<&'a str> {
     let first = route.lines().skip(1).map(|line| (line, line.split_whitespace().next()));
     let last = ipv6_route.lines().map(|line| (line, line.split_whitespace().next_back()));

@@ -1,4 +1,4 @@
-//! The other end of the channel: a WebSocket on fakechat's page.
+//! A WebSocket on fakechat's page, the other end of the channel.
 
 use std::{
     io::ErrorKind,
@@ -12,7 +12,7 @@ use tungstenite::{ClientRequestBuilder, Message, WebSocket};
 
 use crate::wait;
 
-/// How long one look for a new frame takes.
+/// The timeout of one check for a new frame.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// A page that is open in a browser.
@@ -22,7 +22,7 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// Opens the page, with the key that makes it an approver's, if there is one. Waits until it is served.
+    /// Opens the page, with the key that makes it an approver's, if given. Waits until the page is served.
     pub(crate) fn open(
         port: u16,
         key: Option<&str>,
@@ -63,7 +63,7 @@ impl Page {
         self.socket.send(Message::text(frame.to_string())).context("the channel's page is gone")
     }
 
-    /// The first frame, of those before as well, in which `look` finds something. An error of `alive` ends the waiting.
+    /// Returns the first result of `look` for a frame, including earlier frames. An error of `alive` ends the wait.
     pub(crate) fn wait<T>(
         &mut self,
         what: &str,
@@ -81,7 +81,7 @@ impl Page {
         .with_context(|| format!("the page has seen {}", json!(self.frames)))
     }
 
-    /// Takes in what has arrived.
+    /// Reads all frames that have arrived.
     fn read(&mut self) -> anyhow::Result<()> {
         loop {
             match self.socket.read() {
@@ -101,7 +101,7 @@ impl Page {
     }
 }
 
-/// Is this a frame of that type?
+/// Returns whether this frame has that type.
 pub(crate) fn is(frame: &Value, kind: &str) -> bool {
     frame.get("type").is_some_and(|found| found == kind)
 }

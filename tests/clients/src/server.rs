@@ -13,15 +13,15 @@ use serde_json::{Value, json};
 
 use crate::wait;
 
-/// A shell becomes the program, with its log in a file of ours: what a client does with its servers' standard error
-/// differs. The client stays the program's parent.
+/// A shell script that becomes the program, with its log in the run's own file, because clients treat their servers'
+/// standard error differently. The client stays the program's parent.
 const START: &str = "exec \"$0\" \"$@\" 2>>\"$SERVER_LOG\"";
 
-/// `tidegate serve CHANNEL`, with a state root of its own. The client starts it.
+/// `tidegate serve CHANNEL`, with its own state root. The client starts it.
 pub(crate) struct Server {
-    /// Its name in the client's configuration, and the channel's.
+    /// Its name in the client's configuration, which is also the channel's name.
     pub(crate) name: &'static str,
-    /// Where its page is, if it has one.
+    /// The port of its page, if it has one.
     pub(crate) port: u16,
     root: PathBuf,
     log: PathBuf,
@@ -29,7 +29,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Chooses a free port, and makes the state root below `work`. `label` tells servers of one channel apart.
+    /// Chooses a free port, and creates the state root below `work`. `label` distinguishes servers of one channel.
     pub(crate) fn new(
         program: &Path,
         channel: &'static str,
@@ -50,13 +50,13 @@ impl Server {
         Ok(Self { name: channel, port, root, log, command })
     }
 
-    /// What a client has to hand on to a server that others have configured.
+    /// Returns the variables that a client must pass to a server that is configured elsewhere.
     pub(crate) fn environment(&self) -> [(String, String); 2] {
         let root = self.root.to_string_lossy().into_owned();
         [("TIDEGATE_HOME".to_owned(), root), ("FAKECHAT_PORT".to_owned(), self.port.to_string())]
     }
 
-    /// What the program says of the channel: the answer of `tidegate status --json`.
+    /// Returns the program's report on the channel: the output of `tidegate status --json`.
     pub(crate) fn status(&self, program: &Path) -> anyhow::Result<Value> {
         let mut command = Command::new(program);
         command.args(["status", self.name, "--json", "--home"]).arg(&self.root).stdin(Stdio::null());
@@ -66,7 +66,7 @@ impl Server {
         reports.get(0).cloned().with_context(|| format!("{command:?} has no report"))
     }
 
-    /// Where the channel's own files are.
+    /// Returns the channel's own folder.
     pub(crate) fn folder(&self) -> PathBuf {
         self.root.join(self.name)
     }
@@ -76,7 +76,7 @@ impl Server {
         Ok(fs::write(self.root.join("channels.toml"), text)?)
     }
 
-    /// The key that opens the page's permission prompts, from the newest link in the log.
+    /// Returns the key that opens the page's permission prompts, from the newest link in the log.
     pub(crate) fn key(
         &self,
         patience: Duration,
@@ -91,18 +91,18 @@ impl Server {
         })
     }
 
-    /// Does something still listen where the page was?
+    /// Returns whether a process still listens on the page's port.
     pub(crate) fn is_listening(&self) -> bool {
         TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok()
     }
 
-    /// What it has said on standard error.
+    /// Returns its output on standard error.
     pub(crate) fn log_text(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 }
 
-/// Writes these servers as the configuration that clients of MCP have in common.
+/// Writes these servers in the configuration format that MCP clients have in common.
 pub(crate) fn configure(file: &Path, servers: &[&Server]) -> anyhow::Result<()> {
     let entries = servers.iter().map(|server| (server.name.to_owned(), server.command.clone()));
     let entries: serde_json::Map<String, Value> = entries.collect();

@@ -1,4 +1,4 @@
-//! What is looked at, and what became of it.
+//! The steps of a run, and their outcomes.
 
 use std::collections::BTreeMap;
 
@@ -71,20 +71,20 @@ impl Step {
     }
 }
 
-/// What became of a step.
+/// The outcome of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Pass,
-    /// Why.
+    /// The reason of the failure.
     Fail(String),
-    /// The client's own reason for which it cannot be tried here.
+    /// The client's own reason why the step cannot run here.
     Unavailable(String),
 }
 
 /// One column of the table.
 #[derive(Debug)]
 pub(crate) struct Results {
-    /// What stands above it.
+    /// The heading.
     pub(crate) title: String,
     outcomes: BTreeMap<Step, Outcome>,
 }
@@ -94,7 +94,7 @@ impl Results {
         Self { title: title.into(), outcomes: BTreeMap::new() }
     }
 
-    /// Notes an outcome. Where a step is done more than once, one failure makes the step fail.
+    /// Records an outcome. If a step is done more than once, one failure makes the step fail.
     pub(crate) fn note(&mut self, step: Step, outcome: Outcome) {
         match self.outcomes.get(&step) {
             Some(Outcome::Fail(_)) => {}
@@ -104,7 +104,7 @@ impl Results {
         }
     }
 
-    /// Notes how a step went, and whether it passed.
+    /// Records the result of a step, and returns whether it passed.
     pub(crate) fn note_result(&mut self, step: Step, result: anyhow::Result<()>) -> bool {
         let outcome = result.map_or_else(|error| Outcome::Fail(format!("{error:#}")), |()| Outcome::Pass);
         let passed = outcome == Outcome::Pass;
@@ -112,7 +112,7 @@ impl Results {
         passed
     }
 
-    /// What became of a step. One that the run did not come to has failed.
+    /// Returns the outcome of a step. A step that the run did not reach has failed.
     pub(crate) fn outcome(&self, step: Step) -> Outcome {
         let missing =
             || Outcome::Fail("the run did not come to it, because something before it failed".into());

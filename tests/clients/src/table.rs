@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use crate::step::{Outcome, Results, Step};
 
-/// Widest cell, in characters. Longer texts go on in the next line.
+/// The maximum width of a cell, in characters. Longer texts continue in the next line.
 const WIDTH: usize = 44;
 
-/// A row for each step, a column for each client; below it, why something failed.
+/// Renders a row for each step and a column for each client; below them, the reasons of failures.
 pub(crate) fn render(columns: &[Results]) -> String {
     let mut rows = vec![
         std::iter::once("step".to_owned()).chain(columns.iter().map(|column| column.title.clone())).collect(),
@@ -59,7 +59,7 @@ fn width(rows: &[Vec<Vec<String>>], column: usize) -> usize {
     lines.map(|line| line.chars().count()).max().unwrap_or_default()
 }
 
-/// Cuts between words. A word that is too long keeps its length.
+/// Wraps a text between words. A word that is too long keeps its length.
 fn wrap(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {

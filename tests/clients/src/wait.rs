@@ -1,4 +1,4 @@
-//! Waiting for a condition.
+//! Waits for a condition.
 
 use std::{
     thread,
@@ -7,10 +7,10 @@ use std::{
 
 use anyhow::bail;
 
-/// Between two looks.
+/// The pause between two checks.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Looks until there is something. The error names `what` did not come; an error of `look` ends the waiting at once.
+/// Calls `look` until it returns a value. The timeout error names `what`; an error of `look` ends the wait at once.
 pub(crate) fn until<T>(
     what: &str,
     patience: Duration,

@@ -1,4 +1,4 @@
-//! The whole run, against a small client that does everything right, or one thing wrong.
+//! Tests of the whole run, against a small client that does everything correctly, or makes one mistake.
 
 #![cfg(target_os = "linux")]
 #![expect(clippy::panic, clippy::print_stdout, clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -9,7 +9,7 @@ use std::{
     process::{Command, Output},
 };
 
-/// In place of `clients.toml`; `FLAW` is one more argument for both runs.
+/// The replacement for `clients.toml`; `FLAW` is one more argument for both runs.
 const DESCRIPTION: &str = r#"
 [stand-in]
 title = "Stand-in"
@@ -60,7 +60,7 @@ shows = "Do you trust this folder?"
 choose = "Yes"
 "#;
 
-/// The program under test. `cargo test --workspace` builds it.
+/// Returns the program under test. `cargo test --workspace` builds it.
 fn program() -> PathBuf {
     let program = Path::new(env!("CARGO_BIN_EXE_clients")).with_file_name("tidegate");
     assert!(program.is_file(), "{} is not there: `cargo build` first", program.display());
@@ -82,7 +82,7 @@ fn clients(folder: &Path, description: &str, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-/// A run's lines, and whether it ended well.
+/// A run's output lines, and whether it succeeded.
 struct Run {
     lines: Vec<String>,
     success: bool,
@@ -112,13 +112,13 @@ impl Run {
         Self { lines: text.lines().map(str::to_owned).collect(), success: output.status.success() }
     }
 
-    /// The cell of a step.
+    /// Returns the cell of a step.
     fn cell(&self, step: &str) -> &str {
         let row = self.lines.iter().find_map(|line| line.strip_prefix(step));
         row.unwrap_or_else(|| panic!("no row {step}")).trim()
     }
 
-    /// The steps that have failed.
+    /// Returns the failed steps.
     fn failed(&self) -> Vec<&str> {
         STEPS.into_iter().filter(|step| self.cell(step) == "FAIL").collect()
     }
@@ -232,7 +232,7 @@ fn clients_that_are_not_here_are_skipped_by_name_unless_they_were_asked_for() {
     assert!(!output.status.success() && errors.contains("is not installed"), "{errors}");
 }
 
-/// A client that only tells where it could go. It stands in for one that would go there.
+/// A client that only records its network routes, in place of one that would use them.
 const LISTS_ROUTES: &str = "#!/bin/sh\ncat /proc/net/dev /proc/net/route >\"$0.seen\"\nexit 1\n";
 
 #[test]

@@ -1,4 +1,4 @@
-//! The same control for those who do not speak Rust: `POST /control/NAME` with JSON.
+//! The same control for other languages than Rust: `POST /control/NAME` with JSON.
 
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
@@ -22,7 +22,7 @@ use crate::{
     server::Server,
 };
 
-/// How long a wait is, unless it is said.
+/// The default timeout of a wait, in milliseconds.
 const PATIENCE_MS: u64 = 10_000;
 
 #[derive(Deserialize)]
@@ -107,7 +107,7 @@ fn shown(call: &Call) -> Value {
     })
 }
 
-/// Carries out one command; `None` if there is no such.
+/// Carries out one command; returns `None` if there is no such command.
 fn command(server: &Server, name: &str, body: &Value) -> Option<Outcome> {
     let outcome = match name {
         "says" => says(server, body),
@@ -199,13 +199,13 @@ pub struct Control {
 }
 
 impl Control {
-    /// Binds a free port of 127.0.0.1: another one than the server's, which may go down.
+    /// Binds a free port of 127.0.0.1. It is not the server's port, because the server may be stopped.
     pub async fn bind(server: Server) -> std::io::Result<Self> {
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         Ok(Self { listener, server: Arc::new(server) })
     }
 
-    /// `http://127.0.0.1:PORT/control`.
+    /// Returns `http://127.0.0.1:PORT/control`.
     pub fn address(&self) -> std::io::Result<String> {
         Ok(format!("http://{}/control", self.listener.local_addr()?))
     }

@@ -1,4 +1,4 @@
-//! What somebody writes.
+//! Drafts of people's messages.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -8,7 +8,7 @@ use crate::{
     people::User,
 };
 
-/// One message on its way to the bot. A plain text is one already.
+/// A message to the bot before it is sent. A plain text converts into a draft.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Draft {
@@ -20,7 +20,7 @@ pub struct Draft {
     pub(crate) fields: Map<String, Value>,
 }
 
-/// A file and as what it is sent.
+/// A file, and the kind that it is sent as.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Media {
     pub(crate) kind: MediaKind,
@@ -33,12 +33,12 @@ impl Draft {
         Self { text: text.into(), ..Self::default() }
     }
 
-    /// A file, with the text as its caption, if there is to be one.
+    /// A file; the text becomes its caption.
     pub fn media(kind: MediaKind, file: File) -> Self {
         Self { media: Some(Media { kind, file }), ..Self::default() }
     }
 
-    /// A photo; if these bytes are no picture it is said to be 640 by 480.
+    /// A photo; if the bytes are not a picture, it is reported as 640 by 480.
     pub fn photo(bytes: impl Into<Vec<u8>>) -> Self {
         Self::media(MediaKind::Photo, File::new("photo.jpg", bytes))
     }
@@ -48,31 +48,31 @@ impl Draft {
         Self::media(MediaKind::Document, File::new(name, bytes))
     }
 
-    /// The same with a caption.
+    /// Sets the caption.
     #[must_use]
     pub fn caption(self, text: impl Into<String>) -> Self {
         Self { text: text.into(), ..self }
     }
 
-    /// The same as a reply to a message of this chat.
+    /// Makes it a reply to a message of this chat.
     #[must_use]
     pub fn reply_to(self, message: i64) -> Self {
         Self { reply_to: Some(message), ..self }
     }
 
-    /// The same, quoting a part of what it replies to.
+    /// Adds a quote of a part of the message that it replies to.
     #[must_use]
     pub fn quoting(self, text: impl Into<String>) -> Self {
         Self { quote: Some(text.into()), ..self }
     }
 
-    /// The same, as somebody else's message that is forwarded.
+    /// Makes it a forward of this user's message.
     #[must_use]
     pub fn forwarded_from(self, user: User) -> Self {
         Self { forwarded_from: Some(user), ..self }
     }
 
-    /// The same with this field of the message, whatever it was: `location`, `contact`, `entities`, …
+    /// Sets any field of the message: `location`, `contact`, `entities`, …
     #[must_use]
     pub fn with(mut self, field: impl Into<String>, value: impl Into<Value>) -> Self {
         self.fields.insert(field.into(), value.into());

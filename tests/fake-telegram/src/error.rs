@@ -1,14 +1,14 @@
-//! Why a call is refused.
+//! Refusals of calls.
 
 use serde_json::{Value, json};
 
-/// A refusal as Telegram words it.
+/// A refusal in Telegram's words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{code} {description}")]
 pub struct ApiError {
     /// The HTTP status, and `error_code`.
     pub code: u16,
-    /// With its prefix: `Bad Request: chat not found`.
+    /// The description with its prefix: `Bad Request: chat not found`.
     pub description: String,
     /// `retry_after`, in seconds.
     pub retry_after: Option<u32>,
@@ -17,27 +17,27 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// A refusal with this code and the whole description.
+    /// Creates a refusal with this code and the whole description.
     pub fn new(code: u16, description: impl Into<String>) -> Self {
         Self { code, description: description.into(), retry_after: None, migrate_to: None }
     }
 
-    /// 400, without the prefix.
+    /// Creates a 400; the description is without the prefix.
     pub fn bad_request(what: impl AsRef<str>) -> Self {
         Self::new(400, format!("Bad Request: {}", what.as_ref()))
     }
 
-    /// 403, without the prefix.
+    /// Creates a 403; the description is without the prefix.
     pub fn forbidden(what: impl AsRef<str>) -> Self {
         Self::new(403, format!("Forbidden: {}", what.as_ref()))
     }
 
-    /// 401, as for a token that does not exist or was revoked.
+    /// Creates a 401, for a token that does not exist or was revoked.
     pub fn unauthorized() -> Self {
         Self::new(401, "Unauthorized")
     }
 
-    /// 429 with `parameters.retry_after`, in seconds.
+    /// Creates a 429 with `parameters.retry_after`, in seconds.
     pub fn too_many_requests(retry_after: u32) -> Self {
         Self {
             retry_after: Some(retry_after),
@@ -45,7 +45,7 @@ impl ApiError {
         }
     }
 
-    /// The answer's body.
+    /// Returns the answer's body.
     pub(crate) fn body(&self) -> Value {
         let mut body = json!({"ok": false, "error_code": self.code, "description": self.description});
         if let Some(seconds) = self.retry_after {

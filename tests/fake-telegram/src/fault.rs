@@ -1,10 +1,10 @@
-//! What goes wrong on demand.
+//! Faults on demand.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 
-/// Something that goes wrong: with which method, when and how often.
+/// A fault: its kind, its method, and when and how often it happens.
 ///
 /// ```
 /// # use fake_telegram::{Fault, Server};
@@ -51,80 +51,80 @@ impl Fault {
         Self { damage, method: None, times: 1, after: 0, handled: None }
     }
 
-    /// 429 with `retry_after`, in seconds, in the body and as a header.
+    /// Answers with 429 and `retry_after`, in seconds, in the body and as a header.
     pub fn too_many_requests(retry_after: u32) -> Self {
         Self::new(Damage::TooManyRequests { retry_after })
     }
 
-    /// An answer with this status and a page of HTML, as a proxy in between gives: 502, 504, …
+    /// Answers with this status and an HTML page, like a proxy: 502, 504, …
     pub fn status(status: u16) -> Self {
         Self::new(Damage::Status { status })
     }
 
-    /// A refusal in Telegram's own shape; the description with its prefix.
+    /// Answers with a refusal in Telegram's format; the description includes its prefix.
     pub fn refusal(code: u16, description: impl Into<String>) -> Self {
         Self::new(Damage::Refusal { code, description: description.into() })
     }
 
-    /// The connection is reset before anything is answered.
+    /// Resets the connection before the answer.
     pub fn reset() -> Self {
         Self::new(Damage::Reset)
     }
 
-    /// Nothing is answered for as long as the client waits.
+    /// Does not answer while the client waits.
     pub fn hang() -> Self {
         Self::new(Damage::Hang)
     }
 
-    /// The call takes effect, and its answer waits for [`Server::release`](crate::Server::release).
+    /// Carries the call out, and holds its answer until [`Server::release`](crate::Server::release).
     pub fn hold() -> Self {
         Self::new(Damage::Hold)
     }
 
-    /// The answer comes in pieces of so many bytes with a pause after each.
+    /// Sends the answer in pieces of this size with a pause after each.
     pub fn slow(bytes: usize, pause: Duration) -> Self {
         Self::new(Damage::Slow { bytes, pause_ms: u64::try_from(pause.as_millis()).unwrap_or(u64::MAX) })
     }
 
-    /// The answer ends after so many bytes of its body, though its length was said to be the whole.
+    /// Ends the answer after this number of bytes of its body, although its stated length is the whole.
     pub fn cut(bytes: usize) -> Self {
         Self::new(Damage::Cut { bytes })
     }
 
-    /// An answer whose result is a text of so many bytes; its length is not told beforehand.
+    /// Answers with a text of this size as its result, without a stated length.
     pub fn large(bytes: usize) -> Self {
         Self::new(Damage::Large { bytes })
     }
 
-    /// 302 to somewhere else.
+    /// Answers with a 302 to this address.
     pub fn redirect(location: impl Into<String>) -> Self {
         Self::new(Damage::Redirect { status: 302, location: location.into() })
     }
 
-    /// An answer of 200 with exactly this as its body.
+    /// Answers with 200 and exactly this body.
     pub fn malformed(text: impl Into<String>) -> Self {
         Self::new(Damage::Malformed { text: text.into() })
     }
 
-    /// Only with this method; `file` stands for downloads. Else with every one.
+    /// Limits the fault to this method; `file` means downloads. The default is every method.
     #[must_use]
     pub fn on(self, method: impl Into<String>) -> Self {
         Self { method: Some(method.into()), ..self }
     }
 
-    /// With so many calls; else with one.
+    /// Applies the fault to this number of calls; the default is one.
     #[must_use]
     pub fn times(self, times: u32) -> Self {
         Self { times, ..self }
     }
 
-    /// Only after so many calls that it could have hit.
+    /// Skips this number of matching calls first.
     #[must_use]
     pub fn after(self, calls: u32) -> Self {
         Self { after: calls, ..self }
     }
 
-    /// Does the call take effect all the same? As it stands, only where nothing but the answer is damaged: hold, slow
+    /// Sets whether the call takes effect. By default it does only for faults that damage only the answer: hold, slow
     /// and cut.
     #[must_use]
     pub fn handled(self, handled: bool) -> Self {
@@ -136,7 +136,7 @@ impl Fault {
     }
 }
 
-/// The faults that are still to come.
+/// The pending faults.
 #[derive(Default)]
 pub(crate) struct Faults(Vec<Fault>);
 
@@ -149,7 +149,7 @@ impl Faults {
         self.0.clear();
     }
 
-    /// What goes wrong with this call: the oldest fault that fits.
+    /// Returns the fault for this call: the oldest one that matches.
     pub(crate) fn next(&mut self, method: &str) -> Option<Fault> {
         self.0.retain(|fault| fault.times > 0);
         for fault in &mut self.0 {

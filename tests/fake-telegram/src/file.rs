@@ -1,4 +1,4 @@
-//! Files: what people send, what bots upload, and where they can be fetched.
+//! Files: people's files, bots' uploads, and downloads.
 
 use std::{collections::HashMap, str::FromStr};
 
@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 
 use crate::{base64, error::ApiError, image};
 
-/// The largest file that a bot can fetch, in bytes.
+/// The largest file that a bot can download, in bytes.
 pub(crate) const DOWNLOAD: u64 = 20 << 20;
-/// The largest that a bot can send, in bytes.
+/// The largest file that a bot can send, in bytes.
 pub(crate) const UPLOAD: usize = 50 << 20;
 /// The largest picture that can be sent as a photo, in bytes.
 const PHOTO: usize = 10 << 20;
 
-/// As what a file is sent.
+/// The kind that a file is sent as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "named as in the Bot API")]
@@ -31,7 +31,7 @@ pub enum MediaKind {
 }
 
 impl MediaKind {
-    /// The field of a message.
+    /// Returns the field of a message.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Animation => "animation",
@@ -81,7 +81,7 @@ impl FromStr for MediaKind {
     }
 }
 
-/// A file that somebody sends to the bot.
+/// A file that a person sends to the bot.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "Described")]
 pub struct File {
@@ -93,7 +93,7 @@ pub struct File {
 }
 
 impl File {
-    /// A file with this name and content; its media type follows from the name.
+    /// Creates a file with this name and content; its media type follows from the name.
     pub fn new(name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
         let name = name.into();
         Self {
@@ -105,26 +105,26 @@ impl File {
         }
     }
 
-    /// The same with another media type.
+    /// Sets another media type.
     #[must_use]
     pub fn media_type(self, media_type: impl Into<String>) -> Self {
         Self { media_type: media_type.into(), ..self }
     }
 
-    /// The same, said to be so large, in bytes. From 20 MiB on `getFile` refuses it.
+    /// Reports this size instead, in bytes. From 20 MiB on `getFile` refuses it.
     #[must_use]
     pub fn claiming(self, size: u64) -> Self {
         Self { size: Some(size), ..self }
     }
 
-    /// The same, with this as the `file_path` that `getFile` tells: `../../etc/passwd`, `https://…`, anything.
+    /// Sets the `file_path` that `getFile` returns: `../../etc/passwd`, `https://…`, any text.
     #[must_use]
     pub fn at_path(self, path: impl Into<String>) -> Self {
         Self { path: Some(path.into()), ..self }
     }
 }
 
-/// A file as the control API has it.
+/// A file in the control API.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Described {
@@ -150,7 +150,7 @@ impl TryFrom<Described> for File {
     }
 }
 
-/// What such a name's file is, as far as it matters here.
+/// Returns the media type for a file name, for the types that matter here.
 pub(crate) fn media_type(name: &str) -> &'static str {
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
     match extension.to_ascii_lowercase().as_str() {
@@ -175,11 +175,11 @@ struct Stored {
     bytes: Bytes,
     size: u64,
     path: String,
-    /// What a message shows of it.
+    /// The value that a message shows.
     shown: Value,
 }
 
-/// All files, by the id that bots see and by the path under which they are fetched.
+/// All files, by the id that bots see and by their download path.
 #[derive(Default)]
 pub(crate) struct Files {
     by_id: HashMap<String, Stored>,
@@ -188,13 +188,13 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    /// Keeps a file that a person sends; gives what a message shows of it.
+    /// Stores a file that a person sends; returns the value for the message.
     pub(crate) fn add(&mut self, kind: MediaKind, file: &File) -> Value {
         let dimensions = image::dimensions(&file.bytes).unwrap_or((640, 480));
         self.keep(kind, file, dimensions)
     }
 
-    /// Keeps what a bot uploads, if Telegram takes it as such.
+    /// Stores a bot's upload, if Telegram accepts it as this kind.
     pub(crate) fn upload(&mut self, kind: MediaKind, file: &File) -> Result<Value, ApiError> {
         if file.bytes.is_empty() {
             return Err(ApiError::bad_request("file must be non-empty"));
@@ -298,7 +298,7 @@ impl Files {
         }
     }
 
-    /// Whoever sends one size of a photo again sends all of them.
+    /// Stores the whole photo for each size, so that sending one size again sends all of them.
     fn remember(&mut self, photo: &Value) {
         for size in photo.as_array().into_iter().flatten() {
             if let Some(stored) = size["file_id"].as_str().and_then(|id| self.by_id.get_mut(id)) {
@@ -307,7 +307,7 @@ impl Files {
         }
     }
 
-    /// What a message shows of a file that is here already.
+    /// Returns the value for a message with a stored file.
     pub(crate) fn again(&self, kind: MediaKind, id: &str) -> Result<Value, ApiError> {
         match self.by_id.get(id) {
             Some(stored) if stored.kind == kind => Ok(stored.shown.clone()),
@@ -323,7 +323,7 @@ impl Files {
         }
     }
 
-    /// `getFile`.
+    /// Handles `getFile`.
     pub(crate) fn get(&self, id: &str) -> Result<Value, ApiError> {
         if id.is_empty() {
             return Err(ApiError::bad_request("file_id not specified"));
@@ -337,12 +337,12 @@ impl Files {
         }))
     }
 
-    /// What is fetched under such a path.
+    /// Returns the content for a download path.
     pub(crate) fn at(&self, path: &str) -> Option<Bytes> {
         self.by_id.get(self.by_path.get(path)?).map(|stored| stored.bytes.clone())
     }
 
-    /// The content of a file that a message shows.
+    /// Returns the content of a file that a message shows.
     pub(crate) fn bytes(&self, id: &str) -> Option<Bytes> {
         self.by_id.get(id).map(|stored| stored.bytes.clone())
     }

@@ -1,4 +1,4 @@
-//! From an HTTP request to an answer, with whatever is to go wrong in between.
+//! Handles HTTP requests, and applies faults.
 
 use std::{
     convert::Infallible,
@@ -32,19 +32,19 @@ use crate::{
     world::World,
 };
 
-/// The name by which faults and notes mean downloads.
+/// The name of downloads in faults and records.
 const FILE: &str = "file";
-/// In what pieces a large answer is sent, in bytes.
+/// The size of the pieces of a large answer, in bytes.
 const PIECE: usize = 1 << 16;
 
-/// Everything that outlives a restart.
+/// The data that survive a restart.
 pub(crate) struct Shared {
     world: Mutex<World>,
     faults: Mutex<Faults>,
     pub(crate) record: Record,
     /// The added round trip, in microseconds.
     latency: AtomicU64,
-    /// Changes when held answers may leave.
+    /// Changes when held answers may be sent.
     released: watch::Sender<()>,
 }
 
@@ -67,7 +67,7 @@ impl Shared {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets every held answer leave.
+    /// Sends every held answer.
     pub(crate) fn release(&self) {
         self.released.send_replace(());
     }
@@ -76,7 +76,7 @@ impl Shared {
         self.latency.store(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    /// Half of the added round trip.
+    /// Waits for half of the added round trip.
     async fn travel(&self) {
         let half = self.latency.load(Ordering::Relaxed) / 2;
         if half > 0 {
@@ -89,7 +89,7 @@ impl Shared {
     }
 }
 
-/// What a path asks for.
+/// The target of a path.
 enum Target {
     Method { token: String, name: String },
     File { token: String, path: String },
@@ -199,7 +199,7 @@ async fn finish(shared: &Shared, polled: Result<Polled, ApiError>) -> Result<Byt
     }
 }
 
-/// Updates as the result; they are JSON already.
+/// Writes updates as the result; they are JSON already.
 fn list(updates: &[Bytes]) -> Bytes {
     let mut body = Vec::with_capacity(32 + updates.iter().map(|update| update.len() + 1).sum::<usize>());
     body.extend_from_slice(br#"{"ok":true,"result":["#);
@@ -325,7 +325,7 @@ async fn damaged(
     }
 }
 
-/// The same answer, of the same length as it says, with another body.
+/// Replaces the body of an answer; keeps its stated length.
 async fn rewritten(answer: Response, change: impl FnOnce(Bytes) -> Body) -> Response {
     let (mut parts, body) = answer.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
@@ -333,7 +333,7 @@ async fn rewritten(answer: Response, change: impl FnOnce(Bytes) -> Body) -> Resp
     Response::from_parts(parts, change(body))
 }
 
-/// `{"ok":true,"result":"xxx…"}`, piece by piece.
+/// Returns `{"ok":true,"result":"xxx…"}`, in pieces.
 fn large(bytes: usize) -> Response {
     let head = Bytes::from_static(br#"{"ok":true,"result":""#);
     let filler = Bytes::from(vec![b'x'; PIECE]);

@@ -1,6 +1,6 @@
-//! How large a picture is.
+//! The size of a picture.
 
-/// Width and height in pixels of a PNG, JPEG, GIF or WebP; `None` for anything else.
+/// Returns width and height in pixels of a PNG, JPEG, GIF or WebP; `None` for other files.
 pub(crate) fn dimensions(bytes: &[u8]) -> Option<(u32, u32)> {
     if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
         return Some((big(bytes, 16, 4)?, big(bytes, 20, 4)?));
@@ -21,7 +21,7 @@ pub(crate) fn dimensions(bytes: &[u8]) -> Option<(u32, u32)> {
     bytes.starts_with(b"\xff\xd8").then(|| jpeg(bytes)).flatten()
 }
 
-/// Goes from segment to segment until one begins a frame.
+/// Skips segments until one begins a frame.
 fn jpeg(bytes: &[u8]) -> Option<(u32, u32)> {
     let mut at = 2;
     loop {

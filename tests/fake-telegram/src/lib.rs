@@ -1,5 +1,5 @@
-//! A Telegram Bot API server for tests: faithful enough that bot libraries work against it unmodified, and obedient enough
-//! to be slow, rude or gone when a test wants it.
+//! A Telegram Bot API server for tests. It is faithful enough that bot libraries work against it unmodified, and a test
+//! can make it slow, make it return errors, or stop it.
 //!
 //! ```no_run
 //! use std::time::Duration;

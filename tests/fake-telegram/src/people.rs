@@ -1,42 +1,42 @@
-//! Who talks, and where.
+//! Users and chats.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// Somebody with an account, or a bot.
+/// A person with an account, or a bot.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct User {
-    /// Positive; the same number as the direct chat's.
+    /// The id. Positive, and equal to the direct chat's id.
     pub id: i64,
-    /// Never empty.
+    /// The first name. Never empty.
     pub first_name: String,
-    /// Without `@`.
+    /// The username without `@`.
     #[serde(default)]
     pub username: Option<String>,
-    /// Is this a bot?
+    /// Whether this is a bot.
     #[serde(default)]
     pub is_bot: bool,
 }
 
 impl User {
-    /// A person without a username.
+    /// Creates a person without a username.
     pub fn new(id: i64, first_name: impl Into<String>) -> Self {
         Self { id, first_name: first_name.into(), username: None, is_bot: false }
     }
 
-    /// The same with a username, without `@`.
+    /// Sets the username, without `@`.
     #[must_use]
     pub fn username(self, username: impl Into<String>) -> Self {
         Self { username: Some(username.into()), ..self }
     }
 
-    /// The same as a bot.
+    /// Makes it a bot.
     #[must_use]
     pub fn bot(self) -> Self {
         Self { is_bot: true, ..self }
     }
 
-    /// The direct chat with this user.
+    /// Returns the direct chat with this user.
     pub fn chat(&self) -> Chat {
         Chat {
             username: self.username.clone(),
@@ -56,17 +56,17 @@ impl User {
     }
 }
 
-/// What sort of chat it is.
+/// The type of a chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChatKind {
-    /// With one user.
+    /// A direct chat with one user.
     Private,
     /// A basic group: small, and may become a supergroup.
     Group,
-    /// Its id begins with -100.
+    /// A supergroup; its id begins with -100.
     Supergroup,
-    /// Only its administrators write.
+    /// A channel, in which only its administrators write.
     Channel,
 }
 
@@ -84,20 +84,20 @@ impl ChatKind {
 /// A chat, or one topic of it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Chat {
-    /// Negative unless direct.
+    /// The id. Negative unless the chat is direct.
     pub id: i64,
     /// `type`.
     #[serde(rename = "type")]
     pub kind: ChatKind,
     /// The title; of a direct chat, the first name.
     pub title: String,
-    /// Without `@`.
+    /// The public name without `@`.
     #[serde(default)]
     pub username: Option<String>,
-    /// Has it topics?
+    /// Whether it has topics.
     #[serde(default)]
     pub is_forum: bool,
-    /// What is said in this topic, not in the whole chat.
+    /// The topic, if this is a topic and not the whole chat.
     #[serde(default, rename = "message_thread_id")]
     pub thread: Option<i64>,
 }
@@ -127,13 +127,13 @@ impl Chat {
         Self { is_forum: true, ..Self::supergroup(id, title) }
     }
 
-    /// The same with a public name, without `@`.
+    /// Sets the public name, without `@`.
     #[must_use]
     pub fn username(self, username: impl Into<String>) -> Self {
         Self { username: Some(username.into()), ..self }
     }
 
-    /// One topic of it; [`Server::topic`](crate::Server::topic) makes one.
+    /// Returns one topic of it; [`Server::topic`](crate::Server::topic) creates one.
     #[must_use]
     pub fn in_topic(&self, thread: i64) -> Self {
         Self { thread: Some(thread), ..self.clone() }

@@ -1,4 +1,4 @@
-//! `getUpdates`: who waits, and who is sent away.
+//! `getUpdates`: waiting polls, and conflicts between pollers.
 
 use std::{
     collections::HashSet,
@@ -11,9 +11,9 @@ use tokio::sync::oneshot;
 
 use crate::{error::ApiError, queue::Queue};
 
-/// The longest that a poll waits.
+/// The maximum time that a poll waits.
 const LONGEST: Duration = Duration::from_secs(50);
-/// What is not sent unless asked for.
+/// The kinds of updates that are sent only on request.
 const UNASKED: [&str; 3] = ["chat_member", "message_reaction", "message_reaction_count"];
 /// All kinds of updates.
 const KINDS: [&str; 24] = [
@@ -42,24 +42,24 @@ const KINDS: [&str; 24] = [
     "shipping_query",
     "managed_bot",
 ];
-/// The second of two conflicts within this time is told only after it, so that two pollers do not spin.
+/// The minimum time between two conflict errors: the second one is delayed, so that two pollers do not spin.
 const CALM: Duration = Duration::from_secs(3);
-/// Whoever asks for the same again within this time waits at least three seconds …
+/// A poller that repeats a poll within this time waits at least three seconds …
 const AGAIN: Duration = Duration::from_secs(3);
-/// … and within this one gets one update.
+/// … and within this time gets only one update.
 const AT_ONCE: Duration = Duration::from_millis(500);
 
-/// What ends a wait.
+/// The reason why a wait ends.
 pub(crate) enum Wake {
     Updates,
     /// A refusal, after this time.
     Ended(ApiError, Duration),
 }
 
-/// What a poll gets.
+/// The result of a poll.
 pub(crate) enum Polled {
     Updates(Vec<Bytes>),
-    /// Nothing yet: for so long, and then from there on.
+    /// There is no update yet. Wait for this time, and continue from this offset.
     Wait(Waiting),
 }
 
@@ -73,7 +73,7 @@ pub(crate) struct Waiting {
 pub(crate) struct Poll {
     pub(crate) queue: Queue,
     pub(crate) webhook: String,
-    /// Are those slowed down who ask too often?
+    /// Whether pollers that poll too often are slowed down.
     pub(crate) throttled: bool,
     allowed: HashSet<String>,
     waiting: Option<oneshot::Sender<Wake>>,
@@ -94,7 +94,7 @@ impl Poll {
         }
     }
 
-    /// An update comes: its id, unless the bot has not asked for its kind.
+    /// Adds an update and returns its id; returns `None` if the bot has not asked for its kind.
     pub(crate) fn push(&mut self, kind: &str, payload: &Value) -> Option<i64> {
         if KINDS.contains(&kind) && !self.allowed.contains(kind) {
             return None;
@@ -104,7 +104,7 @@ impl Poll {
         Some(id)
     }
 
-    /// Whatever this text is, it comes as an update.
+    /// Adds any text as an update.
     pub(crate) fn push_text(&mut self, text: impl FnOnce(i64) -> String) -> i64 {
         let id = self.queue.push_text(text);
         self.wake();
@@ -125,14 +125,15 @@ impl Poll {
         }
     }
 
-    /// The kinds that the bot has asked for, if it has.
+    /// Returns the kinds that the bot has asked for, if it has asked.
     pub(crate) fn asked(&self) -> Option<Vec<&str>> {
         let mut kinds: Vec<&str> = self.allowed.iter().map(String::as_str).collect();
         kinds.sort_unstable();
         (self.allowed != unasked()).then_some(kinds)
     }
 
-    /// Takes note of `allowed_updates`. What is no list of texts changes nothing, and an empty list brings back the default.
+    /// Stores `allowed_updates`. A value that is not a list of texts changes nothing; an empty list restores the
+    /// default.
     pub(crate) fn allow(&mut self, kinds: Option<&Value>) {
         let Some(Value::Array(kinds)) = kinds else { return };
         let Some(kinds) = kinds.iter().map(Value::as_str).collect::<Option<Vec<_>>>() else { return };

@@ -1,4 +1,4 @@
-//! Updates that wait, and what an offset does to them.
+//! The queue of updates, and the effect of an offset.
 //!
 //! The rules are those of `getUpdates` and of the queue below it in Telegram's own Bot API server.
 
@@ -6,18 +6,18 @@ use std::collections::VecDeque;
 
 use axum::body::Bytes;
 
-/// Where ids begin. Telegram's begin anywhere; large, so that nobody takes one for an index.
+/// The first id. Telegram's ids can begin anywhere; this one is large, so that it is not confused with an index.
 const FIRST: i64 = 700_000_001;
 
-/// How far beyond the end an offset is still believed.
+/// The maximum distance of an accepted offset from the end.
 const LEEWAY: i64 = 10;
 
-/// The most that one answer carries, in bytes, however many updates were asked for.
+/// The maximum size of one answer, in bytes, for any requested number of updates.
 const ANSWER: usize = 4 << 20;
-/// What Telegram counts for each update beside its text, in bytes.
+/// The overhead that Telegram counts for each update, in bytes.
 const OVERHEAD: usize = 50;
 
-/// Updates that nobody has confirmed, in order, each as the text of a JSON object.
+/// The unconfirmed updates, in order, each as the text of a JSON object.
 pub(crate) struct Queue {
     updates: VecDeque<Bytes>,
     /// The id of the next update.
@@ -37,12 +37,12 @@ impl Queue {
         self.updates.clear();
     }
 
-    /// Appends `{"update_id":…,"KIND":PAYLOAD}`; gives its id.
+    /// Appends `{"update_id":…,"KIND":PAYLOAD}`; returns its id.
     pub(crate) fn push(&mut self, kind: &str, payload: &str) -> i64 {
         self.push_text(|id| format!(r#"{{"update_id":{id},"{kind}":{payload}}}"#))
     }
 
-    /// Appends any text, JSON or not, which takes an id all the same.
+    /// Appends any text, JSON or not, which also uses an id.
     pub(crate) fn push_text(&mut self, text: impl FnOnce(i64) -> String) -> i64 {
         let id = self.next;
         self.next += 1;
@@ -50,10 +50,10 @@ impl Queue {
         id
     }
 
-    /// Confirms what the offset confirms, and gives what comes first after that.
+    /// Applies the offset, and returns the first updates that remain.
     ///
-    /// - `offset > 0`: all updates below it are confirmed. One that is more than 10 beyond the end confirms nothing.
-    /// - `offset < 0`: the last `-offset` stay, all before are confirmed.
+    /// - `offset > 0`: all updates below it are confirmed. An offset of more than 10 beyond the end confirms nothing.
+    /// - `offset < 0`: the last `-offset` updates stay, all before are confirmed.
     /// - `offset == 0`: nothing is confirmed.
     pub(crate) fn take(&mut self, offset: i64, limit: usize) -> Vec<Bytes> {
         let length = i64::try_from(self.updates.len()).unwrap_or(i64::MAX);

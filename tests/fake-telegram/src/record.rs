@@ -1,4 +1,4 @@
-//! What the bot did, for tests to look at and to wait for.
+//! A record of the bot's calls, for tests to read and to wait for.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -10,28 +10,28 @@ use serde_json::{Map, Value};
 
 use crate::{error::ApiError, request::Upload};
 
-/// A call that came with a good token.
+/// A call with a valid token.
 ///
-/// `getUpdates` is noted when it begins to wait, every other call once it has taken effect. A download is one too: its method is
-/// `file`, and its one parameter `file_path`.
+/// `getUpdates` is recorded when it begins to wait, every other call once it has taken effect. A download is also a
+/// call: its method is `file`, and its only parameter `file_path`.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// As documented, however it was written: `sendMessage`.
+    /// The method in its documented spelling: `sendMessage`.
     pub method: &'static str,
-    /// The parameters as JSON, however they came.
+    /// The parameters, converted to JSON.
     pub parameters: Map<String, Value>,
     /// The files that came with it.
     pub files: Vec<Upload>,
-    /// When.
+    /// The time of the call.
     pub at: Instant,
-    /// Was it hit by a [`Fault`](crate::Fault)?
+    /// Whether a [`Fault`](crate::Fault) was applied to it.
     pub faulted: bool,
-    /// Why it was refused, if it was, and not because of a fault.
+    /// The reason of a refusal, if the call was refused for another reason than a fault.
     pub error: Option<ApiError>,
 }
 
 impl Call {
-    /// A parameter; `null` if there is none.
+    /// Returns a parameter; `null` if there is none.
     pub fn parameter(&self, name: &str) -> &Value {
         self.parameters.get(name).unwrap_or(&Value::Null)
     }
@@ -40,9 +40,9 @@ impl Call {
 #[derive(Default)]
 struct Notes {
     calls: Vec<Arc<Call>>,
-    /// Those of each method that nobody has waited for.
+    /// The calls of each method that `take` has not returned yet.
     untaken: HashMap<&'static str, VecDeque<Arc<Call>>>,
-    /// The messages to each chat that nobody has waited for.
+    /// The messages to each chat that `hear` has not returned yet.
     unheard: HashMap<i64, VecDeque<Value>>,
 }
 
@@ -77,12 +77,12 @@ impl Record {
         *self.notes() = Notes::default();
     }
 
-    /// The first call of this method that nobody has taken yet.
+    /// Returns the first call of this method that was not returned before.
     pub(crate) fn take(&self, method: &str, timeout: Duration) -> Option<Arc<Call>> {
         self.wait(timeout, |notes| notes.untaken.get_mut(method)?.pop_front())
     }
 
-    /// The first message to this chat that nobody has taken yet.
+    /// Returns the first message to this chat that was not returned before.
     pub(crate) fn hear(&self, chat: i64, timeout: Duration) -> Option<Value> {
         self.wait(timeout, |notes| notes.unheard.get_mut(&chat)?.pop_front())
     }

@@ -1,4 +1,4 @@
-//! The parameters of a call, in whichever way they come.
+//! The parameters of a call, in each supported encoding.
 
 use axum::{
     body::{Body, BodyDataStream, Bytes},
@@ -13,7 +13,7 @@ use crate::{
     file::{UPLOAD, media_type},
 };
 
-/// The most that a call may carry beside its files, in bytes.
+/// The maximum size of a call without its files, in bytes.
 const PARAMETERS: usize = 4 << 20;
 
 /// Parameters that are JSON within a form.
@@ -42,20 +42,20 @@ const NUMBERS: [&str; 9] = [
     "width",
 ];
 
-/// A file that came with a call.
+/// A file of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upload {
     /// The form field.
     pub field: String,
     /// The file name.
     pub name: String,
-    /// As it was said, or as the name says.
+    /// The stated media type, or the one for the name.
     pub media_type: String,
     /// The content.
     pub bytes: Bytes,
 }
 
-/// What a call says.
+/// The content of a call.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Request {
     pub(crate) parameters: Map<String, Value>,
@@ -63,7 +63,7 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// Reads all of it: whoever does not read a body to its end tears the connection down.
+    /// Reads the whole body: an unread body would reset the connection.
     pub(crate) async fn read(parts: &Parts, body: Body) -> Result<Self, ApiError> {
         let mut request = Self::default();
         if let Some(query) = parts.uri.query() {
@@ -137,7 +137,7 @@ impl Request {
         if too_large { Err(ApiError::new(413, "Request Entity Too Large")) } else { Ok(()) }
     }
 
-    /// A form has only texts: makes of each what JSON would have had.
+    /// Converts a form's texts into the values that JSON would have.
     fn tidy(&mut self) {
         for (name, value) in &mut self.parameters {
             let Value::String(text) = &*value else { continue };
@@ -154,7 +154,7 @@ impl Request {
         }
     }
 
-    /// The parameter as text; empty if there is none.
+    /// Returns the parameter as text; empty if there is none.
     pub(crate) fn text(&self, name: &str) -> String {
         match self.parameters.get(name) {
             None | Some(Value::Null) => String::new(),
@@ -163,7 +163,7 @@ impl Request {
         }
     }
 
-    /// The parameter as a number; zero if there is none.
+    /// Returns the parameter as a number; zero if there is none.
     pub(crate) fn number(&self, name: &str) -> i64 {
         match self.parameters.get(name) {
             Some(Value::Number(number)) => number.as_i64().unwrap_or(0),
@@ -176,7 +176,7 @@ impl Request {
         ["true", "yes", "1"].contains(&self.text(name).to_ascii_lowercase().as_str())
     }
 
-    /// The parameter as a JSON value, unless it is not there. An error if it is text that is no JSON.
+    /// Returns the parameter as a JSON value, if it is there. Fails if it is text that is not JSON.
     pub(crate) fn json(&self, name: &str) -> Result<Option<Value>, ()> {
         match self.parameters.get(name) {
             None | Some(Value::Null) => Ok(None),

@@ -1,4 +1,4 @@
-//! What people do.
+//! The actions of people.
 
 use serde_json::{Map, Value, json};
 
@@ -9,7 +9,7 @@ use crate::{
     world::{Standing, now},
 };
 
-/// What came of it when somebody did something.
+/// The result of a person's action.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Told {
     /// The update's id, unless the bot has not asked for such updates.
@@ -18,16 +18,16 @@ pub struct Told {
     pub message_id: i64,
 }
 
-/// What came of a press.
+/// The result of a press.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Pressed {
     /// The update's id, unless the bot has not asked for such updates.
     pub update_id: Option<i64>,
-    /// What the bot answers to.
+    /// The id of the callback query, which the bot answers.
     pub callback_query_id: String,
 }
 
-/// The kind of update that a message is.
+/// Returns the kind of update for a message.
 fn kind(chat: &Chat, edited: bool) -> &'static str {
     match (chat.kind, edited) {
         (ChatKind::Channel, false) => "channel_post",
@@ -38,7 +38,7 @@ fn kind(chat: &Chat, edited: bool) -> &'static str {
 }
 
 impl Server {
-    /// Somebody writes: a plain text, or anything that a [`Draft`] can be.
+    /// Sends a person's message: a plain text, or any [`Draft`].
     ///
     /// ```
     /// # use fake_telegram::{Chat, Draft, Server, User};
@@ -57,14 +57,14 @@ impl Server {
         Told { update_id, message_id: message["message_id"].as_i64().unwrap_or(0) }
     }
 
-    /// Somebody sends an album: one message for each, with one `media_group_id`.
+    /// Sends an album: one message for each draft, with one `media_group_id`.
     pub fn album(&self, user: &User, chat: &Chat, drafts: impl IntoIterator<Item = Draft>) -> Vec<Told> {
         let group = format!("1384{:014}", self.shared.world().fresh());
         let drafts = drafts.into_iter();
         drafts.map(|draft| self.says(user, chat, draft.with("media_group_id", group.as_str()))).collect()
     }
 
-    /// Somebody edits a message: its text, or its caption if it is no text.
+    /// Edits a person's message: its text, or its caption if it has no text.
     pub fn edits(&self, user: &User, chat: &Chat, message: i64, text: &str) -> Told {
         let mut world = self.shared.world();
         let mut fields = world.content(chat, &Draft::text(text));
@@ -94,7 +94,7 @@ impl Server {
         Told { update_id, message_id: message }
     }
 
-    /// Somebody presses a button with this data. Nothing checks that there is one: forgers press too.
+    /// Presses a button with this data. The button is not checked, so that tests can forge presses.
     pub fn presses(&self, user: &User, chat: &Chat, message: i64, data: &str) -> Pressed {
         let mut world = self.shared.world();
         world.place(chat);
@@ -114,12 +114,12 @@ impl Server {
         Pressed { update_id, callback_query_id: id }
     }
 
-    /// A press can be answered no more: it is too old.
+    /// Makes a press too old to be answered.
     pub fn expires(&self, callback_query_id: &str) {
         self.shared.world().queries.remove(callback_query_id);
     }
 
-    /// Somebody reacts with an emoji, or takes the reaction back (an empty text). `None` unless the bot has asked for
+    /// Sets a person's reaction to an emoji, or removes it (an empty text). Returns `None` unless the bot has asked for
     /// `message_reaction`.
     pub fn reacts(&self, user: &User, chat: &Chat, message: i64, emoji: &str) -> Option<i64> {
         let mut world = self.shared.world();
@@ -137,7 +137,7 @@ impl Server {
         world.poll.push("message_reaction", &reaction)
     }
 
-    /// Somebody makes a topic; gives the chat as that topic.
+    /// Creates a topic; returns the chat as that topic.
     pub fn topic(&self, user: &User, chat: &Chat, name: &str) -> Chat {
         let chat = Chat { is_forum: true, thread: None, ..chat.clone() };
         let draft =
@@ -158,7 +158,7 @@ impl Server {
         chat.in_topic(thread)
     }
 
-    /// A group becomes a supergroup; gives that.
+    /// Turns a group into a supergroup; returns the supergroup.
     pub fn migrates(&self, user: &User, group: &Chat) -> Chat {
         let supergroup = Chat {
             id: -1_000_000_000_000 - group.id.unsigned_abs().cast_signed() % 1_000_000_000_000,
@@ -171,22 +171,22 @@ impl Server {
         supergroup
     }
 
-    /// Somebody adds the bot to a group.
+    /// Adds the bot to a group.
     pub fn adds_bot(&self, user: &User, chat: &Chat) -> Option<i64> {
         self.membership(user, chat, Standing::Welcome, "left", "member")
     }
 
-    /// Somebody removes the bot from a group.
+    /// Removes the bot from a group.
     pub fn removes_bot(&self, user: &User, chat: &Chat) -> Option<i64> {
         self.membership(user, chat, Standing::Removed, "member", "kicked")
     }
 
-    /// A person blocks the bot.
+    /// Makes a person block the bot.
     pub fn blocks_bot(&self, user: &User) -> Option<i64> {
         self.membership(user, &user.chat(), Standing::Blocked, "member", "kicked")
     }
 
-    /// A person lets the bot write again.
+    /// Makes a person unblock the bot.
     pub fn unblocks_bot(&self, user: &User) -> Option<i64> {
         self.membership(user, &user.chat(), Standing::Welcome, "kicked", "member")
     }
@@ -206,23 +206,24 @@ impl Server {
         world.poll.push("my_chat_member", &change)
     }
 
-    /// The bot may write to this chat though nobody has written there.
+    /// Allows the bot to write to this chat before anyone has written there.
     pub fn knows(&self, chat: &Chat) {
         self.shared.world().place(chat);
     }
 
-    /// An update of this kind with this content.
+    /// Adds an update of this kind with this content.
     pub fn update(&self, kind: &str, payload: &Value) -> Option<i64> {
         self.shared.world().poll.push(kind, payload)
     }
 
-    /// Any text as an update, JSON or not. `{update_id}` in it becomes its id, by which it can be confirmed.
+    /// Adds any text as an update, JSON or not. `{update_id}` in it is replaced by its id, by which it can be
+    /// confirmed.
     pub fn raw(&self, text: &str) -> i64 {
         self.shared.world().poll.push_text(|id| text.replace("{update_id}", &id.to_string()))
     }
 }
 
-/// The same content as a caption.
+/// Renames the text fields to those of a caption.
 fn captioned(fields: Map<String, Value>) -> Map<String, Value> {
     let named = |name: String| match name.as_str() {
         "text" => "caption".to_owned(),

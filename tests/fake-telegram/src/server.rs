@@ -1,4 +1,4 @@
-//! The server as a thing that tests hold.
+//! The server's interface for tests.
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -20,12 +20,12 @@ use crate::{
     wire::{Doom, Wires},
 };
 
-/// The token of a server that is told none.
+/// The default token.
 pub const TOKEN: &str = "8086174200:AAFakeTelegram-For-Tests_0123456789";
 
-/// A Bot API server on loopback, with threads of its own. It ends when it is dropped.
+/// A Bot API server on loopback, with its own threads. It ends when it is dropped.
 ///
-/// Everything that was said survives [`stop`](Self::stop) and [`restart`](Self::restart).
+/// All data survive [`stop`](Self::stop) and [`restart`](Self::restart).
 pub struct Server {
     pub(crate) shared: Arc<Shared>,
     address: SocketAddr,
@@ -33,12 +33,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server on a free port of 127.0.0.1, with [`TOKEN`].
+    /// Starts a server on a free port of 127.0.0.1, with [`TOKEN`].
     pub fn start() -> Self {
         Self::at(0, TOKEN)
     }
 
-    /// A server on this port of 127.0.0.1 (0: a free one), with this token.
+    /// Starts a server on this port of 127.0.0.1 (0: a free one), with this token.
     ///
     /// # Panics
     ///
@@ -54,69 +54,69 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// The token; the last one if it was revoked.
+    /// Returns the token, or the last one if it was revoked.
     pub fn token(&self) -> String {
         self.shared.world().token.clone().unwrap_or_default()
     }
 
-    /// The bot as a user.
+    /// Returns the bot as a user.
     pub fn bot(&self) -> User {
         self.shared.world().bot.clone()
     }
 
     // ---- What the bot did ----
 
-    /// Every call so far, oldest first.
+    /// Returns every call so far, oldest first.
     pub fn calls(&self) -> Vec<Arc<Call>> {
         self.shared.record.calls()
     }
 
-    /// Every call of one method so far, oldest first.
+    /// Returns every call of one method so far, oldest first.
     pub fn calls_of(&self, method: &str) -> Vec<Arc<Call>> {
         let mut calls = self.calls();
         calls.retain(|call| call.method == method);
         calls
     }
 
-    /// Every call so far that was refused.
+    /// Returns every refused call so far.
     pub fn refusals(&self) -> Vec<Arc<Call>> {
         let mut calls = self.calls();
         calls.retain(|call| call.error.is_some());
         calls
     }
 
-    /// Forgets all calls: nothing is left to be waited for.
+    /// Forgets all calls, including those that no test has waited for.
     pub fn forget_calls(&self) {
         self.shared.record.forget();
     }
 
-    /// The oldest call of this method that was not waited for before; waits for it if need be.
+    /// Returns the oldest call of this method that was not returned before; waits for one if necessary.
     ///
     /// # Panics
     ///
-    /// If none comes in time.
+    /// If there is none in time.
     pub fn wait_for(&self, method: &str, timeout: Duration) -> Arc<Call> {
         self.try_wait_for(method, timeout)
             .unwrap_or_else(|| panic!("no {method} within {timeout:?}; there were {:?}", self.names()))
     }
 
-    /// The same; `None` if none comes in time.
+    /// Like [`wait_for`](Self::wait_for), but returns `None` if there is none in time.
     pub fn try_wait_for(&self, method: &str, timeout: Duration) -> Option<Arc<Call>> {
         self.shared.record.take(method, timeout)
     }
 
-    /// The oldest message of the bot's to this chat that was not heard before; waits for it if need be.
+    /// Returns the oldest message of the bot to this chat that was not returned before; waits for one if necessary.
     ///
     /// # Panics
     ///
-    /// If none comes in time.
+    /// If there is none in time.
     pub fn hears(&self, chat: &Chat, timeout: Duration) -> Value {
         self.try_hears(chat, timeout).unwrap_or_else(|| {
             panic!("no message to {} within {timeout:?}; there were {:?}", chat.id, self.names())
         })
     }
 
-    /// The same; `None` if none comes in time.
+    /// Like [`hears`](Self::hears), but returns `None` if there is none in time.
     pub fn try_hears(&self, chat: &Chat, timeout: Duration) -> Option<Value> {
         self.shared.record.hear(chat.id, timeout)
     }
@@ -125,7 +125,7 @@ impl Server {
         self.calls().iter().map(|call| call.method).collect()
     }
 
-    /// The bot's messages in this chat (or topic) as they are now, oldest first.
+    /// Returns the bot's messages in this chat (or topic) in their current state, oldest first.
     pub fn messages(&self, chat: &Chat) -> Vec<Value> {
         let world = self.shared.world();
         let messages = world.chats.get(&chat.id).into_iter().flat_map(|place| place.messages.values());
@@ -135,73 +135,74 @@ impl Server {
         own.filter(wanted).cloned().collect()
     }
 
-    /// Anybody's message as it is now; `None` if there is none.
+    /// Returns a message of any sender in its current state; `None` if there is none.
     pub fn message(&self, chat: &Chat, id: i64) -> Option<Value> {
         Some(self.shared.world().chats.get(&chat.id)?.messages.get(&id)?.value.clone())
     }
 
-    /// What the bot has reacted to a message with.
+    /// Returns the bot's reaction to a message.
     pub fn reaction(&self, chat: &Chat, message: i64) -> Option<String> {
         self.shared.world().chats.get(&chat.id)?.messages.get(&message)?.reaction.clone()
     }
 
-    /// The content of a file, by the `file_id` that a message shows.
+    /// Returns the content of a file, by the `file_id` that a message shows.
     pub fn file(&self, id: &str) -> Option<Bytes> {
         self.shared.world().files.bytes(id)
     }
 
-    /// How many updates nobody has confirmed.
+    /// Returns the number of unconfirmed updates.
     pub fn unconfirmed(&self) -> usize {
         self.shared.world().poll.queue.len()
     }
 
     // ---- What goes wrong ----
 
-    /// Makes something go wrong.
+    /// Adds a fault.
     pub fn fault(&self, fault: Fault) {
         self.shared.faults().add(fault);
     }
 
-    /// Lets every answer leave that [`Fault::hold`] holds back.
+    /// Sends every answer that [`Fault::hold`] holds back.
     pub fn release(&self) {
         self.shared.release();
     }
 
-    /// Nothing goes wrong any more.
+    /// Removes all faults.
     pub fn clear_faults(&self) {
         self.shared.faults().clear();
     }
 
-    /// Adds this to every round trip: half before the call takes effect, half after.
+    /// Adds this time to every round trip: half before the call takes effect, half after.
     pub fn latency(&self, round_trip: Duration) {
         self.shared.set_latency(round_trip);
     }
 
-    /// Telegram slows down whoever asks for the same again: within half a second there is one update at most, within three
-    /// seconds an empty answer takes three, and so does a second conflict. This server does so too, unless told not to.
+    /// Switches the slowing down of repeated polls, which is on by default. As in Telegram, within half a second a
+    /// repeated poll gets at most one update; within three seconds an empty answer takes three seconds, and so does a
+    /// second conflict.
     pub fn throttle(&self, throttled: bool) {
         self.shared.world().poll.throttled = throttled;
     }
 
-    /// Counts the lengths of texts in bytes, as a server that is not Telegram's own may do.
+    /// Counts the lengths of texts in bytes, as a third-party server may do.
     pub fn count_bytes(&self, in_bytes: bool) {
         self.shared.world().counts_bytes = in_bytes;
     }
 
-    /// The token is good no more, for whoever waits too.
+    /// Revokes the token, also for waiting polls.
     pub fn revoke(&self) {
         let mut world = self.shared.world();
         world.token = None;
         world.poll.end(ApiError::unauthorized());
     }
 
-    /// Another token, in place of whatever there was.
+    /// Replaces the token.
     pub fn issue(&self, token: impl Into<String>) {
         self.revoke();
         self.shared.world().token = Some(token.into());
     }
 
-    /// Goes down: nothing listens, every connection is gone.
+    /// Stops the server: closes its port and every connection.
     pub fn stop(&self) {
         let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner).take();
         // A runtime must not be dropped within another.
@@ -209,11 +210,11 @@ impl Server {
         let _ = ending.join();
     }
 
-    /// Comes up again, on the same port and with all that was said.
+    /// Starts it again, on the same port and with all data.
     ///
     /// # Panics
     ///
-    /// If something else has taken the port.
+    /// If another program uses the port.
     pub fn restart(&self) {
         self.stop();
         let (runtime, _) = run(Arc::clone(&self.shared), self.address.port());

@@ -1,4 +1,4 @@
-//! Connections that can be reset from within.
+//! Connections that the server can reset.
 
 use std::{
     io,
@@ -21,7 +21,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// Resets the connection that a request came through, as soon as something is to be written to it.
+/// Resets the connection of a request at the next write to it.
 #[derive(Clone, Default)]
 pub(crate) struct Doom(Arc<AtomicBool>);
 

@@ -1,4 +1,4 @@
-//! All that the server knows: chats, messages, files, updates.
+//! The server's data: chats, messages, files, updates.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -16,25 +16,25 @@ use crate::{
     poll::Poll,
 };
 
-/// The bot's own side of the world.
+/// The data of one bot.
 pub(crate) struct World {
     pub(crate) bot: User,
-    /// `None` once it was revoked.
+    /// `None` after it was revoked.
     pub(crate) token: Option<String>,
     pub(crate) poll: Poll,
     pub(crate) files: Files,
     pub(crate) chats: HashMap<i64, Place>,
-    /// Presses that can be answered.
+    /// The presses that can be answered.
     pub(crate) queries: HashMap<String, i64>,
     pub(crate) commands: BTreeMap<String, Value>,
-    /// Texts are counted in bytes.
+    /// Whether texts are counted in bytes.
     pub(crate) counts_bytes: bool,
-    /// What the bot has sent and nobody has taken note of yet: chat and message.
+    /// The bot's messages that are not recorded yet: chat and message.
     pub(crate) sent: Vec<(i64, Value)>,
     count: i64,
 }
 
-/// A chat and what was said in it.
+/// A chat and its messages.
 pub(crate) struct Place {
     pub(crate) chat: Chat,
     pub(crate) messages: BTreeMap<i64, Message>,
@@ -57,13 +57,13 @@ pub(crate) enum Standing {
 
 pub(crate) struct Message {
     pub(crate) value: Value,
-    /// Did the bot send it?
+    /// Whether the bot sent it.
     pub(crate) own: bool,
-    /// What the bot has reacted with.
+    /// The bot's reaction.
     pub(crate) reaction: Option<String>,
 }
 
-/// Seconds since 1970.
+/// Returns the time in seconds since 1970.
 pub(crate) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
@@ -86,13 +86,13 @@ impl World {
         }
     }
 
-    /// A number that was not given before.
+    /// Returns a new unique number.
     pub(crate) fn fresh(&mut self) -> i64 {
         self.count += 1;
         self.count
     }
 
-    /// The chat as it is kept; it is one from now on.
+    /// Returns the stored chat; adds it if it is new.
     pub(crate) fn place(&mut self, chat: &Chat) -> &mut Place {
         let place = self.chats.entry(chat.id).or_insert_with(|| Place {
             chat: Chat { thread: None, ..chat.clone() },
@@ -112,7 +112,7 @@ impl World {
         place
     }
 
-    /// The chat that a bot means by `chat_id`.
+    /// Returns the chat for a bot's `chat_id`.
     pub(crate) fn find(&self, id: &str) -> Result<&Place, ApiError> {
         if id.is_empty() {
             return Err(ApiError::bad_request("chat_id is empty"));
@@ -127,7 +127,7 @@ impl World {
         found.ok_or_else(|| ApiError::bad_request("chat not found"))
     }
 
-    /// The chat that a bot may write to.
+    /// Returns the chat, if the bot may write to it.
     pub(crate) fn writable(&self, id: &str) -> Result<&Place, ApiError> {
         let place = self.find(id)?;
         match place.standing {
@@ -143,7 +143,7 @@ impl World {
         }
     }
 
-    /// The message as a reply to it shows it.
+    /// Returns the message in the form that a reply to it shows.
     pub(crate) fn quoted(&self, chat: i64, id: i64) -> Option<Value> {
         let mut value = self.chats.get(&chat)?.messages.get(&id)?.value.clone();
         if let Value::Object(fields) = &mut value {
@@ -152,7 +152,7 @@ impl World {
         Some(value)
     }
 
-    /// Keeps a message: gives it its id, its chat, its date, and whatever else every message has.
+    /// Stores a message: adds its id, its chat, its date, and the other fields that every message has.
     pub(crate) fn keep(
         &mut self,
         chat: &Chat,
@@ -183,7 +183,7 @@ impl World {
         value
     }
 
-    /// The fields of a message that somebody writes.
+    /// Returns the fields of a person's message.
     pub(crate) fn content(&mut self, chat: &Chat, draft: &Draft) -> Map<String, Value> {
         let mut fields = Map::new();
         let formatted = Formatted::from_person(&draft.text);
@@ -223,7 +223,7 @@ impl World {
         self.files.add(kind, file)
     }
 
-    /// What was asked of a message of this chat that is there no more, or never was.
+    /// Returns a message of this chat; the error names `what` and says that there is no such message.
     pub(crate) fn message(&mut self, chat: i64, id: i64, what: &str) -> Result<&mut Message, ApiError> {
         let place = self.chats.get_mut(&chat);
         place
@@ -232,7 +232,7 @@ impl World {
     }
 }
 
-/// A `TextQuote` of this part of a message.
+/// Returns a `TextQuote` of this part of a message.
 pub(crate) fn quote_of(message: &Value, quote: &str) -> Value {
     let text = message["text"].as_str().or(message["caption"].as_str()).unwrap_or_default();
     let before = text.find(quote).and_then(|at| text.get(..at)).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A program in a terminal of its own, and what stands on its screen.
+//! Runs a program in a new terminal, and reads its screen.
 
 use std::{
     fs::{File, OpenOptions},
@@ -22,10 +22,10 @@ use rustix::{
 const ROWS: u16 = 60;
 const COLUMNS: u16 = 160;
 
-/// Between two looks at the screen.
+/// The pause between two checks of the screen.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The program is killed when this is dropped, and the terminal goes away.
+/// A program in a terminal. When this is dropped, the program is killed and the terminal is closed.
 pub struct Terminal {
     child: Child,
     keyboard: File,
@@ -34,19 +34,19 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Starts the program with the terminal as its input, its output, and the one that controls it.
+    /// Starts the program with the terminal as its input, its output and its controlling terminal.
     pub fn start(command: Command) -> anyhow::Result<Self> {
         Self::start_with(command, ROWS, COLUMNS)
     }
 
-    /// The same in a terminal of this size.
+    /// Starts the program in a terminal of this size.
     pub fn start_with(mut command: Command, rows: u16, columns: u16) -> anyhow::Result<Self> {
         lead_a_session(&mut command);
         Self::spawn(command, rows, columns)
     }
 
-    /// The same, but the terminal controls no program: it outlives the one that is started, and stays as long as one of
-    /// those that were started by it.
+    /// Starts the program in a terminal that is not its controlling terminal: the terminal outlives the program, and
+    /// stays open as long as a process that the program started.
     pub fn start_uncontrolled(command: Command, rows: u16, columns: u16) -> anyhow::Result<Self> {
         Self::spawn(command, rows, columns)
     }
@@ -71,18 +71,18 @@ impl Terminal {
         Ok(Self { child, keyboard, screen, status: None })
     }
 
-    /// What is on the screen, without empty lines.
+    /// Returns the text of the screen, without empty lines.
     pub fn screen(&self) -> String {
         let contents = self.screen.lock().unwrap_or_else(PoisonError::into_inner).screen().contents();
         contents.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
     }
 
-    /// Sends what a keyboard would.
+    /// Sends keyboard input.
     pub fn send(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
         self.keyboard.write_all(bytes).context("the program's terminal is gone")
     }
 
-    /// How the program has ended, if it has.
+    /// Returns the program's exit status, if it has ended.
     pub fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
         if self.status.is_none() {
             self.status = self.child.try_wait()?;
@@ -108,7 +108,7 @@ impl Terminal {
         }
     }
 
-    /// Waits until the screen is as wanted, and gives it. The error has the screen as it is.
+    /// Waits until the screen matches, and returns it. The error shows the current screen.
     pub fn wait_for(&self, patience: Duration, wanted: impl Fn(&str) -> bool) -> anyhow::Result<String> {
         let start = Instant::now();
         loop {
@@ -133,7 +133,7 @@ impl Drop for Terminal {
     }
 }
 
-/// Draws what the program writes, to its end or that of the terminal.
+/// Draws the program's output until its end or that of the terminal.
 fn show(mut output: File, screen: &Weak<Mutex<vt100::Parser>>) {
     let mut bytes = [0; 4096];
     let pause = Timespec { tv_sec: 0, tv_nsec: PAUSE.as_nanos().try_into().unwrap_or_default() };

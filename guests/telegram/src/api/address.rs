@@ -2,9 +2,9 @@
 
 use tidegate_guest::Fault;
 
-/// What stands before the credential in every URL: scheme, host and port, without a slash at the end.
+/// Returns the part of every URL before the credential: scheme, host and port, without a slash at the end.
 ///
-/// The text is never repeated in an error: people paste whole URLs, with their token.
+/// Errors never repeat the text: people paste whole URLs, including their token.
 pub(super) fn origin(base: &str) -> Result<&str, Fault> {
     let base = base.trim().trim_end_matches('/');
     let host = base.strip_prefix("https://").or_else(|| base.strip_prefix("http://")).unwrap_or_default();

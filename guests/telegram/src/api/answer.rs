@@ -1,6 +1,6 @@
-//! What the Bot API answers: `{"ok": true, "result": …}`, or `{"ok": false, "error_code": …, "description": …}`.
+//! Answers of the Bot API: `{"ok": true, "result": …}`, or `{"ok": false, "error_code": …, "description": …}`.
 //!
-//! Every field is read by itself, so that one of another type than documented takes nothing else with it.
+//! Every field is read separately, so that a field of another type than documented does not affect the others.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -32,15 +32,15 @@ struct Parameters<'a> {
     migrate_to_chat_id: Option<&'a RawValue>,
 }
 
-/// Reads an answer. What is no answer of a Bot API (a proxy's error page, half an answer) is Telegram being out of
-/// reach, whatever its status.
+/// Reads an answer. A body that is not an answer of a Bot API (a proxy's error page, a truncated answer) means that
+/// Telegram is unreachable, with every status.
 pub(super) fn read<R>(
     status: u16,
     headers: &[(String, String)],
     body: &[u8],
     read: impl FnOnce(&RawValue) -> Option<R>,
 ) -> Result<R, Error> {
-    // Nothing may hang on one broken byte in somebody's message: the same answer would come again and again.
+    // One invalid byte in a person's message must not block the poll: the same answer would arrive again and again.
     let body = String::from_utf8_lossy(body);
     let envelope: Option<Envelope> = serde_json::from_str(&body).ok();
     let ok = envelope.as_ref().and_then(|envelope| parse::<bool>(envelope.ok));
@@ -50,7 +50,7 @@ pub(super) fn read<R>(
         }
         (Some(true), _) => Err(broken(status, "no result")),
         (Some(false), Some(envelope)) => Err(Error::Refused(refusal(status, headers, &envelope))),
-        // A proxy may limit as well.
+        // A proxy may limit requests too.
         _ if status == 429 => Err(Error::Refused(refusal(status, headers, &Envelope::default()))),
         _ => Err(broken(status, "something that is no answer of the Bot API")),
     }
@@ -74,7 +74,7 @@ fn broken(status: u16, what: &str) -> Error {
     Error::Failed(Fault::Unavailable(format!("Telegram's server sent {what} (HTTP {status})")))
 }
 
-/// One line of sane length: it goes to logs and to people.
+/// Reduces a description to one line of limited length: it goes to logs and to people.
 fn clean(description: &str) -> String {
     description
         .chars()
@@ -83,12 +83,12 @@ fn clean(description: &str) -> String {
         .collect()
 }
 
-/// Reads one value, or nothing where it has another type.
+/// Reads one value; returns `None` if it has another type.
 pub(crate) fn parse<'a, T: Deserialize<'a>>(value: Option<&'a RawValue>) -> Option<T> {
     serde_json::from_str(value?.get()).ok()
 }
 
-/// A whole number, as text. It never passes through a float.
+/// Reads an integer as text, without conversion to a float.
 pub(crate) fn integer(value: Option<&RawValue>) -> Option<String> {
     parse::<i64>(value).map(|number| number.to_string())
 }
@@ -157,7 +157,7 @@ mod tests {
                 r#"{"ok":false,"error_code":400,"description":"x","parameters":{"migrate_to_chat_id":-1002147483649123}}"#,
                 refusal(400, "x", None, Some(-1_002_147_483_649_123)),
             ),
-            // The wrong type of one field takes nothing else with it.
+            // The wrong type of one field does not affect the others.
             (
                 403,
                 r#"{"ok":false,"error_code":"403","description":["x"],"parameters":{"retry_after":-1,"migrate_to_chat_id":-5}}"#,

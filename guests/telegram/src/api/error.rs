@@ -1,35 +1,35 @@
-//! What the Bot API refuses, and what helps.
+//! Refusals of the Bot API, and advice for them.
 
 use tidegate_guest::{Fault, http};
 
-/// Why a call has no result.
+/// The reason why a call has no result.
 #[derive(Debug)]
 pub(crate) enum Error {
-    /// The Bot API said no.
+    /// The Bot API refused the call.
     Refused(Refusal),
-    /// The answer is larger than this many bytes, which is what the host takes.
+    /// The answer is larger than this number of bytes, the host's limit.
     TooLarge(u64),
     /// There is no answer.
     Failed(Fault),
 }
 
-/// The Bot API's no.
+/// A refusal of the Bot API.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Refusal {
-    /// Mostly the HTTP status.
+    /// The error code, mostly the HTTP status.
     pub(crate) code: u16,
-    /// In English, mostly with the status's name before it.
+    /// An English text, mostly prefixed with the status's name.
     pub(crate) description: String,
-    /// In seconds.
+    /// The pause that Telegram asks for, in seconds.
     pub(crate) retry_after: Option<u64>,
-    /// The group has gone on under this id.
+    /// The group's new id, after it became a supergroup.
     pub(crate) moved_to: Option<i64>,
 }
 
-/// Where Telegram asks for a pause and does not say how long, in seconds.
+/// The default pause, in seconds, when Telegram asks for a pause without a duration.
 const PAUSE: u64 = 5;
 
-/// What helps, where a description has this (in lower case). The first that fits counts.
+/// Pairs of a part of a description (in lower case) and the advice for it. The first match counts.
 const ADVICE: [(&str, &str); 20] = [
     ("blocked by the user", "they have blocked the bot, and only they can undo that"),
     ("user is deactivated", "their account is gone"),
@@ -57,17 +57,17 @@ const ADVICE: [(&str, &str); 20] = [
 ];
 
 impl Refusal {
-    /// Does the description have this text, which is in lower case?
+    /// Returns whether the description contains this text, which is in lower case.
     pub(crate) fn says(&self, text: &str) -> bool {
         self.description.to_ascii_lowercase().contains(text)
     }
 
-    /// The markup of a text was not understood.
+    /// Returns whether Telegram could not parse the markup of a text.
     pub(crate) fn is_about_markup(&self) -> bool {
         self.code == 400 && self.says("entit") && !self.says("too large")
     }
 
-    /// The text is too long, as this server counts. Nothing was sent.
+    /// Returns whether the text is too long for this server. Telegram sent nothing.
     pub(crate) fn is_about_length(&self) -> bool {
         self.code == 400
             && ["message is too long", "message_too_long", "text is too long"]
@@ -75,7 +75,8 @@ impl Refusal {
                 .any(|text| self.says(text))
     }
 
-    /// The file may still go as one that Telegram does not look into. Nothing was sent yet.
+    /// Returns whether the file may still be sent as a document, which Telegram does not inspect. Telegram sent nothing
+    /// yet.
     pub(crate) fn is_about_media(&self) -> bool {
         self.code == 400 && self.moved_to.is_none() && !self.says("not found")
     }
@@ -97,7 +98,7 @@ impl Refusal {
 }
 
 impl Error {
-    /// Nobody can tell whether Telegram did what it was asked: no answer came, or none that can be read.
+    /// Returns whether it is unknown if Telegram carried out the call: no readable answer arrived.
     pub(crate) fn is_open(&self) -> bool {
         matches!(self, Self::TooLarge(_) | Self::Failed(Fault::Unavailable(_)))
     }
@@ -110,7 +111,7 @@ impl From<Refusal> for Fault {
                 let seconds = refusal.retry_after.unwrap_or(PAUSE).max(1);
                 Self::RateLimited(seconds.saturating_mul(1000))
             }
-            // A method that the server does not know has the code of a token that it does not know.
+            // Telegram uses the same code for an unknown method and an unknown token.
             404 if refusal.says("method") => Self::Rejected(format!(
                 "{}: the server in the setting {} is too old",
                 refusal.explained(),
@@ -143,7 +144,7 @@ impl From<Refusal> for Fault {
 impl From<http::Failure> for Error {
     fn from(failure: http::Failure) -> Self {
         match failure {
-            // It says what to do, and where.
+            // The host's text says what to do, and where.
             http::Failure::Denied(text) => Self::Failed(Fault::Rejected(text)),
             http::Failure::Timeout => {
                 Self::Failed(Fault::Unavailable("Telegram did not answer in time".to_owned()))
@@ -176,7 +177,7 @@ impl From<Error> for Fault {
 
 #[cfg(test)]
 impl Refusal {
-    /// For tests.
+    /// Creates a refusal, for tests.
     pub(crate) fn new(code: u16, description: &str) -> Self {
         Self { code, description: description.to_owned(), retry_after: None, moved_to: None }
     }
@@ -186,7 +187,7 @@ impl Refusal {
 mod tests {
     use super::*;
 
-    /// Descriptions as the Bot API server has them.
+    /// The descriptions are those of the Bot API server.
     #[test]
     fn a_refusal_becomes_the_fault_that_the_host_acts_on() {
         for (code, description, fault, has) in [

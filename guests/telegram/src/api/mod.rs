@@ -1,8 +1,8 @@
-//! Calling the Bot API: <https://core.telegram.org/bots/api>.
+//! Calls of the Bot API: <https://core.telegram.org/bots/api>.
 //!
-//! Requests are data ([`Request`]), and so are answers and refusals: only [`call`] and [`download`] go through the host.
-//! The token never comes here. The host puts it in front of a URL's path, which is why the URLs have only a method's
-//! name or a file's path, and why the server's address can have no path of its own.
+//! Requests are data ([`Request`]), and so are answers and refusals: only [`call`] and [`download`] use the host's
+//! HTTP. This module never has the token: the host inserts it in front of a URL's path. That is why the URLs have only
+//! a method's name or a file's path, and why the server's address cannot have a path.
 
 mod address;
 mod answer;
@@ -20,15 +20,15 @@ pub(crate) use self::{
 
 /// The setting with the server's address.
 pub(crate) const BASE: &str = "api_base";
-/// The server that everybody uses.
+/// The default server.
 pub(crate) const DEFAULT_BASE: &str = "https://api.telegram.org";
 
-/// The credential that goes in front of a method's name.
+/// The credential that the host inserts before a method's name.
 pub(crate) const BOT: &str = "bot";
-/// The credential that goes in front of a file's path.
+/// The credential that the host inserts before a file's path.
 pub(crate) const FILE: &str = "file";
 
-/// Calls one method and reads its result; a result that `read` makes nothing of counts as an answer that is broken.
+/// Calls one method and reads its result. A result that `read` rejects counts as a broken answer.
 pub(crate) fn call<R>(request: &Request, read: impl FnOnce(&RawValue) -> Option<R>) -> Result<R, Error> {
     let wire = http::Request {
         method: "POST".to_owned(),
@@ -52,12 +52,12 @@ pub(crate) fn call<R>(request: &Request, read: impl FnOnce(&RawValue) -> Option<
     result
 }
 
-/// Calls a method whose result says no more than that it is done.
+/// Calls a method whose result only confirms success.
 pub(crate) fn command(request: &Request) -> Result<(), Error> {
     call(request, |_| Some(()))
 }
 
-/// Brings the file with this path, as `getFile` told it, into the inbox.
+/// Downloads the file with this path, as `getFile` returned it, into the inbox.
 pub(crate) fn download(path: &str, name: &str) -> Result<Saved, Fault> {
     let wire = http::Request {
         method: "GET".to_owned(),
@@ -71,11 +71,11 @@ pub(crate) fn download(path: &str, name: &str) -> Result<Saved, Fault> {
         http::Failure::TooLarge(limit) => {
             Fault::Rejected(format!("the file is larger than the {limit} bytes that may be brought in"))
         }
-        // The host says so of an answer that is no success. What is not there now is not there later either.
+        // The host reports an answer without success this way. A missing file stays missing.
         http::Failure::Network(text) if text.starts_with("HTTP 404") => {
             Fault::NotFound(format!("the file is not at Telegram any more: {text}"))
         }
-        // Where the server answered, this says what.
+        // If the server answered, this text has its answer.
         http::Failure::Network(text) => {
             Fault::Unavailable(format!("the file could not be brought in: {text}"))
         }

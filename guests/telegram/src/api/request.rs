@@ -1,16 +1,16 @@
-//! A call of the Bot API, as data.
+//! Calls of the Bot API, as data.
 
 use std::borrow::Cow;
 
 use serde::Serialize;
 use tidegate_guest::{Upload, http};
 
-/// One call of a method, as data.
+/// One call of a method.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) method: &'static str,
     pub(crate) content: Content,
-    /// None: as long as the host's call of this guest may still take.
+    /// The timeout in milliseconds. `None` means the time that remains for the host's call of this guest.
     pub(crate) timeout_ms: Option<u32>,
 }
 
@@ -18,10 +18,10 @@ pub(crate) struct Request {
 #[derive(Debug)]
 pub(crate) enum Content {
     Json(Vec<u8>),
-    /// Where files go along: a multipart form. Their bytes stay with the host.
+    /// A multipart form, for methods with files. The host keeps the files' bytes.
     Form {
         fields: Vec<(&'static str, String)>,
-        /// Each with the name that the fields call it by.
+        /// The files, each with the name that the fields refer to.
         files: Vec<(Cow<'static, str>, Upload)>,
     },
 }
@@ -40,7 +40,7 @@ impl Request {
     }
 }
 
-/// Parameters are plain structs with string keys: there is nothing in them that JSON could not say.
+/// Encodes parameters, which are plain structs with string keys: this cannot fail.
 fn encode(parameters: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(parameters).unwrap_or_default()
 }
@@ -69,7 +69,7 @@ impl Content {
 
 #[cfg(test)]
 impl Request {
-    /// The JSON parameters, for tests.
+    /// Returns the JSON parameters, for tests.
     pub(crate) fn parameters(&self) -> serde_json::Value {
         match &self.content {
             Content::Json(json) => serde_json::from_slice(json).unwrap(),

@@ -1,16 +1,16 @@
-//! From Markdown to a document.
+//! Converts Markdown into a document.
 
 use pulldown_cmark::{BlockQuoteKind, CodeBlockKind, Event, Parser, Tag, TagEnd};
 
 use super::{OPTIONS, document::Document, table::Table, writer::Writer};
 
-/// How many columns apart tabs stop in code. Telegram would make one space of each.
+/// The distance of tab stops in code, in columns. Telegram would replace each tab by one space.
 const TAB: usize = 4;
 
 /// The longest name of a language, in bytes.
 const LANGUAGE: usize = 32;
 
-/// Reads Markdown. Nesting takes heap, not stack.
+/// Reads Markdown. Nesting uses the heap, not the stack.
 pub(super) fn read(markdown: &str) -> Document {
     let mut reader = Reader::default();
     for event in Parser::new_ext(markdown, OPTIONS) {
@@ -19,7 +19,7 @@ pub(super) fn read(markdown: &str) -> Document {
     reader.writer.into_document()
 }
 
-/// Follows the parser's events.
+/// A reader of the parser's events.
 #[derive(Default)]
 struct Reader {
     writer: Writer,
@@ -27,7 +27,7 @@ struct Reader {
     table: Option<Table>,
 }
 
-/// A block of code that is open.
+/// An open block of code.
 struct Code {
     language: String,
     text: String,
@@ -57,7 +57,7 @@ impl Reader {
 
     fn start(&mut self, tag: Tag<'_>) {
         match tag {
-            // Only items that are a paragraph's distance apart have paragraphs.
+            // Only items that are separated by empty lines have paragraphs.
             Tag::Paragraph if self.writer.is_in_list() => self.writer.leave(2),
             Tag::Heading { .. } => {
                 self.writer.leave(2);
@@ -92,7 +92,7 @@ impl Reader {
                     self.change_table(Table::add_link);
                 }
             }
-            // Paragraphs outside of lists, and what OPTIONS does not ask for.
+            // Paragraphs outside of lists, and elements that OPTIONS does not enable.
             Tag::Paragraph
             | Tag::DefinitionList
             | Tag::DefinitionListTitle
@@ -182,7 +182,7 @@ fn title(kind: BlockQuoteKind) -> &'static str {
     }
 }
 
-/// The first word after a fence, if it can be a language's name.
+/// Returns the first word after a fence, if it can be a language's name.
 fn language(kind: &CodeBlockKind<'_>) -> String {
     let CodeBlockKind::Fenced(info) = kind else { return String::new() };
     let name = info.split([' ', '\t', ',', ':', '{']).next().unwrap_or_default();

@@ -1,12 +1,12 @@
-//! What a character takes, shows and clings to.
+//! Properties of characters: width, visibility, and combination with the character before.
 
-/// Joins emoji into one.
+/// The joiner, which combines emoji into one.
 const JOINER: char = '\u{200d}';
 
-/// Does Telegram show anything for this character? A message without any that shows is refused.
+/// Returns whether Telegram shows this character. It refuses a message without a visible character.
 ///
-/// That is `TDLib`'s list (`strip_empty_characters`, and what `clean_input_string` removes or makes a space), and
-/// all white space.
+/// The invisible ones are `TDLib`'s list (`strip_empty_characters`, and the characters that `clean_input_string`
+/// removes or replaces by a space), and all white space.
 pub(super) fn is_visible(character: char) -> bool {
     !character.is_whitespace()
         && !character.is_control()
@@ -17,19 +17,19 @@ pub(super) fn is_visible(character: char) -> bool {
         )
 }
 
-/// May a text be cut at this byte, which is on the border of two characters?
+/// Returns whether a text may be cut at this byte, which is between two characters.
 pub(super) fn is_cut(text: &str, at: usize) -> bool {
     let Some((before, after)) = text.split_at_checked(at) else { return false };
     let (Some(last), Some(next)) = (before.chars().next_back(), after.chars().next()) else { return true };
     if last == JOINER || clings(next) {
         return false;
     }
-    // Two make a flag: the next one begins where an even number stands before it.
+    // Two halves make a flag: the next half begins a new flag if an even number of halves is before it.
     !is_half_of_flag(next) || before.chars().rev().take_while(|c| is_half_of_flag(*c)).count() % 2 == 0
 }
 
-/// Does it belong to the character before it? The standard library knows: what it escapes extends a character
-/// before it, or does not show by itself.
+/// Returns whether the character belongs to the one before it. This uses the standard library's `escape_debug`, which
+/// escapes a character that extends the one before it, or does not show by itself.
 fn clings(character: char) -> bool {
     !character.is_ascii()
         && (matches!(character, '\u{1f3fb}'..='\u{1f3ff}') || character.escape_debug().len() > 1)
@@ -39,8 +39,8 @@ fn is_half_of_flag(character: char) -> bool {
     matches!(character, '\u{1f1e6}'..='\u{1f1ff}')
 }
 
-/// How many columns a text takes in a monospaced font, approximately: East Asian characters and emoji take two,
-/// what clings to another one none.
+/// Returns the approximate width of a text in a monospaced font, in columns: East Asian characters and emoji have two,
+/// characters that combine with another one have none.
 pub(super) fn width(text: &str) -> usize {
     text.chars()
         .map(|character| match character {

@@ -1,4 +1,4 @@
-//! Which part of the document is which message.
+//! Cuts the document into messages.
 
 use std::ops::Range;
 
@@ -8,11 +8,11 @@ use super::{
     markup::Budget,
 };
 
-/// The longest character that is kept whole, in scalars.
+/// The longest character that is kept whole, in Unicode scalar values.
 const CLUSTER: usize = 64;
 
-/// The parts, in order. None is empty, ends in white space, begins with an empty line, shows nothing, or is longer
-/// than its limit, in UTF-16 units.
+/// Returns the parts, in order. No part is empty, ends in white space, begins with an empty line, shows nothing, or is
+/// longer than its limit, in UTF-16 units.
 pub(super) fn pieces(document: &Document, limit: impl Fn(usize) -> usize) -> Vec<Range<usize>> {
     let text = document.text();
     let mut pieces = Vec::new();
@@ -24,7 +24,7 @@ pub(super) fn pieces(document: &Document, limit: impl Fn(usize) -> usize) -> Vec
         let limit = limit(pieces.len());
         let room = start + prefix(rest, limit);
         if room == start {
-            // Not even one character fits.
+            // The limit is too small for this character.
             start += first.len_utf8();
             continue;
         }
@@ -38,8 +38,8 @@ pub(super) fn pieces(document: &Document, limit: impl Fn(usize) -> usize) -> Vec
     }
 }
 
-/// Where the next message begins: behind the spaces at a cut inside a line, behind the empty lines at one between
-/// lines, so that the first line keeps its indent.
+/// Returns the start of the next message: after the spaces at a cut inside a line, after the empty lines at a cut
+/// between lines, so that the first line keeps its indent.
 fn resume(text: &str, end: usize) -> usize {
     let (before, rest) = text.split_at_checked(end).unwrap_or((text, ""));
     let space = rest.len() - rest.trim_start_matches(SPACE).len();
@@ -50,7 +50,7 @@ fn resume(text: &str, end: usize) -> usize {
     }
 }
 
-/// How many bytes have at most `limit` UTF-16 units.
+/// Returns the longest prefix with at most `limit` UTF-16 units, in bytes.
 fn prefix(text: &str, limit: usize) -> usize {
     let mut left = limit;
     let fits = |character: &char| {
@@ -61,8 +61,8 @@ fn prefix(text: &str, limit: usize) -> usize {
     text.chars().take_while(fits).map(char::len_utf8).sum()
 }
 
-/// The end of what can have all its formats in one message. Where that would be too short a message, the end of
-/// the range: the rest of it goes without.
+/// Returns the end of the part whose formats all fit into one message. If that would make the message too short,
+/// returns the end of the range: the rest of it is sent without formats.
 fn formatted(document: &Document, range: Range<usize>, limit: usize) -> usize {
     let mut budget = Budget::new();
     let full =
@@ -72,13 +72,13 @@ fn formatted(document: &Document, range: Range<usize>, limit: usize) -> usize {
     if part.start > range.start && units >= limit / 4 { part.start } else { range.end }
 }
 
-/// The best end of a message that cannot be longer than the range.
+/// Returns the best end of a message that cannot be longer than the range.
 fn end_of(document: &Document, range: Range<usize>) -> usize {
     let text = document.part(range.clone());
-    // A line may end right behind the range.
+    // A line may end directly after the range.
     let next = document.part(range.end..document.text().len()).chars().next();
     let ends_with = |end: char| next == Some(end);
-    // The first place that leaves something to read before it.
+    // The first position with visible text before it.
     let first = text.len() - text.trim_start_matches(SPACE).len() + 1;
     let last = |end: char| if ends_with(end) { Some(text.len()) } else { text.rfind(end) };
     let seam = || document.seam(range.end).and_then(|seam| seam.checked_sub(range.start));

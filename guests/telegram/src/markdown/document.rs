@@ -1,23 +1,23 @@
-//! The text as it will be read, and how each part of it looks.
+//! The text as a reader sees it, and the style of each part.
 
 use std::ops::Range;
 
 use super::style::{Id, Style};
 
-/// White space that may be dropped at the end of a line or of a message.
+/// White space that may be removed at the end of a line or of a message.
 pub(super) const SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
 
-/// A text without markup, with its looks beside it.
+/// A text without markup, with its styles stored separately.
 #[derive(Debug, Default)]
 pub(super) struct Document {
     text: String,
-    /// In order; the first begins at 0, each reaches to the next.
+    /// The runs of equal style, in order; the first begins at 0, each reaches to the next.
     runs: Vec<Run>,
-    /// What the links' ids stand for.
+    /// The addresses that the links' ids refer to.
     addresses: Vec<String>,
-    /// What the code blocks' ids stand for; empty if a block names none.
+    /// The languages that the code blocks' ids refer to; empty for a block without a language.
     languages: Vec<String>,
-    /// Where blocks end that may be parted from what follows, in order.
+    /// The ends of blocks after which a message may end, in order.
     seams: Vec<usize>,
 }
 
@@ -27,7 +27,7 @@ struct Run {
     style: Style,
 }
 
-/// What was taken off the end of a [`Document`]: offsets are those that it had there.
+/// A part that was removed from the end of a [`Document`]. Offsets are those in the original document.
 pub(super) struct Tail {
     document: Document,
     start: usize,
@@ -58,17 +58,17 @@ impl Document {
         self.languages.len() - 1
     }
 
-    /// A message may end here.
+    /// Marks this position as a possible end of a message.
     pub(super) fn add_seam(&mut self) {
         self.seams.push(self.text.len());
     }
 
-    /// Removes spaces from the end, so that no line ends in them.
+    /// Removes spaces from the end, so that no line ends in spaces.
     pub(super) fn trim_spaces(&mut self) {
         self.truncate(self.text.trim_end_matches([' ', '\t']).len());
     }
 
-    /// Takes off what was written since the text was `start` long.
+    /// Removes and returns the text from `start` to the end.
     pub(super) fn split_off(&mut self, start: usize) -> Tail {
         let runs = self.runs(start..self.text.len());
         let runs = runs.map(|(part, style)| Run { start: part.start - start, style }).collect();
@@ -87,7 +87,7 @@ impl Document {
         &self.text
     }
 
-    /// A part of the text; empty where the range does not fit.
+    /// Returns a part of the text; empty if the range is not valid.
     pub(super) fn part(&self, part: Range<usize>) -> &str {
         self.text.get(part).unwrap_or_default()
     }
@@ -100,13 +100,13 @@ impl Document {
         self.languages.get(block).map_or("", String::as_str)
     }
 
-    /// The last place up to `end` where a block ends.
+    /// Returns the last end of a block up to `end`.
     pub(super) fn seam(&self, end: usize) -> Option<usize> {
         let count = self.seams.partition_point(|seam| *seam <= end);
         self.seams.get(..count)?.last().copied()
     }
 
-    /// The parts of a range that look the same.
+    /// Returns the parts of a range with their styles.
     pub(super) fn runs(&self, range: Range<usize>) -> impl Iterator<Item = (Range<usize>, Style)> {
         let first = self.runs.partition_point(|run| run.start <= range.start).saturating_sub(1);
         let runs = self.runs.get(first..).unwrap_or_default();

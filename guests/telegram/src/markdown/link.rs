@@ -1,14 +1,14 @@
-//! Which addresses Telegram makes a link of.
+//! The addresses that Telegram makes into links.
 
-/// The longest address that becomes a link, in bytes: some five of them fit into what a message may carry.
+/// The longest address that becomes a link, in bytes: about five of them fit into the weight of a message.
 const LONGEST: usize = 1_500;
 
-/// Can Telegram open this address?
+/// Returns whether Telegram can open this address.
 ///
-/// It silently shows plain text for what it does not take, so the rule is its own (`TDLib`'s `check_link_impl`):
-/// `http` and `https` with a dot in the host's name, and `tg`. What has another scheme it takes for a host:
-/// `mailto:a@b.c` would lead to `http://mailto:a@b.c/`. Narrower than there: no user's name before the host, which
-/// is made to deceive, and no number of IP version 6.
+/// Telegram shows an address that it rejects as plain text, without an error, so this follows its rule (`TDLib`'s
+/// `check_link_impl`): `http` and `https` with a dot in the host's name, and `tg`. It treats an address with another
+/// scheme as a host: `mailto:a@b.c` would lead to `http://mailto:a@b.c/`. This rule is narrower than Telegram's: it
+/// allows no user's name before the host, which serves to deceive, and no IPv6 address.
 pub(super) fn is_link(address: &str) -> bool {
     let is_clean = |c: char| !c.is_whitespace() && !c.is_control();
     if address.len() > LONGEST || !address.chars().all(is_clean) {
@@ -29,7 +29,7 @@ pub(super) fn is_link(address: &str) -> bool {
     is_port && host.chars().all(is_plain) && host.contains('.') && host.chars().any(char::is_alphanumeric)
 }
 
-/// What is shown of an address that is no link; nothing of one that leads into the text itself.
+/// Returns the text to show for an address that is not a link; `None` for an address within the text itself.
 pub(super) fn shown(address: &str) -> &str {
     let bare = address.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("mailto:"));
     match bare.and_then(|_| address.get(7..)) {

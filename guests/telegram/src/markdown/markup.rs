@@ -1,4 +1,4 @@
-//! A part of the document in Telegram's HTML.
+//! Writes a part of the document in Telegram's HTML.
 
 use std::ops::Range;
 
@@ -8,18 +8,19 @@ use super::{
     style::{Mark, Marks, Style},
 };
 
-/// How many formatted places Telegram shows in a message: it ignores the rest without a word
+/// The maximum number of formatted places in a message: Telegram ignores further ones without an error
 /// (<https://github.com/rubenlagus/TelegramBots/issues/854>).
 const ENTITIES: usize = 100;
 
-/// What all of them may take together, in bytes: at about 9,500, Telegram refuses the message
-/// (<https://github.com/tdlib/telegram-bot-api/issues/165>). The rest is for addresses that it finds by itself.
+/// The maximum size of all entities together, in bytes: at about 9,500, Telegram refuses the message
+/// (<https://github.com/tdlib/telegram-bot-api/issues/165>). The rest is for addresses that Telegram finds by itself.
 const WEIGHT: usize = 8_000;
 
-/// What one takes beside its address or language: its kind, its place, its length, and a string's padding.
+/// The size of one entity besides its address or language, in bytes: its kind, its place, its length, and a string's
+/// padding.
 const ENTITY: usize = 16;
 
-/// What a message can still have, and what is open.
+/// The remaining budget of a message, and the open marks.
 #[derive(Debug)]
 pub(super) struct Budget {
     entities: usize,
@@ -32,10 +33,10 @@ impl Budget {
         Self { entities: ENTITIES, weight: WEIGHT, open: Marks::default() }
     }
 
-    /// The next part's marks, without those that the message cannot have any more.
+    /// Returns the next part's marks, without those that exceed the message's budget.
     ///
-    /// Telegram splits bold, italic and struck text wherever another format begins or ends, so each part counts
-    /// again. The others are counted once.
+    /// Telegram splits bold, italic and struck text wherever another format begins or ends, so each part counts again.
+    /// The others count once.
     pub(super) fn admit(&mut self, document: &Document, style: Style) -> Marks {
         let mut marks = style.marks();
         for (mark, open) in marks.iter_mut().zip(self.open) {
@@ -60,7 +61,7 @@ impl Budget {
     }
 }
 
-/// A part of the document, with tags.
+/// Writes a part of the document, with tags.
 pub(super) fn html(document: &Document, range: Range<usize>) -> String {
     let mut html = String::with_capacity(range.len() + range.len() / 4);
     let mut budget = Budget::new();
@@ -75,7 +76,7 @@ pub(super) fn html(document: &Document, range: Range<usize>) -> String {
     html
 }
 
-/// Closes what ends and opens what begins: all that is inside the outermost difference.
+/// Closes the marks that end and opens those that begin: all marks inside the outermost difference.
 fn switch(html: &mut String, document: &Document, open: Marks, next: Marks) {
     let same = open.iter().zip(&next).take_while(|(open, next)| open == next).count();
     for mark in open.iter().skip(same).rev().flatten() {

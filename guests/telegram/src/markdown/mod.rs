@@ -1,8 +1,8 @@
-//! What Claude writes, as Telegram shows it: `CommonMark` becomes messages in Telegram's subset of HTML.
+//! Renders Claude's Markdown for Telegram: `CommonMark` becomes messages in Telegram's subset of HTML.
 //!
-//! `block` follows the parser's events and has a `writer` make a document of them: the text as it will be read, and
-//! beside it how each part looks. `cut` chooses which part of that text is which message; `markup` writes one
-//! part with its tags. A cut therefore can neither tear a tag nor leave one open: there are none yet.
+//! `block` follows the parser's events and uses a `writer` to build a document: the text as a reader sees it, and
+//! separately the style of each part. `cut` divides that text into messages; `markup` writes one part with its tags.
+//! Because the text has no tags when it is cut, a cut cannot split a tag or leave one open.
 
 mod block;
 mod character;
@@ -20,7 +20,7 @@ use std::{borrow::Cow, ops::Range};
 
 use pulldown_cmark::Options;
 
-/// What is understood beyond `CommonMark`.
+/// The extensions of `CommonMark` that are supported.
 const OPTIONS: Options = Options::ENABLE_TABLES
     .union(Options::ENABLE_STRIKETHROUGH)
     .union(Options::ENABLE_TASKLISTS)
@@ -32,13 +32,13 @@ const OPTIONS: Options = Options::ENABLE_TABLES
 pub(crate) struct Piece {
     /// For `parse_mode=HTML`. Never empty.
     pub(crate) html: String,
-    /// What Telegram shows, without formatting: sent without a parse mode when the markup is rejected.
+    /// The text as Telegram shows it, without formatting: sent without a parse mode if Telegram rejects the markup.
     pub(crate) text: String,
 }
 
-/// Renders Markdown as messages. Each is at most as long as `limit` says for it (they are counted from 0), in UTF-16 units
-/// once Telegram has parsed its markup: 4,096 for a message, 1,024 for a caption
-/// (<https://core.telegram.org/bots/api#sendmessage>). How a message is cut depends on those before it only.
+/// Renders Markdown as messages. `limit` gives the maximum length of each message (counted from 0), in UTF-16 units
+/// after Telegram has parsed the markup: 4,096 for a message, 1,024 for a caption
+/// (<https://core.telegram.org/bots/api#sendmessage>). The cut of a message depends only on the messages before it.
 ///
 /// | Markdown | message |
 /// | --- | --- |
@@ -54,17 +54,17 @@ pub(crate) struct Piece {
 /// | footnote | `[label]` at both places |
 /// | HTML, comments too | as it was written |
 ///
-/// A message has at most 100 formatted places, because Telegram ignores the rest, and a bounded weight of
-/// addresses: it ends earlier, or, where that would make it shorter than a quarter of the limit, the rest of it is
-/// plain. A message that would show nothing is left out, so that an invisible text has no pieces at all.
+/// A message has at most 100 formatted places, because Telegram ignores further ones, and a bounded weight of
+/// addresses. It ends earlier if needed, or, if that would make it shorter than a quarter of the limit, the rest of it
+/// is plain. A message that would show nothing is omitted, so that an invisible text has no pieces at all.
 ///
-/// It is cut between blocks, else at the end of a line, else at a space, each as late as possible but not in the
-/// first third while there is another choice; else between characters. White space at a cut is dropped, except for
-/// the indent of the line that follows. A character stays whole: no cut goes before a combining mark, a joiner, a
-/// selector, a skin tone or anything else that does not show by itself, after a joiner or into a flag. That is
-/// simpler than Unicode's rule, which also keeps together the parts of a Hangul or Indic syllable. What is more
-/// than a message, or than 64 such scalars, is cut between them; what does not even fit then (an emoji where the
-/// limit is 1) is left out.
+/// It is cut between blocks, else at the end of a line, else at a space, each as late as possible but not in the first
+/// third while there is another choice; else between characters. White space at a cut is removed, except for the indent
+/// of the line that follows. A character stays whole: there is no cut before a combining mark, a joiner, a selector, a
+/// skin tone or another character that does not show by itself, after a joiner or inside a flag. That is simpler than
+/// Unicode's rule, which also keeps together the parts of a Hangul or Indic syllable. A character that is longer than a
+/// message, or than 64 scalar values, is cut between them; a scalar value that still does not fit (an emoji where the
+/// limit is 1) is omitted.
 pub(crate) fn render(markdown: &str, limit: impl Fn(usize) -> usize) -> Vec<Piece> {
     let document = block::read(markdown);
     let pieces = cut::pieces(&document, limit);
@@ -75,7 +75,7 @@ pub(crate) fn render(markdown: &str, limit: impl Fn(usize) -> usize) -> Vec<Piec
     pieces.into_iter().map(piece).collect()
 }
 
-/// Text as Telegram's HTML shows it unchanged, also inside a quoted attribute.
+/// Escapes a text for Telegram's HTML, also for use inside a quoted attribute.
 pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     if !text.contains(['&', '<', '>', '"']) {
         return Cow::Borrowed(text);

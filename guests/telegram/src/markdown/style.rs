@@ -1,16 +1,17 @@
-//! How a part of the text looks: exactly what Telegram can nest, and nothing else.
+//! The style of a part of the text: exactly the formats that Telegram can nest.
 
-/// The number of a quote, a link or a code block: two beside each other are not one.
+/// The number of a quote, a link or a code block: it distinguishes two adjacent ones.
 pub(super) type Id = usize;
 
-/// How a part of the text looks.
+/// The style of a part of the text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Style {
     pub(super) quote: Option<Id>,
     pub(super) kind: Kind,
 }
 
-/// Code has no other format, and is no link: <https://core.telegram.org/bots/api#formatting-options>.
+/// The kind of text. Code has no other format, and is not a link:
+/// <https://core.telegram.org/bots/api#formatting-options>.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Text(Face),
@@ -18,7 +19,7 @@ pub(super) enum Kind {
     Block(Id),
 }
 
-/// What text may have, all at once.
+/// The formats that a text may combine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Face {
     pub(super) link: Option<Id>,
@@ -64,7 +65,7 @@ impl Style {
         }
     }
 
-    /// How the white space between two parts looks: as what they have in common.
+    /// Returns the style of the white space between two parts: the formats that both have.
     pub(super) fn between(self, next: Self) -> Self {
         let face = match (self.kind, next.kind) {
             (Kind::Text(this), Kind::Text(next)) => Face {

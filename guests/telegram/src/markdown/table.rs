@@ -1,4 +1,4 @@
-//! Tables, which Telegram does not have.
+//! Tables, which Telegram does not support.
 
 use std::ops::Range;
 
@@ -10,25 +10,25 @@ use super::{
     writer::Writer,
 };
 
-/// The widest table that is shown in columns; a telephone wraps what is much wider.
+/// The maximum width of a table in columns; a telephone wraps wider lines.
 const WIDEST: usize = 60;
 
 /// The longest header that is repeated in every row.
 const LABEL: usize = 40;
 
-/// A table while its cells are written, one after the other, to the end of the document.
+/// A table whose cells are being written, one after the other, to the end of the document.
 pub(super) struct Table {
     columns: Vec<Alignment>,
-    /// How many line breaks are due before it.
+    /// The number of pending line breaks before it.
     gap: usize,
-    /// Where the cells begin.
+    /// The start of the cells.
     start: usize,
     rows: Vec<Vec<Range<usize>>>,
     has_link: bool,
 }
 
 impl Table {
-    /// A table that is to stand where the writer is.
+    /// Creates a table at the writer's position.
     pub(super) fn new(columns: Vec<Alignment>, writer: &mut Writer) -> Self {
         writer.start_block();
         Self { columns, gap: writer.take_gap(), start: writer.length(), rows: Vec::new(), has_link: false }
@@ -50,12 +50,12 @@ impl Table {
         }
     }
 
-    /// Monospaced text has no links.
+    /// Records that the table has a link: monospaced text cannot have links.
     pub(super) fn add_link(&mut self) {
         self.has_link = true;
     }
 
-    /// Takes the cells back from the document, and writes them as a table.
+    /// Removes the cells from the document, and writes them as a table.
     pub(super) fn write(mut self, writer: &mut Writer) {
         let tail = writer.document().split_off(self.start);
         writer.leave(self.gap);
@@ -75,7 +75,7 @@ impl Table {
         writer.leave_distance();
     }
 
-    /// How wide the columns are, unless they are too wide together.
+    /// Returns the widths of the columns, or `None` if the table is too wide.
     fn widths(&self, tail: &Tail) -> Option<Vec<usize>> {
         if self.columns.len() > WIDEST / 2 {
             return None;
@@ -90,7 +90,7 @@ impl Table {
         (widths.iter().sum::<usize>() + rules <= WIDEST).then_some(widths)
     }
 
-    /// Columns in ASCII: other lines are not as wide as letters in every font.
+    /// Formats columns in ASCII: other lines do not have the width of letters in every font.
     fn grid(&self, tail: &Tail, widths: &[usize]) -> String {
         let mut lines = Vec::with_capacity(self.rows.len() + 1);
         for (index, row) in self.rows.iter().enumerate() {
@@ -110,8 +110,8 @@ impl Table {
         lines.join("\n")
     }
 
-    /// A line for each cell, under the header's name for it. Names that are too long to be repeated, or have
-    /// nothing under them, are a record themselves.
+    /// Writes a line for each cell, with the header's name before it. Names that are too long to be repeated, or have
+    /// no rows under them, become a record themselves.
     fn records(&self, tail: &Tail, writer: &mut Writer) {
         let Some((head, rows)) = self.rows.split_first() else { return };
         let has_labels =
@@ -134,7 +134,7 @@ impl Table {
     }
 }
 
-/// A cell on one line, filled up to its column's width.
+/// Formats a cell on one line, padded to its column's width.
 fn aligned(cell: &str, width: usize, column: Alignment) -> String {
     let free = width.saturating_sub(character::width(cell));
     let before = match column {

@@ -1,4 +1,4 @@
-//! Puts text into a document: line breaks, indents and markers before it, its look beside it.
+//! Writes text into a document: line breaks, indents and markers before it, and its style.
 
 use super::{
     document::Document,
@@ -6,25 +6,25 @@ use super::{
     style::{Face, Id, Kind, Style},
 };
 
-/// How many levels of lists are indented.
+/// The maximum number of indented levels of lists.
 const INDENTED: usize = 8;
 
-/// What is open around the next text, and what is due before it.
+/// The open elements around the next text, and the pending output before it.
 #[derive(Default)]
 pub(super) struct Writer {
     document: Document,
-    /// How many line breaks are due before anything else is written: 2 leave an empty line.
+    /// The number of line breaks to write before the next text: 2 leave an empty line.
     gap: usize,
-    /// What was written last is a heading, which stays with what it is over.
+    /// Whether the last text is a heading, which is not separated from the text below it.
     is_under_heading: bool,
-    /// What the next thing begins with: bullets, numbers, a footnote's label.
+    /// The pending marker of the next text: bullets, numbers, a footnote's label.
     marker: String,
-    /// How many items the marker is of.
+    /// The number of items that the marker belongs to.
     marked_items: usize,
-    /// The next item's number in each open list, if it has numbers.
+    /// The next item's number in each open list, or `None` for a list without numbers.
     lists: Vec<Option<u64>>,
     quotes: usize,
-    /// How many lists are around the outermost quote.
+    /// The number of lists around the outermost quote.
     lists_outside: usize,
     quote: Option<Id>,
     next_quote: Id,
@@ -32,16 +32,16 @@ pub(super) struct Writer {
     pub(super) italic: usize,
     pub(super) struck: usize,
     anchors: Vec<Anchor>,
-    /// The link that Telegram is to make of what is written.
+    /// The link that Telegram is to make of the current text.
     link: Option<Id>,
 }
 
-/// A link, or an image, that is open.
+/// An open link or image.
 struct Anchor {
     address: String,
-    /// Where its text begins.
+    /// The start of its text.
     start: usize,
-    /// The link around it, and whether it is one itself.
+    /// The link around it, and whether this one is a link itself.
     outer: Option<Id>,
     is_link: bool,
 }
@@ -55,7 +55,7 @@ impl Writer {
         self.document
     }
 
-    /// How long the text is so far, in bytes.
+    /// Returns the current length of the text, in bytes.
     pub(super) fn length(&self) -> usize {
         self.document.text().len()
     }
@@ -71,7 +71,7 @@ impl Writer {
         self.copy(text, Kind::Text(Face { bold: true, ..Face::default() }));
     }
 
-    /// Code that is part of a line. In a link it is a link: Telegram takes one of the two.
+    /// Writes code within a line. In a link it becomes part of the link: Telegram accepts only one of the two formats.
     pub(super) fn code(&mut self, text: &str) {
         if self.link.is_some() {
             self.text(text);
@@ -80,13 +80,13 @@ impl Writer {
         }
     }
 
-    /// Writes what has its own look, whatever is open.
+    /// Writes text of its own kind, regardless of open formats.
     pub(super) fn copy(&mut self, text: &str, kind: Kind) {
         self.flush();
         self.document.push(text, self.styled(kind));
     }
 
-    /// Writes a monospaced block. It is not indented with the list that it is in: it is copied as it is.
+    /// Writes a monospaced block. It is not indented with its list, so that people can copy it unchanged.
     pub(super) fn block(&mut self, text: &str, language: String) {
         self.start_block();
         let kind = Kind::Block(self.document.add_language(language));
@@ -94,28 +94,28 @@ impl Writer {
         self.document.push(text, self.styled(kind));
     }
 
-    /// Puts what was announced on a line of its own.
+    /// Writes the pending marker on a line of its own, and starts a block.
     pub(super) fn start_block(&mut self) {
         self.flush_marker();
         self.leave_distance();
     }
 
-    /// Asks for line breaks before what comes next.
+    /// Requests at least this number of line breaks before the next text.
     pub(super) fn leave(&mut self, breaks: usize) {
         self.gap = self.gap.max(breaks);
     }
 
-    /// Between blocks there is an empty line; between those of one item there is none.
+    /// Requests an empty line between blocks, or only a line break between the blocks of one item.
     pub(super) fn leave_distance(&mut self) {
         self.leave(if self.is_in_list() { 1 } else { 2 });
     }
 
-    /// What comes next belongs to the heading that was written last.
+    /// Marks the last text as a heading, which the next text belongs to.
     pub(super) fn stay_under_heading(&mut self) {
         self.is_under_heading = true;
     }
 
-    /// Line breaks that are due, and are not any more.
+    /// Returns and clears the pending line breaks.
     pub(super) fn take_gap(&mut self) -> usize {
         std::mem::take(&mut self.gap)
     }
@@ -124,7 +124,7 @@ impl Writer {
         self.marker.push_str(marker);
     }
 
-    /// A box takes a bullet's place, and stands behind a number.
+    /// Adds a task's box to the marker: it replaces a bullet, and follows a number.
     pub(super) fn announce_box(&mut self, is_done: bool) {
         if self.marker.ends_with("• ") {
             self.marker.truncate(self.marker.len() - "• ".len());
@@ -132,7 +132,7 @@ impl Writer {
         self.announce(if is_done { "☑ " } else { "☐ " });
     }
 
-    /// Writes what was announced, if nothing did follow.
+    /// Writes the pending marker if no text followed it.
     pub(super) fn flush_marker(&mut self) {
         if !self.marker.is_empty() {
             self.flush();
@@ -164,7 +164,7 @@ impl Writer {
         self.lists.len() > self.lists_outside
     }
 
-    /// A quote in a quote is part of it.
+    /// Starts a quote. A nested quote becomes part of the outer one.
     pub(super) fn start_quote(&mut self) {
         self.leave_distance();
         if self.quotes == 0 {
@@ -184,7 +184,7 @@ impl Writer {
         self.leave_distance();
     }
 
-    /// True if it becomes a link.
+    /// Starts a link. Returns true if it becomes a link.
     pub(super) fn start_link(&mut self, address: String) -> bool {
         self.flush();
         let outer = self.link;
@@ -209,7 +209,7 @@ impl Writer {
         self.link = outer;
     }
 
-    /// Writes what is due before text: the distance, the indent, the marker.
+    /// Writes the pending output before text: the line breaks, the indent, the marker.
     fn flush(&mut self) {
         let is_new_line = self.gap > 0;
         self.separate();
@@ -230,7 +230,7 @@ impl Writer {
         let Some(last) = self.document.last_style().filter(|_| breaks > 0) else { return };
         self.document.trim_spaces();
         let text = self.document.text();
-        // A link's text may begin where there is a line's end now.
+        // A link's text may begin at a line's end that was removed.
         for anchor in self.anchors.iter_mut().rev().take_while(|anchor| anchor.start > text.len()) {
             anchor.start = text.len();
         }

@@ -1,4 +1,4 @@
-//! Edits of messages of the bot.
+//! Edits of the bot's messages.
 
 use serde::Serialize;
 use tidegate_guest::{Button, Fault, Format};
@@ -9,7 +9,7 @@ use crate::{
     keyboard::Keyboard,
 };
 
-/// `editMessageText`. The keyboard is always there: an edit without one would keep the old buttons.
+/// `editMessageText`. The keyboard is always included: an edit without one would keep the old buttons.
 #[derive(Serialize)]
 struct EditMessageText<'a> {
     chat_id: i64,
@@ -21,7 +21,7 @@ struct EditMessageText<'a> {
     reply_markup: &'a Keyboard<'a>,
 }
 
-/// Replaces a message's text and buttons. That it has them already is fine.
+/// Replaces a message's text and buttons. Succeeds also if the message has them already.
 pub(crate) fn edit(
     (chat, id): (&str, &str),
     text: &str,

@@ -1,4 +1,4 @@
-//! Files, each as what Telegram shows it best as.
+//! Sending files, each as the kind that Telegram displays best.
 
 use std::borrow::Cow;
 
@@ -10,12 +10,12 @@ use crate::{api::Request, chat::ChatId};
 
 /// The largest picture that is sent as a photo, in bytes.
 const PHOTO: u64 = 10_000_000;
-/// The most files in one album.
+/// The maximum number of files in one album.
 const ALBUM: usize = 10;
-/// The most bytes in one album: the limit of one request.
+/// The maximum size of one album, in bytes: the limit of one request.
 const ALBUM_SIZE: u64 = 50_000_000;
 
-/// What Telegram takes a file for.
+/// Telegram's kind of a file.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
     Photo,
@@ -26,13 +26,13 @@ enum Kind {
     Voice,
 }
 
-/// What may be in one album together.
+/// The kinds of files that may share an album.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Mix {
     Pictures,
     Audios,
     Documents,
-    /// Nothing else.
+    /// The file cannot share an album.
     Alone,
 }
 
@@ -60,7 +60,7 @@ impl Kind {
         }
     }
 
-    /// The method's parameter, and the type in an album.
+    /// Returns the method's parameter, which is also the type in an album.
     fn word(self) -> &'static str {
         match self {
             Self::Photo => "photo",
@@ -82,7 +82,7 @@ impl Kind {
     }
 }
 
-/// Files that go in one message, or in one album.
+/// Files that go into one message, or into one album.
 #[derive(Debug)]
 struct Group<'a> {
     mix: Mix,
@@ -90,7 +90,7 @@ struct Group<'a> {
     files: Vec<(Kind, &'a Upload)>,
 }
 
-/// Neighbours that may be together are an album. The order stays as it is, even where another would make fewer messages.
+/// Groups neighbours that may share an album. The order does not change, even if another order needs fewer messages.
 fn groups(uploads: &[Upload]) -> Vec<Group<'_>> {
     let mut groups: Vec<Group> = Vec::new();
     for upload in uploads {
@@ -121,14 +121,14 @@ pub(super) fn steps(target: ChatId, mut reply: Option<Reply>, uploads: &[Upload]
             request: request(target, reply, &group.files),
             messages: u32::try_from(group.files.len()).unwrap_or(u32::MAX),
             length: None,
-            // Telegram looks into all else, and refuses what it cannot read or finds too wide.
+            // Telegram inspects all other kinds, and refuses files that it cannot read or that are too wide.
             instead: is_more.then(|| (Complaint::Media, request(target, reply, &documents()))),
         }
     };
     groups(uploads).into_iter().map(step).collect()
 }
 
-/// One file of an album: `InputMediaPhoto` and the like.
+/// One file of an album: `InputMediaPhoto` and similar types.
 #[derive(Serialize)]
 struct Media {
     r#type: &'static str,
@@ -166,7 +166,7 @@ mod tests {
         Upload { handle, name: format!("{handle}.bin"), media_type: media_type.into(), size: 3 }
     }
 
-    /// The method, and the handles that go along.
+    /// Returns the method, and the handles of its files.
     fn shape(request: &Request) -> (&'static str, Vec<u64>) {
         let Content::Form { files, .. } = &request.content else { panic!() };
         (request.method, files.iter().map(|(_, upload)| upload.handle).collect())

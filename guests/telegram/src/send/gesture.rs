@@ -1,4 +1,4 @@
-//! Reactions, the sign that an answer is on its way, and answers to presses.
+//! Reactions, the typing indicator, and answers to presses.
 
 use serde::Serialize;
 use tidegate_guest::Fault;
@@ -9,10 +9,10 @@ use crate::{
     emoji,
 };
 
-/// The longest notice that pops up after a press, in characters.
+/// The maximum length of the notice that pops up after a press, in characters.
 const NOTICE: usize = 200;
 
-/// Puts a reaction on a message, in place of the bot's earlier one; an empty emoji takes that away.
+/// Sets a reaction on a message, in place of the bot's earlier one; an empty emoji removes it.
 pub(crate) fn react(
     chat: &str,
     id: &str,
@@ -43,7 +43,7 @@ fn reaction(chat: &str, id: &str, emoji: &str) -> Result<Request, Fault> {
     Ok(Request::json("setMessageReaction", &parameters))
 }
 
-/// Shows "typing". It fades after five seconds, or with the next message.
+/// Shows "typing". Telegram removes it after five seconds, or with the next message.
 pub(crate) fn typing(chat: &str, thread: Option<&str>) -> Result<Request, Fault> {
     #[derive(Serialize)]
     struct SendChatAction {
@@ -58,8 +58,8 @@ pub(crate) fn typing(chat: &str, thread: Option<&str>) -> Result<Request, Fault>
     Ok(Request::json("sendChatAction", &parameters))
 }
 
-/// Answers a press, so that the button stops to spin. After some time Telegram takes no answer any more; by then
-/// nobody waits for one.
+/// Answers a press, so that the button stops spinning. After some time Telegram refuses the answer; by then nobody
+/// waits for it.
 pub(crate) fn acknowledge(
     press: &str,
     notice: Option<&str>,
@@ -83,7 +83,7 @@ fn answer(press: &str, notice: Option<&str>) -> Request {
     Request::json("answerCallbackQuery", &AnswerCallbackQuery { callback_query_id: press, text })
 }
 
-/// What Telegram refuses because it is so already is done.
+/// Treats a refusal with this text as success: the requested state already exists.
 fn unless(result: Result<(), Error>, fine: &str) -> Result<(), Fault> {
     match result {
         Err(Error::Refused(refusal)) if refusal.says(fine) => Ok(()),

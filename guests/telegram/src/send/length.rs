@@ -1,27 +1,28 @@
-//! How long a message may be.
+//! The maximum length of a message.
 
 use serde::{Deserialize, Serialize};
 
 use super::LIMIT;
 
-/// A text that is as short as this is not cut any more, in UTF-16 units.
+/// The shortest limit, in UTF-16 units: a shorter text is not cut again.
 const SHORTEST: usize = 128;
 
-/// How long the messages of one text may be: [`LIMIT`], and less from where on Telegram has called one too long. (A Bot
-/// API server of the user's own may count bytes, for instance.)
+/// The maximum lengths of the messages of one text: [`LIMIT`], and less from the message on that Telegram called too
+/// long. (The user's own Bot API server may count bytes, for instance.)
 ///
-/// Together with the text it says which part of it is which message. So it is kept while a pause interrupts the sending.
+/// Together with the text, the lengths determine the text of each message. So they are stored while a pause interrupts
+/// the sending.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Lengths(Vec<Shorter>);
 
-/// From a message on, counted from 0, all are at most so long.
+/// A limit for all messages from this one on, counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Shorter {
     from: u32,
     limit: usize,
 }
 
-/// What is kept of a message that is not sent to its end.
+/// The stored state of a message whose sending was interrupted.
 #[derive(Serialize, Deserialize)]
 struct Interrupted {
     /// The message's [`key`](tidegate_guest::Outgoing::key).
@@ -30,7 +31,7 @@ struct Interrupted {
 }
 
 impl Lengths {
-    /// The limit of one message, in UTF-16 units.
+    /// Returns the limit of one message, in UTF-16 units.
     pub(super) fn of(&self, message: usize) -> usize {
         let shorter = self
             .0
@@ -40,7 +41,8 @@ impl Lengths {
         shorter.map_or(LIMIT, |shorter| shorter.limit)
     }
 
-    /// This message was called too long, and has this length. False if it is too short to be cut again.
+    /// Halves the limit from this message on, which Telegram called too long and has this length. Returns false if the
+    /// text is too short to be cut again.
     pub(super) fn halve(&mut self, message: u32, length: usize) -> bool {
         let limit = length / 2;
         let cut = limit >= SHORTEST;
@@ -50,23 +52,23 @@ impl Lengths {
         cut
     }
 
-    /// Has Telegram called none of them too long?
+    /// Returns whether Telegram called no message too long.
     pub(crate) fn is_usual(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Where they are kept for a chat. Its messages are sent one after the other.
+    /// Returns the state's key for a chat. A chat's messages are sent one after the other.
     pub(crate) fn place(chat: &str) -> String {
         format!("lengths/{chat}")
     }
 
-    /// As they are kept.
+    /// Encodes the lengths for the state.
     pub(crate) fn write(&self, key: &str) -> Vec<u8> {
         let interrupted = Interrupted { key: key.to_owned(), lengths: self.clone() };
         serde_json::to_vec(&interrupted).unwrap_or_default()
     }
 
-    /// What was kept, if that was of the message with this key.
+    /// Reads the stored lengths, if they belong to the message with this key.
     pub(crate) fn read(kept: &[u8], key: &str) -> Option<Self> {
         let interrupted: Interrupted = serde_json::from_slice(kept).ok()?;
         (interrupted.key == key).then_some(interrupted.lengths)

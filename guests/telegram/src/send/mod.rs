@@ -1,6 +1,6 @@
-//! What the session says, as calls of the Bot API.
+//! Translates the session's calls into calls of the Bot API.
 //!
-//! Everything here makes [`Request`]s out of the contract's types; who carries them out is passed in.
+//! This module creates [`Request`]s from the contract's types; the caller passes in the function that carries them out.
 
 mod edit;
 mod file;
@@ -24,39 +24,39 @@ use crate::{
     keyboard::Keyboard,
 };
 
-/// What becomes of Markdown. The setting `parse`.
+/// How Markdown is treated: the setting `parse`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Parse {
-    /// It is rendered.
+    /// Markdown is rendered.
     Markdown,
-    /// It is sent as it is.
+    /// Markdown is sent without conversion.
     Plain,
 }
 
 impl Parse {
-    /// Is this text to be rendered?
+    /// Returns whether this text is to be rendered.
     fn renders(self, format: Format) -> bool {
         self == Self::Markdown && format == Format::Markdown
     }
 }
 
-/// One call, and what is tried where Telegram does not like how it looks.
+/// One call, and an alternative for when Telegram refuses its format.
 #[derive(Debug)]
 pub(crate) struct Step {
     pub(crate) request: Request,
-    /// How many messages it makes.
+    /// The number of messages that it creates.
     pub(crate) messages: u32,
-    /// Of the text that it sends, if it sends one; in UTF-16 units.
+    /// The length of the text that it sends, if it sends one, in UTF-16 units.
     pub(crate) length: Option<usize>,
     pub(crate) instead: Option<(Complaint, Request)>,
 }
 
-/// What Telegram does not like.
+/// The reason of a refusal for which there is an alternative.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Complaint {
-    /// The markup of a text.
+    /// Telegram rejects the markup of a text.
     Markup,
-    /// A file, as the kind of file that it was sent as.
+    /// Telegram rejects a file as the kind of file that it was sent as.
     Media,
 }
 
@@ -70,7 +70,7 @@ impl Complaint {
 }
 
 impl Step {
-    /// Makes the call; where Telegram complains as foreseen, the other one.
+    /// Makes the call; if Telegram refuses it for the expected reason, makes the alternative call.
     fn attempt<R>(&self, mut call: impl FnMut(&Request) -> Result<R, Error>) -> Result<R, Error> {
         match (call(&self.request), &self.instead) {
             (Err(Error::Refused(refusal)), Some((complaint, request))) if complaint.explains(&refusal) => {
@@ -81,14 +81,15 @@ impl Step {
     }
 }
 
-/// The message to quote. If it is gone, the answer is sent without.
+/// The message to reply to. If it is deleted, the message is sent without a reference to it.
 #[derive(Clone, Copy, Debug, Serialize)]
 struct Reply {
     message_id: i64,
     allow_sending_without_reply: bool,
 }
 
-/// What a message consists of, in order: the text, then the files. The first call quotes; the last text has the buttons.
+/// Plans the calls for a message, in order: the text, then the files. The first call has the reply; the last text has
+/// the buttons.
 fn plan(outgoing: &Outgoing, parse: Parse, lengths: &Lengths) -> Result<Vec<Step>, Fault> {
     let target = target(&outgoing.chat, outgoing.thread.as_deref())?;
     let reply = match &outgoing.reply_to {
@@ -109,7 +110,8 @@ fn plan(outgoing: &Outgoing, parse: Parse, lengths: &Lengths) -> Result<Vec<Step
     Ok(steps)
 }
 
-/// What is left of a plan of which so many messages were sent. The same message and lengths make the same plan each time.
+/// Returns the rest of a plan of which `done` messages were sent. The same message and lengths always give the same
+/// plan.
 fn left(steps: &[Step], mut done: u32) -> &[Step] {
     let sent = steps
         .iter()
@@ -122,8 +124,8 @@ fn left(steps: &[Step], mut done: u32) -> &[Step] {
     steps.get(sent..).unwrap_or_default()
 }
 
-/// Sends a message, or what is left of it. What was sent before something failed stays. A text that Telegram calls too
-/// long is cut again, into pieces half as long, and so is all behind it.
+/// Sends a message, or the rest of it. Messages that were sent before a failure stay. If Telegram calls a text too
+/// long, that text and all after it are cut again, into pieces half as long.
 pub(crate) fn carry_out(
     outgoing: &Outgoing,
     parse: Parse,
@@ -155,7 +157,8 @@ pub(crate) fn carry_out(
     }
 }
 
-/// Where Telegram's answer is missing, the fault says that the message may be there: nobody should send it twice unseen.
+/// Converts an error. If Telegram's answer is missing, the fault says that the message may have been sent, so that it
+/// is not sent twice without a check.
 fn fault(error: Error) -> Fault {
     let is_open = error.is_open();
     match error.into() {
@@ -166,7 +169,8 @@ fn fault(error: Error) -> Fault {
     }
 }
 
-/// The ids of the message, or of the album's messages, that now exist. A message without one exists all the same.
+/// Returns the ids of the message, or of the album's messages, that now exist. A message whose id is missing exists
+/// too.
 #[expect(clippy::unnecessary_wraps, reason = "a result that cannot be read is no reason to send again")]
 pub(crate) fn ids(result: &RawValue) -> Option<Vec<String>> {
     #[derive(Deserialize)]

@@ -32,7 +32,7 @@ fn plan(message: &Outgoing, parse: Parse) -> Result<Vec<Step>, Fault> {
     super::plan(message, parse, &Lengths::default())
 }
 
-/// A message that nobody has called too long before.
+/// Sends a message without reduced lengths.
 fn send(message: &Outgoing, call: impl FnMut(&Request) -> Result<Vec<String>, Error>) -> Sent {
     carry_out(message, Parse::Markdown, &mut Lengths::default(), call)
 }
@@ -212,7 +212,7 @@ fn after_a_pause_it_goes_on_with_what_is_left() {
     for (done, expected) in [(0, 4), (1, 3), (3, 1), (5, 0), (9, 0)] {
         assert_eq!(left(&steps, done).len(), expected, "{done}");
     }
-    // An album is one call: it is there, or it is not.
+    // An album is one call: either all of it exists, or nothing.
     assert_eq!(left(&steps, 4).len(), 1);
 }
 
@@ -260,13 +260,13 @@ fn the_ids_of_what_now_exists_are_read() {
     }
 }
 
-/// A server that counts the bytes of a text. It remembers what it has taken, and may ask for a pause.
+/// A server that counts the bytes of a text. It records the accepted texts, and may ask for a pause.
 struct Bytes {
     limit: usize,
     refusal: &'static str,
     taken: Vec<String>,
     refused: usize,
-    /// It asks for a pause instead of taking the message that would be the so-many-th.
+    /// The index of the message at which it asks for a pause instead.
     pause: Option<usize>,
 }
 
@@ -281,7 +281,7 @@ impl Bytes {
             Content::Form { .. } => json!({"text": "a file"}),
             Content::Json(_) => request.parameters(),
         };
-        // Its markup is one that this server does not know.
+        // This server does not know the markup.
         if parameters.get("parse_mode").is_some() {
             return Err(refused(400, "Bad Request: can't parse entities: x"));
         }
@@ -302,7 +302,7 @@ impl Bytes {
     }
 }
 
-/// Latin, which is short, then what takes two or three bytes for a unit.
+/// Returns a text of Latin words, then of words with two or three bytes for each unit.
 fn words() -> String {
     let words = (0..2000).map(|n| match n / 700 {
         0 => format!("word{n} "),
@@ -350,7 +350,7 @@ fn a_pause_between_shorter_pieces_loses_nothing_and_repeats_nothing() {
             carry_out(&outgoing(&text), Parse::Markdown, &mut lengths, |request| server.call(request));
         assert!(matches!(first.fault, Some(Fault::RateLimited(_))), "{first:?}");
         assert_eq!(first.ids.len(), pause);
-        // Another instance goes on, with what was kept.
+        // Another instance continues, with the stored lengths.
         let mut lengths = Lengths::read(&lengths.write("k"), "k").unwrap();
         let left = Outgoing { done: u32::try_from(pause).unwrap(), ..outgoing(&text) };
         let second = carry_out(&left, Parse::Markdown, &mut lengths, |request| server.call(request));

@@ -1,24 +1,25 @@
-//! The text of one message, as the Bot API takes it.
+//! The text of one message, in the Bot API's form.
 
 use serde::Serialize;
 
 use super::{Complaint, Lengths, Reply, Step};
 use crate::{api::Request, chat::ChatId, keyboard::Keyboard, markdown};
 
-/// The longest text of a message, in UTF-16 units, once Telegram has parsed its markup.
+/// The maximum length of a message's text, in UTF-16 units, after Telegram has parsed its markup.
 pub(crate) const LIMIT: usize = 4096;
 
 /// The text of one message.
 #[derive(Debug)]
 pub(super) struct Draft {
-    /// In Telegram's HTML.
+    /// The text in Telegram's HTML.
     html: Option<String>,
-    /// Without any markup.
+    /// The text without markup.
     text: String,
 }
 
-/// `LinkPreviewOptions`. To show a preview, Telegram's servers open the link as soon as the message is there: what the
-/// session was talked into putting in a link would be told to whoever owns its address, and nobody had to click.
+/// `LinkPreviewOptions`. To show a preview, Telegram's servers open the link as soon as the message is sent. An
+/// injected instruction could make the session put a secret into a link; the owner of the address would then get it
+/// without a click.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct LinkPreview {
     is_disabled: bool,
@@ -44,7 +45,7 @@ struct SendMessage<'a> {
     reply_markup: Option<&'a Keyboard<'a>>,
 }
 
-/// The messages that a text makes: none where there is nothing to see.
+/// Returns the messages for a text; an empty list if the text shows nothing.
 pub(super) fn drafts(text: &str, render: bool, lengths: &Lengths) -> Vec<Draft> {
     if render {
         let pieces = markdown::render(text, |message| lengths.of(message));
@@ -53,7 +54,7 @@ pub(super) fn drafts(text: &str, render: bool, lengths: &Lengths) -> Vec<Draft> 
             return pieces.into_iter().map(draft).collect();
         }
     }
-    // Also where Markdown has nothing to show for what was written, such as a link's definition.
+    // Also used if Markdown shows nothing of the text, such as a link's definition.
     let mut drafts = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
@@ -66,7 +67,7 @@ pub(super) fn drafts(text: &str, render: bool, lengths: &Lengths) -> Vec<Draft> 
     drafts
 }
 
-/// Pieces of at most `limit` UTF-16 units, as [`first`] cuts them.
+/// Cuts a text into pieces of at most `limit` UTF-16 units, in the way of [`first`].
 pub(super) fn cut(text: &str, limit: usize) -> Vec<&str> {
     let mut pieces = Vec::new();
     let mut rest = text;
@@ -78,15 +79,16 @@ pub(super) fn cut(text: &str, limit: usize) -> Vec<&str> {
     pieces
 }
 
-/// A piece of at most `limit` UTF-16 units, cut behind a line or else behind a word, if there is one in the second half;
-/// and what comes after it. A plain text was split by the host already; this is for Markdown that is shown as it is.
+/// Returns a piece of at most `limit` UTF-16 units and the rest. Cuts after a line or else after a word, if there is
+/// one in the second half. The host has already split a plain text; this is for Markdown that is sent without
+/// conversion.
 fn first(text: &str, limit: usize) -> (&str, &str) {
     let mut units = 0;
     let most = text
         .char_indices()
         .find(|(start, character)| {
             units += character.len_utf16();
-            // One character always goes, whatever the limit.
+            // A piece has at least one character, even if the limit is smaller.
             units > limit && *start > 0
         })
         .map_or(text.len(), |(start, _)| start);
@@ -99,12 +101,12 @@ fn first(text: &str, limit: usize) -> (&str, &str) {
 }
 
 impl Draft {
-    /// In UTF-16 units, as Telegram counts.
+    /// Returns the length in UTF-16 units, as Telegram counts.
     pub(super) fn length(&self) -> usize {
         self.text.chars().map(char::len_utf16).sum()
     }
 
-    /// The request with the markup, and the one for when Telegram does not understand it.
+    /// Returns the request with the markup, and a second one for when Telegram rejects the markup.
     pub(super) fn step(&self, request: impl Fn(&str, Option<&'static str>) -> Request) -> Step {
         match &self.html {
             Some(html) => Step {
@@ -183,7 +185,7 @@ mod tests {
             (" \n ", true, 0),
             (" \n ", false, 0),
             ("x", true, 1),
-            // Shown as it is: Markdown would show nothing.
+            // Sent without conversion: rendered Markdown would show nothing.
             ("[x]: https://example.org", true, 1),
         ] {
             assert_eq!(drafts(text, render, &Lengths::default()).len(), count, "{text:?}");

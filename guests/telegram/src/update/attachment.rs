@@ -4,10 +4,10 @@ use tidegate_guest::{Attachment, AttachmentKind};
 
 use super::json::Object;
 
-/// The longest id that the host takes, in bytes.
+/// The longest id that the host accepts, in bytes.
 const IDENTIFIER: usize = 256;
 
-/// Files, and a text for a reader where nobody wrote one.
+/// The files of a message, and a placeholder text for a message without a text.
 #[derive(Debug, Default)]
 pub(super) struct Files {
     pub(super) attachments: Vec<Attachment>,
@@ -15,7 +15,7 @@ pub(super) struct Files {
     pub(super) placeholder: String,
 }
 
-/// What Telegram calls it, what it is, and its media type where Telegram does not say.
+/// Telegram's field, the kind of file, and the media type if Telegram gives none.
 const FORMS: [(&str, AttachmentKind, Option<&str>); 7] = [
     ("animation", AttachmentKind::Video, Some("video/mp4")),
     ("document", AttachmentKind::Document, None),
@@ -26,9 +26,9 @@ const FORMS: [(&str, AttachmentKind, Option<&str>); 7] = [
     ("sticker", AttachmentKind::Sticker, None),
 ];
 
-/// Takes the files of a message, in its largest size each.
+/// Returns the files of a message, each in its largest size.
 ///
-/// A file whose id cannot be one is left out, the placeholder still tells of it.
+/// A file with an invalid id is omitted; the placeholder still mentions it.
 pub(super) fn files(message: &Object<'_>) -> Files {
     let mut files = Files::default();
     if message.has("photo") {
@@ -64,7 +64,7 @@ impl Files {
     }
 }
 
-/// The largest size of a photo. Telegram makes a JPEG of every one.
+/// Returns the largest size of a photo. Telegram converts every photo to JPEG.
 fn photo(message: &Object<'_>) -> Option<Attachment> {
     let pixels = |size: &Object<'_>| {
         let side = |name| size.integer(name).unwrap_or_default().max(0);
@@ -99,7 +99,8 @@ fn size(file: &Object<'_>) -> Option<u64> {
     file.integer("file_size").and_then(|size| u64::try_from(size).ok())
 }
 
-/// Stickers are images in one of three formats and have no `mime_type`: <https://core.telegram.org/stickers>
+/// Returns a file's media type. Stickers are images in one of three formats and have no `mime_type`:
+/// <https://core.telegram.org/stickers>
 fn media_type_of(file: &Object<'_>, kind: AttachmentKind) -> Option<String> {
     if kind != AttachmentKind::Sticker {
         return file.text("mime_type").map(Into::into);

@@ -4,8 +4,9 @@ use tidegate_guest::Topic;
 
 use super::Bot;
 
-/// What somebody asks who says exactly this in a direct chat: `/start`, also with the parameter of a deep link,
-/// `/help` or `/status`, each also with the bot's own name. Everything else is for the session.
+/// Returns the topic of a text that is exactly a command of the bot, for use in a direct chat: `/start`, also with the
+/// parameter of a deep link, `/help` or `/status`, each also with the bot's own name. All other texts go to the
+/// session.
 pub(super) fn question(text: &str, bot: &Bot) -> Option<Topic> {
     let mut words = text.split_ascii_whitespace();
     // White space before the slash makes it an ordinary word.
@@ -27,7 +28,8 @@ pub(super) fn question(text: &str, bot: &Bot) -> Option<Topic> {
     }
 }
 
-/// What may follow `?start=` in a link to a bot: <https://core.telegram.org/bots/features#deep-linking>
+/// Whether this can be the value of `?start=` in a link to a bot:
+/// <https://core.telegram.org/bots/features#deep-linking>
 fn is_deep_link(parameter: &str) -> bool {
     parameter.len() <= 64
         && parameter.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))

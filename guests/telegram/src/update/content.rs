@@ -1,4 +1,4 @@
-//! What a message says.
+//! The content of a message.
 
 use tidegate_guest::Attachment;
 
@@ -9,17 +9,18 @@ use super::{
     rich, sender,
 };
 
-/// What a message says, made readable.
+/// The content of a message as readable text.
 #[derive(Debug)]
 pub(super) struct Content {
     pub(super) text: String,
-    /// Somebody wrote it: it is no placeholder.
+    /// Whether a person wrote the text, so that it is not a placeholder.
     pub(super) is_written: bool,
     pub(super) mentions_bot: bool,
     pub(super) attachments: Vec<Attachment>,
 }
 
-/// None where nobody says anything: members who come and go, pinned messages, a topic's new name.
+/// Returns the content, or `None` for service messages: members who join and leave, pinned messages, a topic's new
+/// name.
 pub(super) fn content(message: &Object<'_>, bot: &Bot) -> Option<Content> {
     let mut files = attachment::files(message);
     let written = [("text", "entities"), ("caption", "caption_entities")];
@@ -44,7 +45,7 @@ pub(super) fn content(message: &Object<'_>, bot: &Bot) -> Option<Content> {
     })
 }
 
-/// What is neither text nor file, in parentheses. Numbers are spelled as they came.
+/// Describes content that is neither text nor file, in parentheses. Numbers keep Telegram's spelling.
 fn note(message: &Object<'_>) -> Option<String> {
     // A venue is repeated as a location.
     for kind in [
@@ -81,7 +82,7 @@ fn note(message: &Object<'_>) -> Option<String> {
     None
 }
 
-/// `52.5, 13.4`
+/// Formats a location: `52.5, 13.4`.
 fn coordinates(location: &Object<'_>) -> Option<String> {
     Some(format!("{}, {}", location.number("latitude")?, location.number("longitude")?))
 }
@@ -104,13 +105,13 @@ fn contact(contact: &Object<'_>) -> String {
     enumerated("contact", [sender::full_name(contact), contact.text("phone_number").map(Into::into)])
 }
 
-/// `(word: a, b)`
+/// Formats `(word: a, b)`.
 fn enumerated<const N: usize>(word: &str, parts: [Option<String>; N]) -> String {
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     if parts.is_empty() { format!("({word})") } else { format!("({word}: {})", parts.join(", ")) }
 }
 
-/// `(word: title — a / b)`
+/// Formats `(word: title — a / b)`.
 fn list(word: &str, title: Option<&str>, items: &[Value<'_>]) -> String {
     let items: Vec<_> = items.iter().filter_map(|item| item.object()?.text("text")).collect();
     let items = items.join(" / ");

@@ -1,19 +1,19 @@
-//! What a message refers to: the one that it answers, where it was forwarded from.
+//! The context of a message: the message that it replies to, and the source of a forward.
 
 use super::{Bot, content, json::Object, place::Place, sender, time};
 
-/// How much of another message is told, in characters.
+/// The maximum length of an excerpt of another message, in characters.
 const EXCERPT: usize = 200;
 
-/// What stands around a message.
+/// The context of a message.
 #[derive(Debug, Default)]
 pub(super) struct Context {
-    /// The message of the same chat that this one answers.
+    /// The message of the same chat that this one replies to.
     pub(super) reply_to: Option<String>,
-    /// That message is the bot's.
+    /// Whether that message is the bot's.
     pub(super) answers_bot: bool,
-    /// For the session: `reply_to_user`, `reply_to_text`, `quote`, `external_reply`, `forwarded_from`, `forwarded_at`,
-    /// `via_bot`.
+    /// Attributes for the session: `reply_to_user`, `reply_to_text`, `quote`, `external_reply`, `forwarded_from`,
+    /// `forwarded_at`, `via_bot`.
     pub(super) extra: Vec<(String, String)>,
 }
 
@@ -45,18 +45,19 @@ impl Context {
     }
 }
 
-/// What Telegram says is answered by everything in a topic that answers nothing else: the topic's own beginning.
+/// Whether this is the topic's root message. Telegram reports it as the message replied to for every message in a topic
+/// that replies to nothing else.
 fn is_root(answered: &Object<'_>, place: &Place<'_>) -> bool {
     place.id.thread.is_some()
         && (answered.has("forum_topic_created") || answered.integer("message_id") == place.id.thread)
 }
 
-/// Who wrote a message, for people to read.
+/// Returns the author's name of a message, for display.
 fn author(message: &Object<'_>) -> Option<String> {
     ["sender_chat", "from"].into_iter().find_map(|field| sender::name(&message.object(field)?))
 }
 
-/// What a message says, shortened.
+/// Returns the content of a message, shortened to [`EXCERPT`].
 fn excerpt(message: &Object<'_>, bot: &Bot) -> Option<String> {
     let text = content::content(message, bot)?.text;
     let Some((end, _)) = text.char_indices().nth(EXCERPT) else { return Some(text) };
@@ -64,7 +65,7 @@ fn excerpt(message: &Object<'_>, bot: &Bot) -> Option<String> {
     Some(format!("{kept}…"))
 }
 
-/// Where a message of another chat or topic is from: `Ada in Harbour`.
+/// Describes the source of a message of another chat or topic: `Ada in Harbour`.
 fn elsewhere(answered: &Object<'_>) -> String {
     let author = answered.object("origin").map_or_else(|| "unknown".into(), |origin| origin_name(&origin));
     match answered.object("chat").and_then(|chat| sender::name(&chat)) {
@@ -73,7 +74,7 @@ fn elsewhere(answered: &Object<'_>) -> String {
     }
 }
 
-/// `MessageOrigin`: a person, somebody who hides behind a name, a chat, or a channel.
+/// Returns the name in a `MessageOrigin`: a person, a person who hides the account, a chat, or a channel.
 fn origin_name(origin: &Object<'_>) -> String {
     ["sender_user", "sender_chat", "chat"]
         .into_iter()

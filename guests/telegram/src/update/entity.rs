@@ -1,18 +1,18 @@
-//! What Telegram marks in a text: `MessageEntity`, whose offsets and lengths count UTF-16 units.
+//! The entities of a text: `MessageEntity`, whose offsets and lengths count UTF-16 units.
 
 use super::{Bot, json::Value};
 
-/// A text with everything in it that a reader needs.
+/// A text that includes everything that a reader needs.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Reading {
-    /// Where a link shows another text than its address, the address follows in parentheses.
+    /// The text. Where a link shows a text other than its address, the address follows in parentheses.
     pub(super) text: String,
-    /// The bot is mentioned, or a command names it.
+    /// Whether the bot is mentioned, or a command names it.
     pub(super) mentions_bot: bool,
 }
 
-/// Reads a text with its entities. One that lies outside of the text, or begins or ends within a surrogate pair, is
-/// passed over.
+/// Reads a text with its entities. Ignores an entity that lies outside of the text, or begins or ends within a
+/// surrogate pair.
 pub(super) fn read(text: String, entities: &[Value<'_>], bot: &Bot) -> Reading {
     let mut mentions_bot = false;
     let mut links = Vec::new();
@@ -43,7 +43,7 @@ pub(super) fn read(text: String, entities: &[Value<'_>], bot: &Bot) -> Reading {
                 }
             }
         }
-        // Telegram sorts them: what follows begins here or later.
+        // Telegram sorts entities: the next one begins here or later.
         cursor = start;
     }
     links.sort_by_key(|(end, _)| *end);
@@ -61,24 +61,24 @@ pub(super) fn read(text: String, entities: &[Value<'_>], bot: &Bot) -> Reading {
     Reading { text: readable, mentions_bot }
 }
 
-/// What follows a link that shows this text: ` (url)`, or nothing where the text is the address.
+/// Returns the address to append to a link that shows this text: ` (url)`, or `None` if the text is the address.
 pub(super) fn address(shown: &str, url: &str) -> Option<String> {
     (bare(shown) != bare(url)).then(|| format!(" ({url})"))
 }
 
-/// An address without what people leave out when they write one.
+/// Returns an address without the parts that people omit when they write one.
 fn bare(url: &str) -> &str {
     let url = url.trim();
     let url = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).unwrap_or(url);
     url.strip_suffix('/').unwrap_or(url)
 }
 
-/// A place between two characters of a text.
+/// A position between two characters of a text.
 #[derive(Clone, Copy)]
 struct Cursor {
     byte: usize,
     unit: usize,
-    /// All of the text is ASCII: a unit is a byte.
+    /// Whether all of the text is ASCII: a unit is then a byte.
     is_ascii: bool,
 }
 
@@ -87,7 +87,8 @@ impl Cursor {
         Self { byte: 0, unit: 0, is_ascii: text.is_ascii() }
     }
 
-    /// The place that many UTF-16 units from the beginning: none beyond the end or inside a character.
+    /// Returns the position at this number of UTF-16 units from the beginning, or `None` beyond the end or inside a
+    /// character.
     fn seek(self, text: &str, unit: usize) -> Option<Self> {
         if self.is_ascii {
             return (unit <= text.len()).then_some(Self { byte: unit, unit, ..self });
@@ -125,7 +126,7 @@ mod tests {
         let link = |offset, length, url| json!({"type": "text_link", "offset": offset, "length": length, "url": url});
         for (text, links, expected) in [
             ("see here now", vec![link(4, 4, "https://a.example/x")], "see here (https://a.example/x) now"),
-            // As Telegram completes what somebody has written.
+            // As Telegram completes an address that a person typed.
             ("a.example", vec![link(0, 9, "http://a.example/")], "a.example"),
             ("https://a.example", vec![link(0, 17, "https://a.example")], "https://a.example"),
             ("a.example", vec![link(0, 9, "http://b.example/")], "a.example (http://b.example/)"),
@@ -174,7 +175,7 @@ mod tests {
         assert!(!reading("@/c@", &entities, &Bot::default()).mentions_bot);
     }
 
-    /// Where a unit lies, found the slow way.
+    /// Finds the byte position of a unit by a slow, simple method.
     fn naive(text: &str, unit: usize) -> Option<usize> {
         let units: Vec<u16> = text.encode_utf16().collect();
         String::from_utf16(units.get(..unit)?).ok().map(|before| before.len())

@@ -1,7 +1,7 @@
-//! JSON that is looked at only where it is needed.
+//! JSON whose members are parsed only on access.
 //!
-//! Nothing here fails because of a field that nobody asked for, or of one that has another type than expected: such a
-//! field is as good as missing. Only the outermost object has to be well-formed.
+//! A field that is not used, or has another type than expected, causes no error: it counts as missing. Only the
+//! outermost object has to be well-formed.
 
 use std::{borrow::Cow, fmt, str};
 
@@ -11,12 +11,13 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-/// A well-formed value, as it is spelled.
+/// A well-formed value in its original spelling.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Value<'a>(&'a str);
 
 impl<'a> Value<'a> {
-    /// A string. A lone surrogate becomes U+FFFD, which is as long in UTF-16: offsets into the text stay right.
+    /// Returns a string. A lone surrogate becomes U+FFFD, which has the same length in UTF-16, so offsets into the text
+    /// stay valid.
     pub(super) fn text(self) -> Option<Cow<'a, str>> {
         let inside = self.0.strip_prefix('"')?.strip_suffix('"')?;
         if !inside.contains('\\') {
@@ -26,12 +27,12 @@ impl<'a> Value<'a> {
         text.ok().map(Cow::Owned)
     }
 
-    /// A number as it is spelled.
+    /// Returns a number in its original spelling.
     pub(super) fn number(self) -> Option<&'a str> {
         self.0.starts_with(|first: char| first == '-' || first.is_ascii_digit()).then_some(self.0)
     }
 
-    /// A number without a fraction or an exponent, of 64 bits at most.
+    /// Returns a number without a fraction or an exponent, of 64 bits at most.
     pub(super) fn integer(self) -> Option<i64> {
         self.0.parse().ok()
     }
@@ -40,7 +41,7 @@ impl<'a> Value<'a> {
         Object::parse(self.0)
     }
 
-    /// The members of a list; none where this is none.
+    /// Returns the members of a list; an empty list if the value is not a list.
     pub(super) fn list(self) -> Vec<Self> {
         let list: Vec<&RawValue> = serde_json::from_str(self.0).unwrap_or_default();
         list.into_iter().map(|value| Value(value.get())).collect()
@@ -75,7 +76,7 @@ enum Surrogate {
     Low,
 }
 
-/// The surrogate whose escape this text begins with.
+/// Returns the surrogate whose escape begins this text.
 fn surrogate(text: &str) -> Option<Surrogate> {
     let digits = text.strip_prefix("\\u")?.get(..4)?;
     match u16::from_str_radix(digits, 16).ok()? {
@@ -85,12 +86,12 @@ fn surrogate(text: &str) -> Option<Surrogate> {
     }
 }
 
-/// An object whose members are found by name. A name that is there twice means the last one; `null` means none.
+/// An object whose members are found by name. Of duplicate names the last one counts; `null` counts as missing.
 #[derive(Debug, Default)]
 pub(super) struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a> Object<'a> {
-    /// Reads a text that is an object and nothing else.
+    /// Parses a text that consists of one object.
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         serde_json::from_str(text).ok()
     }
@@ -104,7 +105,7 @@ impl<'a> Object<'a> {
         self.get(name).is_some()
     }
 
-    /// A string that is not empty.
+    /// Returns a string, if it is not empty.
     pub(super) fn text(&self, name: &str) -> Option<Cow<'a, str>> {
         self.get(name)?.text().filter(|text| !text.is_empty())
     }
@@ -117,7 +118,7 @@ impl<'a> Object<'a> {
         self.get(name)?.integer()
     }
 
-    /// True only where it says so.
+    /// Returns whether the value is literally `true`.
     pub(super) fn flag(&self, name: &str) -> bool {
         self.get(name).is_some_and(|value| value.0 == "true")
     }
@@ -155,7 +156,7 @@ impl<'de> Deserialize<'de> for Object<'de> {
     }
 }
 
-/// A member's name; empty where it is no text, as with lone surrogates.
+/// A member's name; empty if it is not valid text, as with lone surrogates.
 struct Name<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Name<'de> {

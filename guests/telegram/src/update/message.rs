@@ -5,7 +5,7 @@ use tidegate_guest::{ChatKind, Happening, Message, Move, Question};
 use super::{Bot, Missing, command, content, context::Context, json::Object, place::Place, sender, time};
 use crate::chat::ChatId;
 
-/// What a new or edited message tells. None where nobody says anything to anybody here.
+/// Translates a new or edited message. Returns `None` if it has no content for the session.
 pub(super) fn happening(message: &Object<'_>, edited: bool, bot: &Bot) -> Result<Option<Happening>, Missing> {
     let id = message.integer("message_id").ok_or(Missing("message_id"))?;
     let place = Place::of(message)?;
@@ -14,7 +14,7 @@ pub(super) fn happening(message: &Object<'_>, edited: bool, bot: &Bot) -> Result
     if let Some(moved) = moved(message, &place) {
         return Ok(Some(Happening::Moved(moved)));
     }
-    // Somebody who shares their live location would otherwise be heard every few seconds, for hours.
+    // A person who shares a live location would otherwise send an event every few seconds, for hours.
     if edited && message.has("location") {
         return Ok(None);
     }
@@ -31,7 +31,7 @@ pub(super) fn happening(message: &Object<'_>, edited: bool, bot: &Bot) -> Result
         id: id.to_string(),
         chat,
         sender,
-        // The host makes one message of an album: its parts say nothing by themselves.
+        // The host joins an album into one message, so a part without a caption has an empty text.
         text: if is_part && !content.is_written { String::new() } else { content.text },
         sent_at: time::milliseconds(written),
         addressed: is_direct || content.mentions_bot || around.answers_bot,
@@ -43,7 +43,7 @@ pub(super) fn happening(message: &Object<'_>, edited: bool, bot: &Bot) -> Result
     })))
 }
 
-/// A group that became a supergroup has another id. Both chats tell of it.
+/// Returns the move of a group that became a supergroup, which has another id. Both chats report it.
 fn moved(message: &Object<'_>, place: &Place<'_>) -> Option<Move> {
     let here = place.id.chat;
     if place.kind != Some(ChatKind::Group) {

@@ -1,8 +1,8 @@
-//! From a Telegram update to the contract's events.
+//! Translates a Telegram update into the contract's events.
 //!
-//! One update is one JSON object of the Bot API, translated without asking anybody. What has to be there is little:
-//! `update_id`, and of a message `message_id`, `chat.id` and `date`. Whatever else is missing, of another type, or
-//! unknown costs at most itself.
+//! One update is one JSON object of the Bot API, translated without further requests. Few fields are essential:
+//! `update_id`, and `message_id`, `chat.id` and `date` of a message. If another field is missing, has another type or
+//! is unknown, at most that field is lost.
 
 mod attachment;
 mod command;
@@ -24,37 +24,37 @@ use tidegate_guest::{Event, Fault, Happening};
 
 use self::json::Object;
 
-/// What translating takes to know of the bot.
+/// The facts about the bot that the translation needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Bot {
-    /// 0 where it is not known: then no reply and no mention by id is the bot's.
+    /// The bot's id. 0 if it is unknown: then no reply and no mention by id refers to the bot.
     pub(crate) id: i64,
-    /// Without the `@`. Empty where it is not known: then no mention is the bot's.
+    /// The username without the `@`. Empty if it is unknown: then no mention refers to the bot.
     pub(crate) username: String,
-    /// Does the session hear of reactions? The setting `reactions`.
+    /// Whether the session receives reactions: the setting `reactions`.
     pub(crate) reactions: bool,
 }
 
 impl Bot {
-    /// Is this the bot's username? Telegram does not tell upper from lower case.
+    /// Returns whether this is the bot's username. Telegram ignores case.
     fn is_called(&self, username: &str) -> bool {
         !self.username.is_empty() && self.username.eq_ignore_ascii_case(username)
     }
 
-    /// Is this `User` the bot?
+    /// Returns whether this `User` is the bot.
     fn is(&self, user: &Object<'_>) -> bool {
         self.id != 0 && user.integer("id") == Some(self.id)
     }
 }
 
-/// An essential field, by its path, that is not there or of another type.
+/// The path of an essential field that is missing or has another type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Missing(&'static str);
 
-/// Says what one update tells: nothing where it is of no concern to a session.
+/// Translates one update. The result is empty if the update does not concern a session.
 ///
-/// Events have the id `<bot>:<update_id>`, because each bot counts by itself; presses have that of their callback query,
-/// which it takes to answer them. An update without an essential field is rejected.
+/// Events have the id `<bot>:<update_id>`, because each bot has its own counter; presses have the id of their callback
+/// query, which is needed to answer them. An update without an essential field is rejected.
 pub(crate) fn translate(payload: &[u8], bot: &Bot) -> Result<Vec<Event>, Fault> {
     let payload = String::from_utf8_lossy(payload);
     let Some(update) = Object::parse(&payload) else {
@@ -74,7 +74,7 @@ fn told(update: &Object<'_>, number: i64, bot: &Bot) -> Result<Option<Event>, (&
         |what: Option<Happening>| what.map(|what| Event { id: format!("{}:{number}", bot.id), what });
     for kind in ["message", "edited_message", "callback_query", "message_reaction"] {
         let Some(value) = update.get(kind) else { continue };
-        // Without any field it lacks the essential ones.
+        // A value that is not an object lacks all essential fields.
         let object = value.object().unwrap_or_default();
         let event = match kind {
             "message" => message::happening(&object, false, bot).map(of_update),
@@ -84,6 +84,6 @@ fn told(update: &Object<'_>, number: i64, bot: &Bot) -> Result<Option<Event>, (&
         };
         return event.map_err(|missing| (kind, missing));
     }
-    // Channel posts, changes of membership, and whatever Telegram comes to send.
+    // Channel posts, changes of membership, and update types that Telegram may add later.
     Ok(None)
 }

@@ -5,21 +5,21 @@ use tidegate_guest::{Chat, ChatKind};
 use super::{Missing, json::Object};
 use crate::chat::ChatId;
 
-/// Where something happened.
+/// The chat and the topic of an update.
 #[derive(Debug)]
 pub(super) struct Place<'a> {
     pub(super) id: ChatId,
-    /// None for a channel: nobody converses there.
+    /// `None` for a channel: people do not converse in a channel.
     pub(super) kind: Option<ChatKind>,
     /// Telegram's `Chat`.
     pub(super) chat: Object<'a>,
 }
 
 impl<'a> Place<'a> {
-    /// Where this message is, or the one that this reaction is to.
+    /// Returns the place of a message, or of the message that a reaction refers to.
     ///
-    /// `message_thread_id` without `is_topic_message` is the thread of replies below some message: it takes no part in
-    /// the address.
+    /// `message_thread_id` without `is_topic_message` is the thread of replies below a message: it is not part of the
+    /// address.
     pub(super) fn of(message: &Object<'a>) -> Result<Self, Missing> {
         let chat = message.object("chat").unwrap_or_default();
         let id = chat.integer("id").ok_or(Missing("chat.id"))?;

@@ -4,15 +4,15 @@ use tidegate_guest::{Event, Happening, Press};
 
 use super::{Missing, json::Object, place::Place, sender};
 
-/// What a callback query tells: somebody pressed a button. None where it has no meaning here: the button of a game,
-/// or of a message that was sent by way of the bot into a chat that the bot is not in.
+/// Translates a callback query: a person pressed a button. Returns `None` for buttons of a game, and of a message that
+/// was sent via the bot into a chat without the bot.
 ///
-/// Who pressed is essential: it decides whether the press counts.
+/// The sender is essential: it decides whether the press counts.
 pub(super) fn event(query: &Object<'_>) -> Result<Option<Event>, Missing> {
     let id = query.text("id").ok_or(Missing("id"))?;
     let from = query.object("from").ok_or(Missing("from.id"))?;
     let sender = sender::user_sender(&from).ok_or(Missing("from.id"))?;
-    // Of a message that the bot cannot see any more there is nothing but its id and chat.
+    // Of a message that the bot cannot see any more, Telegram sends only the id and the chat.
     let Some(message) = query.object("message") else {
         return if query.has("inline_message_id") { Ok(None) } else { Err(Missing("message")) };
     };

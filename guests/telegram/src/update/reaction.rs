@@ -6,10 +6,11 @@ use tidegate_guest::{ChatKind, Happening, Message};
 
 use super::{Bot, Missing, json::Object, place::Place, sender, time};
 
-/// What a changed reaction tells, where the session wants to hear of it.
+/// Translates a changed reaction, if the session wants reactions.
 ///
-/// It is a message with the id of the one that it reacts to. Telegram does not say whose that is, nor in which topic:
-/// it is addressed to the bot only in a direct chat, and an answer goes to the group.
+/// The event is a message with the id of the message that the reaction refers to. Telegram does not report that
+/// message's author or topic: the reaction is addressed to the bot only in a direct chat, and an answer goes to the
+/// group.
 pub(super) fn happening(reaction: &Object<'_>, bot: &Bot) -> Result<Option<Happening>, Missing> {
     let id = reaction.integer("message_id").ok_or(Missing("message_id"))?;
     let place = Place::of(reaction)?;
@@ -65,7 +66,7 @@ impl<'a> Reaction<'a> {
     fn shown(&self) -> &str {
         match self {
             Self::Emoji(emoji) => emoji,
-            // It has no character.
+            // A custom emoji has no character.
             Self::Custom(_) => "custom emoji",
             Self::Star => "⭐",
         }

@@ -8,12 +8,13 @@ use super::{
     json::{Object, Value},
 };
 
-/// The deepest nesting that is read. Each level is parsed anew.
+/// The maximum nesting depth that is read. Each level is parsed again.
 const DEPTH: usize = 16;
-/// Where a text is broken off, in bytes.
+/// The length at which a text is truncated, in bytes.
 const LENGTH: usize = 64 * 1024;
 
-/// What a rich message says, block by block, without its marks, and its files. None where it is no rich message.
+/// Reads a rich message: its text, block by block and without formatting, and its files. Returns `None` if the message
+/// is not a rich message.
 pub(super) fn read(message: &Object<'_>, bot: &Bot) -> Option<(Reading, Vec<Attachment>)> {
     let rich = message.object("rich_message")?;
     let reading = Reading { text: String::new(), mentions_bot: false };
@@ -47,7 +48,7 @@ impl Writer<'_> {
             self.reading.text.push('\n');
             self.attachments.extend(files.attachments);
         }
-        // A list's item has a label in front of its blocks.
+        // A list item has a label before its blocks.
         if let Some(label) = block.text("label") {
             self.reading.text.push_str(&label);
             self.reading.text.push(' ');
@@ -69,7 +70,7 @@ impl Writer<'_> {
         self.line(block.get("credit"), depth);
     }
 
-    /// Nothing where there is no text.
+    /// Writes a line; writes nothing if there is no text.
     fn line(&mut self, rich: Option<Value<'_>>, depth: usize) {
         let before = self.reading.text.len();
         self.rich_text(rich, depth);

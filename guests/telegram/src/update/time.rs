@@ -1,24 +1,24 @@
-//! Telegram counts seconds since the Unix epoch.
+//! Conversion of Telegram's times, which are seconds since the Unix epoch.
 
-/// 9999-12-31T23:59:59Z: what comes later has no date of four digits.
+/// 9999-12-31T23:59:59Z, in seconds since the Unix epoch: a later year has more than four digits.
 const LAST: i64 = 253_402_300_799;
 
-/// Milliseconds since the Unix epoch. What is before it or after the year 9999 is moved to that end.
+/// Converts to milliseconds since the Unix epoch. Clamps times before the epoch or after the year 9999.
 pub(super) fn milliseconds(seconds: i64) -> u64 {
     clamped(seconds) * 1000
 }
 
-/// `2026-08-01T12:00:00Z`, with the same limits.
+/// Formats a time as `2026-08-01T12:00:00Z`, with the same limits.
 pub(super) fn iso(seconds: i64) -> String {
     let seconds = clamped(seconds);
     let (days, second) = (seconds / 86_400, seconds % 86_400);
-    // Years that begin in March end with the leap day, and 400 of them have 146,097 days. The Unix epoch is day
-    // 719,468 of a calendar that begins so in the year 0.
+    // In years that begin in March, the leap day is the last day, and 400 years have 146,097 days. The Unix epoch is
+    // day 719,468 of such a calendar that begins in the year 0.
     let day = days + 719_468;
     let (era, day) = (day / 146_097, day % 146_097);
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
     let day = day - (365 * year + year / 4 - year / 100);
-    // From March on the months' lengths repeat every five: 153 days.
+    // From March on, the lengths of months repeat every five months, which have 153 days.
     let month = (5 * day + 2) / 153;
     let day = day - (153 * month + 2) / 5 + 1;
     let (month, carry) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };

@@ -1,4 +1,4 @@
-//! The two folders themselves, and the check of files that are sent. All of it may wait for a file system.
+//! The inbox and the outbox, and the check of files that are sent. All functions may block on a file system.
 
 use std::{
     collections::HashSet,
@@ -20,21 +20,22 @@ use super::{
     name::{media_type, safe_name, unique},
 };
 
-/// A channel's two folders.
+/// A channel's inbox and outbox.
 #[derive(Debug)]
 pub(super) struct Folders {
-    /// Everything of tidegate's is below one of these.
+    /// The folders that contain all files of tidegate's own.
     own: Vec<PathBuf>,
     inbox: Dir,
     inbox_path: PathBuf,
     outbox: Dir,
-    /// Where the user lets sessions send files from.
+    /// The folders from which the user lets sessions send files.
     shared: Vec<PathBuf>,
 }
 
 impl Folders {
-    /// Opens the folders of the channel with this folder; makes them where they are missing. Nothing below `own` is
-    /// sent but the inbox. `shared` is where the user lets sessions send files from.
+    /// Opens the inbox and the outbox in the channel's folder, and creates them if they are missing. Files below `own`
+    /// are never sent, except those in the inbox. `shared` lists the folders from which the user lets sessions send
+    /// files.
     pub(super) fn open(folder: &Path, own: &[PathBuf], shared: &[PathBuf]) -> io::Result<Self> {
         let open = |name: &str| {
             let path = folder.join(name);
@@ -52,18 +53,18 @@ impl Folders {
         })
     }
 
-    /// The path of a file in the inbox, for the session to read.
+    /// Returns the path of a file in the inbox, for the session to read.
     pub(super) fn inbox_path(&self, name: &str) -> PathBuf {
         self.inbox_path.join(name)
     }
 
-    /// Begins a file in the inbox. It appears there when it is whole.
+    /// Starts a file in the inbox. It appears there when it is complete.
     pub(super) fn receive(&self, name: &str) -> io::Result<Incoming> {
         Incoming::begin(self.inbox.try_clone()?, name)
     }
 
-    /// Keeps a text in the inbox, under a name that no other text has. Where the file is there already, nothing is
-    /// written. The answer is its path.
+    /// Stores a text in the inbox, under a name that no other text has. Writes nothing if the file already exists.
+    /// Returns its path.
     pub(super) fn keep(&self, name: &str, text: &str) -> io::Result<PathBuf> {
         let is_there = |file: Metadata| file.is_file() && file.len() == text.len() as u64;
         if !self.inbox.symlink_metadata(name).is_ok_and(is_there) {
@@ -76,7 +77,7 @@ impl Folders {
         Ok(self.inbox_path(name))
     }
 
-    /// Removes the files with these names from the inbox. The answer is how many there were.
+    /// Removes the files with matching names from the inbox. Returns how many it has removed.
     pub(super) fn erase(&self, condemned: impl Fn(&str) -> bool) -> io::Result<usize> {
         let mut count = 0;
         for entry in self.inbox.entries()? {
@@ -89,8 +90,8 @@ impl Folders {
         Ok(count)
     }
 
-    /// Opens a file that the session wants to send, and decides about it by what was opened. It must lie in one of
-    /// these folders, in the system's temporary one, in one that the user has set, or in the inbox.
+    /// Opens a file that the session wants to send, and checks what it has opened. The file must be in one of
+    /// `folders`, in the system's temporary folder, in a folder that the user has set, or in the inbox.
     pub(super) fn vet(&self, path: &str, folders: &[PathBuf], limit: u64) -> Result<LocalFile, Refusal> {
         let failed = |source| Refusal::Open { path: path.to_owned(), source };
         if !Path::new(path).is_absolute() {
@@ -110,14 +111,14 @@ impl Folders {
         if own && !real.starts_with(&self.inbox_path) {
             return Err(Refusal::Own(path.to_owned()));
         }
-        // What lies there looks like files and is not: this process's own environment, for one.
+        // Entries of these folders look like files and are not, such as this process's own environment.
         if ["/proc", "/sys", "/dev"].iter().any(|system| real.starts_with(system)) {
             return Err(Refusal::Irregular(path.to_owned()));
         }
         if !own {
             let temporary = std::env::temp_dir();
             let allowed = folders.iter().chain(&self.shared).chain([&temporary]);
-            // A folder that is not there holds nothing.
+            // A folder that does not exist is ignored.
             let mut real_folders = allowed.clone().filter_map(|folder| std::fs::canonicalize(folder).ok());
             if !real_folders.any(|folder| real.starts_with(folder)) {
                 let mut folders: Vec<PathBuf> = allowed.cloned().collect();
@@ -134,7 +135,7 @@ impl Folders {
         Ok(LocalFile { media_type: media_type(&name), name, size, origin: Origin::Open(Arc::new(file)) })
     }
 
-    /// Puts a copy into the outbox, for the page to fetch. The answer is its name there.
+    /// Puts a copy into the outbox, for the page to fetch. Returns its name there.
     pub(super) fn publish(&self, file: &LocalFile) -> io::Result<String> {
         let name = unique(&file.name)?;
         match &file.origin {
@@ -149,14 +150,14 @@ impl Folders {
                 let target = self
                     .outbox
                     .open_with(&name, OpenOptions::new().write(true).create_new(true).mode(0o600))?;
-                // As it was when it was checked, however it grows.
+                // Copies only the size that was checked, even if the file has grown.
                 io::copy(&mut source.take(file.size), &mut target.into_std())?;
             }
         }
         Ok(name)
     }
 
-    /// Opens a file that is to be sent. Who reads it reads at positions: others may have it open too.
+    /// Opens a file to send. Readers must read at explicit offsets, because others may have it open too.
     pub(super) fn reader(&self, file: &LocalFile) -> io::Result<Arc<File>> {
         match &file.origin {
             Origin::Open(opened) => Ok(Arc::clone(opened)),
@@ -164,7 +165,7 @@ impl Folders {
         }
     }
 
-    /// Opens a published file.
+    /// Opens a published file. Returns its size as well, in bytes.
     pub(super) fn published(&self, name: &str) -> io::Result<(File, u64)> {
         let file = self.outbox.open(name)?.into_std();
         let metadata = file.metadata()?;
@@ -174,12 +175,12 @@ impl Folders {
         Ok((file, metadata.len()))
     }
 
-    /// Removes everything from both folders. The answer is how many files there were.
+    /// Removes all files from both folders. Returns how many it has removed.
     pub(super) fn clear(&self) -> io::Result<usize> {
         self.remove(|_| true)
     }
 
-    /// How many files there are in both folders.
+    /// Returns how many files there are in both folders.
     pub(super) fn count(&self) -> io::Result<usize> {
         let mut count = 0;
         for folder in [&self.inbox, &self.outbox] {
@@ -190,7 +191,7 @@ impl Folders {
         Ok(count)
     }
 
-    /// Removes what is older than this. The answer is how many files that was.
+    /// Removes the files that are older than `age` from both folders. Returns how many it has removed.
     pub(super) fn expire(&self, age: Duration) -> io::Result<usize> {
         let now = SystemTime::now();
         self.remove(|modified| now.duration_since(modified).is_ok_and(|since| since > age))
@@ -212,7 +213,7 @@ impl Folders {
     }
 }
 
-/// A pipe or a device must not make the host wait.
+/// Opens a file for reading. Does not block, even if the path is a pipe or a device.
 fn open_without_waiting(path: &Path) -> io::Result<File> {
     use rustix::fs::{Mode, OFlags};
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
@@ -262,11 +263,11 @@ mod tests {
         assert_eq!(metadata.mode() & 0o777, 0o600);
         files.keep("a.txt", "abc").unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().ino(), metadata.ino(), "it is not written again");
-        // What a loss of power has left of it.
+        // The file that a loss of power has left.
         std::fs::write(&path, "").unwrap();
         files.keep("a.txt", "abc").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "abc");
-        // A name that leads elsewhere is replaced.
+        // A symbolic link is replaced.
         let elsewhere = root.path().join("elsewhere");
         std::fs::write(&elsewhere, "abc").unwrap();
         std::fs::remove_file(&path).unwrap();

@@ -1,4 +1,4 @@
-//! A file on its way into the inbox.
+//! A file that is being written to the inbox.
 
 use std::{fs::File, io};
 
@@ -9,13 +9,13 @@ use super::{
     name::{safe_name, unique},
 };
 
-/// A file on its way into the inbox. Dropped before it is finished, it leaves nothing behind.
+/// A file that is being written to the inbox. If it is dropped before it is finished, it leaves nothing behind.
 #[derive(Debug)]
 pub struct Incoming {
     inbox: Dir,
     file: Option<File>,
     partial: String,
-    /// The name that it will have in the inbox.
+    /// The name that the file will have in the inbox.
     unique: String,
     /// The name that the sender gave it, made safe.
     name: String,
@@ -29,17 +29,17 @@ impl Incoming {
         Ok(Self { inbox, file: Some(file.into_std()), partial, unique, name: safe_name(name) })
     }
 
-    /// Where to write. Can be taken once.
+    /// Returns the file to write to, at the first call only.
     pub fn writer(&mut self) -> Option<File> {
         self.file.take()
     }
 
-    /// The file is whole, and has this name from here on.
+    /// Gives the complete file this name.
     pub(super) fn finish_as(&self, name: &str) -> io::Result<()> {
         self.inbox.rename(&self.partial, &self.inbox, name)
     }
 
-    /// The file is whole.
+    /// Gives the complete file its final name.
     pub fn finish(self, media_type: Option<String>, size: u64) -> io::Result<LocalFile> {
         self.finish_as(&self.unique)?;
         let media_type = media_type.unwrap_or_else(|| super::media_type(&self.name));
@@ -54,7 +54,7 @@ impl Incoming {
 
 impl Drop for Incoming {
     fn drop(&mut self) {
-        // After `finish` there is nothing under this name any more.
+        // After `finish` there is no file with this name any more.
         let _ = self.inbox.remove_file(&self.partial);
     }
 }

@@ -1,7 +1,8 @@
-//! A channel's inbox and outbox, and the files that one call was given.
+//! A channel's inbox and outbox, and the files of one call.
 //!
-//! Both folders are opened once, as capabilities: no name can lead out of them. File systems may hang, networked ones for
-//! minutes: what is asked of them is done on other threads, and given up after a while.
+//! Both folders are opened once, as capabilities, so that no name can lead out of them. A file system may hang, a
+//! network file system for minutes. Therefore file operations run on other threads, and the host stops waiting for them
+//! after a while.
 
 mod folders;
 mod handles;
@@ -25,28 +26,28 @@ pub use self::{
     name::{media_type, percent_encode, safe_name},
 };
 
-/// How long a file system may take for one thing.
+/// The time limit of one file system operation.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What one channel has file systems do at the same time. One that hangs keeps its thread, and the threads are shared with
-/// the other channels.
+/// The most file system operations that one channel runs at the same time. An operation that hangs keeps its thread,
+/// and all channels share the threads.
 const TOGETHER: usize = 4;
 
-/// A channel's two folders, and the check of files that its session sends.
+/// A channel's inbox and outbox, and the check of files that its session sends.
 #[derive(Clone, Debug)]
 pub struct Files {
     folders: Arc<Folders>,
     together: Arc<Semaphore>,
 }
 
-/// A file that a guest may name but never read.
+/// A file that a guest may refer to but never read.
 #[derive(Clone, Debug)]
 pub struct LocalFile {
-    /// As its sender or owner calls it, made safe.
+    /// The name that its sender or owner gave it, made safe.
     pub name: String,
-    /// Guessed from the name, or as the sender said.
+    /// The media type, as the sender declared it, or guessed from the name.
     pub media_type: String,
-    /// In bytes.
+    /// The size, in bytes.
     pub size: u64,
     /// Where the bytes are.
     pub origin: Origin,
@@ -55,75 +56,76 @@ pub struct LocalFile {
 /// Where a file's bytes are.
 #[derive(Clone, Debug)]
 pub enum Origin {
-    /// Checked and opened: whatever happens to the path, these are the bytes.
+    /// A checked and opened file. Later changes to its path do not affect the bytes.
     Open(Arc<File>),
-    /// In the inbox, under this name.
+    /// A file in the inbox, with this name.
     Inbox(String),
 }
 
-/// Why a file of the session's is not sent.
+/// Why a file of the session is not sent.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// The path is relative: nobody knows to what.
+    /// The path is relative, and its base is not known.
     #[error("{0} is not an absolute path")]
     Relative(String),
-    /// It cannot be opened.
+    /// The file cannot be opened.
     #[error("{path} cannot be read: {source}")]
     Open {
-        /// As given.
+        /// The path as given.
         path: String,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// A folder, a device, a pipe.
+    /// It is a folder, a device or a pipe.
     #[error("{0} is not a regular file")]
     Irregular(String),
-    /// It belongs to tidegate.
+    /// It is part of tidegate's own state.
     #[error("{0} is part of tidegate's own state, which is never sent (the inbox is)")]
     Own(String),
-    /// It lies where nothing is sent from.
+    /// It is not in a folder from which files are sent.
     #[error(
         "{path} is not in a folder that files are sent from ({}): copy it there, or have its folder added to \"send_from\" in channels.toml",
         folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", ")
     )]
     Elsewhere {
-        /// As given.
+        /// The path as given.
         path: String,
-        /// Where it could be.
+        /// The folders from which files are sent.
         folders: Vec<PathBuf>,
     },
     /// It is too large for this channel.
     #[error("{path} has {size} bytes; this channel accepts files up to {limit}")]
     Size {
-        /// As given.
+        /// The path as given.
         path: String,
-        /// In bytes.
+        /// The size of the file, in bytes.
         size: u64,
-        /// In bytes.
+        /// The limit of the channel, in bytes.
         limit: u64,
     },
 }
 
 impl Files {
-    /// Opens the folders of the channel with this folder; makes them where they are missing. Nothing below `own` is
-    /// sent but the inbox. `shared` is where the user lets sessions send files from.
+    /// Opens the inbox and the outbox in the channel's folder, and creates them if they are missing. Files below `own`
+    /// are never sent, except those in the inbox. `shared` lists the folders from which the user lets sessions send
+    /// files.
     pub fn open(folder: &Path, own: &[PathBuf], shared: &[PathBuf]) -> io::Result<Self> {
         let folders = Arc::new(Folders::open(folder, own, shared)?);
         Ok(Self { folders, together: Arc::new(Semaphore::new(TOGETHER)) })
     }
 
-    /// The path of a file in the inbox, for the session to read.
+    /// Returns the path of a file in the inbox, for the session to read.
     pub fn inbox_path(&self, name: &str) -> PathBuf {
         self.folders.inbox_path(name)
     }
 
-    /// Begins a file in the inbox. It appears there when it is whole.
+    /// Starts a file in the inbox. It appears there when it is complete.
     pub async fn receive(&self, name: &str) -> io::Result<Incoming> {
         let (folders, name) = (Arc::clone(&self.folders), name.to_owned());
         self.run(move || folders.receive(&name)).await
     }
 
-    /// A file in the inbox is whole.
+    /// Finishes a complete file in the inbox.
     pub async fn finish(
         &self,
         incoming: Incoming,
@@ -133,20 +135,20 @@ impl Files {
         self.run(move || incoming.finish(media_type, size)).await
     }
 
-    /// Keeps a text in the inbox, under a name that no other text has. Where the file is there already, nothing is
-    /// written. The answer is its path.
+    /// Stores a text in the inbox, under a name that no other text has. Writes nothing if the file already exists.
+    /// Returns its path.
     pub async fn keep(&self, name: String, text: String) -> io::Result<PathBuf> {
         let folders = Arc::clone(&self.folders);
         self.run(move || folders.keep(&name, &text)).await
     }
 
-    /// Removes the files with these names from the inbox. The answer is how many there were. Blocks.
+    /// Removes the files with matching names from the inbox. Returns how many it has removed. Blocks.
     pub fn erase_blocking(&self, condemned: impl Fn(&str) -> bool) -> io::Result<usize> {
         self.folders.erase(condemned)
     }
 
-    /// Opens a file that the session wants to send, and decides about it by what was opened. It must lie in one of
-    /// these folders, in the system's temporary one, in one that the user has set, or in the inbox.
+    /// Opens a file that the session wants to send, and checks what it has opened. The file must be in one of
+    /// `folders`, in the system's temporary folder, in a folder that the user has set, or in the inbox.
     pub async fn vet(&self, path: &str, folders: &[PathBuf], limit: u64) -> Result<LocalFile, Refusal> {
         let own = Arc::clone(&self.folders);
         let (given, folders) = (path.to_owned(), folders.to_vec());
@@ -154,41 +156,41 @@ impl Files {
         vetted.unwrap_or_else(|source| Err(Refusal::Open { path: path.to_owned(), source }))
     }
 
-    /// Puts a copy into the outbox, for the page to fetch. The answer is its name there.
+    /// Puts a copy into the outbox, for the page to fetch. Returns its name there.
     pub async fn publish(&self, file: &LocalFile) -> io::Result<String> {
         let (folders, file) = (Arc::clone(&self.folders), file.clone());
         self.run(move || folders.publish(&file)).await
     }
 
-    /// Opens a file that is to be sent. It is read at positions: others may have it open too.
+    /// Opens a file to send. Readers must read at explicit offsets, because others may have it open too.
     pub async fn reader(&self, file: &LocalFile) -> io::Result<Arc<File>> {
         let (folders, file) = (Arc::clone(&self.folders), file.clone());
         self.run(move || folders.reader(&file)).await
     }
 
-    /// Opens a published file, and says how many bytes it has.
+    /// Opens a published file. Returns its size as well, in bytes.
     pub async fn published(&self, name: &str) -> io::Result<(File, u64)> {
         let (folders, name) = (Arc::clone(&self.folders), name.to_owned());
         self.run(move || folders.published(&name)).await
     }
 
-    /// Removes everything from both folders. The answer is how many files there were.
+    /// Removes all files from both folders. Returns how many it has removed. Blocks.
     pub fn clear_blocking(&self) -> io::Result<usize> {
         self.folders.clear()
     }
 
-    /// How many files there are in both folders.
+    /// Returns how many files there are in both folders. Blocks.
     pub fn count_blocking(&self) -> io::Result<usize> {
         self.folders.count()
     }
 
-    /// Removes what is older than this. The answer is how many files that was.
+    /// Removes the files that are older than `age` from both folders. Returns how many it has removed. Blocks.
     pub fn expire_blocking(&self, age: Duration) -> io::Result<usize> {
         self.folders.expire(age)
     }
 
-    /// Does something that waits for a file system on another thread. It is given up after half a minute; a thread that is
-    /// caught in it stays so, and counts.
+    /// Runs an operation that waits for a file system on another thread. Stops waiting after 30 s; an operation that
+    /// hangs keeps its thread and counts towards the limit of concurrent operations.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> io::Result<T> + Send + 'static,

@@ -1,4 +1,4 @@
-//! What files may be called.
+//! Safe and unique names of files.
 
 use std::io;
 
@@ -6,18 +6,18 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::clock;
 
-/// The longest name of a file, in bytes; file systems take 255.
+/// The longest name of a file, in bytes; file systems allow 255.
 const NAME: usize = 120;
 
-/// A name that is safe to create and that nothing else has: the time, random bytes, the safe part of the name.
+/// Returns a name that is safe to create and unique: the time, random bytes, and the safe part of `name`.
 pub(super) fn unique(name: &str) -> io::Result<String> {
     let mut nonce = [0; 4];
     getrandom::fill(&mut nonce).map_err(io::Error::other)?;
     Ok(format!("{}-{:08x}-{}", clock::now(), u32::from_ne_bytes(nonce), safe_name(name)))
 }
 
-/// What is left of a name that somebody else chose: no path, nothing invisible, nothing that a shell, a
-/// browser or a file system takes for something else.
+/// Returns the safe part of a name that comes from others: no path, no invisible characters, and nothing that a shell,
+/// a browser or a file system interprets.
 pub fn safe_name(name: &str) -> String {
     let base = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let clean: String = base
@@ -42,14 +42,14 @@ pub fn safe_name(name: &str) -> String {
     }
 }
 
-/// Guessed from the name's ending.
+/// Guesses the media type from the extension of a name.
 pub fn media_type(name: &str) -> String {
     mime_guess::from_path(name).first_or_octet_stream().to_string()
 }
 
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// For one segment of a path.
+/// Percent-encodes one segment of a path.
 pub fn percent_encode(segment: &str) -> String {
     utf8_percent_encode(segment, PLAIN).to_string()
 }

@@ -1,21 +1,23 @@
-//! Which addresses are the public Internet's.
+//! The classification of IP addresses: which of them belong to the public Internet.
 //!
-//! By IANA's registries of special-purpose addresses (RFC 6890 and what has followed it).
+//! It follows IANA's registries of special-purpose addresses (RFC 6890 and its successors).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Where an address leads.
+/// The network that an address belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
-    /// To the public Internet.
+    /// The public Internet.
     Public,
-    /// To this machine or its surroundings: for what the user has named.
+    /// This machine or its local network. Only the user can grant it.
     Near(&'static str),
-    /// Nowhere that a name should lead: the link (where clouds keep their secrets), many hosts at once, nobody.
+    /// A network that no name should resolve to: link-local (where clouds keep their secrets), multicast, broadcast, or
+    /// unused addresses.
     Nowhere(&'static str),
 }
 
-/// Where this address leads. One that carries an IPv4 address inside leads where that leads.
+/// Returns the network of an address. An IPv6 address that contains an IPv4 address belongs to the network of the
+/// latter.
 pub(super) fn reach(address: IpAddr) -> Reach {
     match address {
         IpAddr::V4(address) => v4(address),
@@ -47,21 +49,21 @@ fn v6(address: Ipv6Addr) -> Reach {
     match address.segments() {
         [0, 0, 0, 0, 0, 0, 0, 0] => Reach::Nowhere("an unspecified address"),
         [0, 0, 0, 0, 0, 0, 0, 1] => Reach::Near("a loopback address"),
-        // Compatible, mapped, translated, NAT64.
+        // IPv4-compatible, IPv4-mapped, IPv4-translated, NAT64.
         [0, 0, 0, 0, 0, 0 | 0xffff, ..] | [0, 0, 0, 0, 0xffff, 0, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => {
             last()
         }
         [0x64, 0xff9b, 1, ..] => Reach::Near("a local translation's address"),
         // 6to4.
         [0x2002, high, low, ..] => v4(embedded(high, low)),
-        // Protocols' own: Teredo, ORCHID, benchmarks and others.
+        // Protocol assignments: Teredo, ORCHID, benchmarking and others.
         [0x2001, 0..=0x1ff, ..] => Reach::Nowhere("a reserved address"),
         [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => Reach::Nowhere("an address for documentation"),
         [0xfc00..=0xfdff, ..] => Reach::Near("a unique local address"),
         [0xfec0..=0xfeff, ..] => Reach::Near("a site-local address"),
         [0xfe80..=0xfebf, ..] => Reach::Nowhere("a link-local address"),
         [0xff00..=0xffff, ..] => Reach::Nowhere("a multicast address"),
-        // All that has ever been given out.
+        // The only block that IANA has ever allocated for global unicast.
         [0x2000..=0x3fff, ..] => Reach::Public,
         _ => Reach::Nowhere("a reserved address"),
     }
@@ -179,7 +181,7 @@ mod tests {
             }
         }
 
-        /// The standard library knows some of the ranges: none of them is public here.
+        /// The standard library knows some of the special ranges. None of these may count as public here.
         #[test]
         fn nothing_that_the_library_knows_as_special_is_public(bits: u32) {
             let address = Ipv4Addr::from_bits(bits);

@@ -1,25 +1,25 @@
-//! What a person can do about a denied request: which line to add where.
+//! Advice to the user about a denied request: which line to add to which file.
 
 use std::path::PathBuf;
 
 use super::{grant::Grants, origin::Origin};
 use crate::event::ChannelName;
 
-/// What a person can do about a denial.
+/// The data from which advice about denials is made.
 #[derive(Clone, Debug)]
 pub struct Advice {
-    /// Whose denial.
+    /// The channel whose request was denied.
     pub channel: ChannelName,
-    /// What the user has granted so far: a line that is added would not be alone.
+    /// The origins that the user has granted so far: a new line has to contain them too.
     pub granted: Vec<Origin>,
-    /// `channels.toml`.
+    /// The path of `channels.toml`.
     pub settings: PathBuf,
-    /// The channel's `.env`.
+    /// The path of the channel's `.env`.
     pub secrets: PathBuf,
 }
 
 impl Advice {
-    /// A host that was not granted.
+    /// Describes a host that is not granted.
     pub(super) fn not_granted(&self, origin: &Origin) -> String {
         format!(
             "{} is not one of the hosts that {} may reach: {}",
@@ -29,7 +29,7 @@ impl Advice {
         )
     }
 
-    /// A name that leads where it must not.
+    /// Describes a name that resolves to a forbidden address.
     pub(super) fn refused(&self, refused: &super::resolver::Refused, origin: &Origin) -> String {
         let cure = if refused.grantable {
             format!("if that is what you want, {}", self.grant(origin))
@@ -39,7 +39,7 @@ impl Advice {
         format!("{refused}: {cure}")
     }
 
-    /// A server whose certificate nobody known has signed.
+    /// Advises about a server certificate that no known authority has signed.
     pub(super) fn unknown_authority(&self) -> String {
         format!(
             "if it is signed by an authority of your own, add ca_file = \"/path/of/its/certificate.pem\" under [{}] in {}",
@@ -48,7 +48,7 @@ impl Advice {
         )
     }
 
-    /// A credential without a value.
+    /// Describes a credential without a value.
     pub(super) fn missing(&self, credential: &str, variable: &str) -> String {
         format!(
             "the credential \"{credential}\" of {channel} has no value: run `tidegate configure {channel}`, or put {variable}=… into {file}",
@@ -57,7 +57,7 @@ impl Advice {
         )
     }
 
-    /// A credential that does not go there.
+    /// Describes a credential that must not be sent to this origin.
     pub(super) fn not_for(&self, credential: &str, hosts: &Grants, origin: &Origin) -> String {
         let channel = &self.channel;
         if hosts.is_empty() {
@@ -68,7 +68,7 @@ impl Advice {
         format!("the credential \"{credential}\" of {channel} goes to {hosts} only, not to {origin}")
     }
 
-    /// The line that grants an origin, and where it belongs. It can be followed literally.
+    /// Returns the line that grants an origin, and its place, so that a user can copy it literally.
     fn grant(&self, origin: &Origin) -> String {
         let mut list: Vec<String> = self.granted.iter().map(|granted| format!("\"{granted}\"")).collect();
         let verb = if list.is_empty() { "add" } else { "change the list to" };

@@ -1,4 +1,4 @@
-//! A response as the guest gets it, or streamed into the inbox.
+//! Responses: returned to the guest, or streamed into the inbox.
 
 use reqwest::header;
 use tokio::io::AsyncWriteExt as _;
@@ -9,15 +9,15 @@ use crate::{
     contract::imports::http::{Failure, Response},
 };
 
-/// The largest body that a guest is handed, in bytes.
+/// The largest body that a guest gets, in bytes.
 const BODY: u64 = 8 << 20;
-/// How much of an answer that is no success is told, in characters.
+/// The length of the excerpt from an unsuccessful response's body, in characters.
 const EXCERPT: usize = 200;
-/// The longest media type that is believed.
+/// The longest media type that is accepted, in bytes.
 const MEDIA_TYPE: usize = 100;
 
 impl Network {
-    /// The whole answer, for the guest.
+    /// Returns the whole response for the guest, without secrets.
     pub(super) async fn whole(
         &self,
         origin: &Origin,
@@ -40,7 +40,7 @@ impl Network {
         Ok(Response { status, headers, body })
     }
 
-    /// Brings a successful answer's body into the inbox. Whatever goes wrong leaves nothing there.
+    /// Streams the body of a successful response into the inbox. A failure leaves nothing there.
     pub(super) async fn save(
         &self,
         origin: &Origin,
@@ -86,12 +86,12 @@ impl Network {
         })
     }
 
-    /// What the platform says instead of a file.
+    /// Returns the failure for an unsuccessful response, with an excerpt of its body.
     async fn refusal(&self, origin: &Origin, mut response: reqwest::Response) -> Failure {
         let status = response.status();
         let mut scrubbing = self.scrubber().begin();
         let mut body = Vec::new();
-        // A secret that the end of the excerpt cuts is gone before it is cut.
+        // Secrets are removed before the excerpt is cut, so that no part of one is left at its end.
         while body.len() < EXCERPT * 4 {
             match response.chunk().await {
                 Ok(Some(chunk)) => body.extend(scrubbing.push(&chunk)),
@@ -107,12 +107,12 @@ impl Network {
     }
 }
 
-/// A body without its secrets, as it comes, until it is larger than it may be.
+/// The chunks of a body, without secrets, up to a size limit.
 struct Pieces<'a> {
     network: &'a Network,
     origin: &'a Origin,
     response: reqwest::Response,
-    /// Gone once the end has come.
+    /// `None` after the end of the body.
     scrubbing: Option<Scrubbing>,
     read: u64,
     limit: u64,
@@ -133,7 +133,7 @@ impl Pieces<'_> {
     }
 }
 
-/// What the platform says that it is, without parameters, if that looks like a media type.
+/// Returns the media type that the platform declares, without parameters, if it is well-formed.
 fn media_type(response: &reqwest::Response) -> Option<String> {
     let text = response.headers().get(header::CONTENT_TYPE)?.to_str().ok()?;
     let text = text.split(';').next()?.trim().to_ascii_lowercase();
@@ -142,7 +142,7 @@ fn media_type(response: &reqwest::Response) -> Option<String> {
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
     };
     let (kind, subtype) = text.split_once('/')?;
-    // "Some bytes" says less than the file's name does.
+    // `application/octet-stream` says less than the file's name does.
     (token(kind) && token(subtype) && text.len() <= MEDIA_TYPE && text != "application/octet-stream")
         .then_some(text)
 }

@@ -11,18 +11,18 @@ use crate::{
     contract::imports::http as wire,
 };
 
-/// What a guest may send of its own bytes in one request. Files count for themselves.
+/// The limit of a guest's own bytes in one request. Files do not count towards it.
 const GUEST: usize = 16 << 20;
-/// How much of a file is read at once.
+/// How many bytes of a file are read at once.
 const PIECE: usize = 64 << 10;
 
-/// A request's body, ready to be sent, and to be sent again unless there are files in it.
+/// A request's body, ready to be sent. It can be sent again unless it contains files.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Payload {
     segments: Vec<Segment>,
-    /// In bytes.
+    /// The length, in bytes.
     pub(super) length: u64,
-    /// Where the body itself says what it is.
+    /// The media type, if the body determines it.
     pub(super) media_type: Option<String>,
 }
 
@@ -30,7 +30,7 @@ pub(super) struct Payload {
 #[derive(Clone, Debug)]
 pub(super) enum Segment {
     Bytes(Bytes),
-    /// A vetted file, of this many bytes, which is read through the channel's `files`.
+    /// A vetted file of this many bytes, read through the channel's `files`.
     File {
         files: Files,
         file: Arc<File>,
@@ -39,7 +39,7 @@ pub(super) enum Segment {
     },
 }
 
-/// Why there is nothing to send.
+/// The reason why a body cannot be sent.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unsendable {
     #[error("this call has no file {0}")]
@@ -55,7 +55,7 @@ pub(super) enum Unsendable {
 }
 
 impl Payload {
-    /// Finds the files and lays everything out. Files of the inbox are opened.
+    /// Looks up and opens the files, and lays out the segments of the body.
     pub(super) async fn new(body: wire::Body, files: &Files, handles: &Handles) -> Result<Self, Unsendable> {
         match body {
             wire::Body::Empty => Ok(Self::default()),
@@ -101,12 +101,12 @@ impl Payload {
         Self { length: segments.iter().map(Segment::length).sum(), segments, media_type }
     }
 
-    /// Are there files in it?
+    /// Returns whether the body contains files.
     pub(super) fn has_files(&self) -> bool {
         self.segments.iter().any(|segment| matches!(segment, Segment::File { .. }))
     }
 
-    /// For the client. Nothing at all where the body is empty.
+    /// Returns the body for the HTTP client, or `None` if it is empty.
     pub(super) fn body(&self) -> Option<reqwest::Body> {
         match self.segments.as_slice() {
             [] => None,
@@ -135,8 +135,9 @@ async fn open(file: &LocalFile, files: &Files) -> Result<Segment, Unsendable> {
     Ok(Segment::File { files: files.clone(), file: opened, name: file.name.clone(), size: file.size })
 }
 
-/// The segments' bytes, one after the other. A file is read at positions of its own, so that two readers of the same
-/// one do not disturb each other; what it has grown by since it was vetted is left out, that it shrank is an error.
+/// Streams the bytes of the segments in order. A file is read at explicit offsets, so that two readers of the same file
+/// do not disturb each other. Bytes that were added to a file after it was vetted are left out; a file that has become
+/// shorter is an error.
 fn read(segments: Vec<Segment>) -> impl Stream<Item = io::Result<Bytes>> + Send {
     stream::try_unfold((segments.into_iter(), None), |(mut segments, mut at)| async move {
         loop {

@@ -13,13 +13,14 @@ use rustls::{
 
 use super::resolver::{Policy, Resolver};
 
-/// Connections to one host that are kept for the next request, and for how long.
+/// The number of idle connections to one host that are kept for the next request.
 const KEPT: usize = 2;
+/// How long an idle connection is kept.
 const KEPT_FOR: Duration = Duration::from_mins(1);
-/// A connection that nobody answers on is noticed.
+/// How long a connection is idle before TCP keep-alive probes check that the peer still answers.
 const PROBE: Duration = Duration::from_secs(30);
 
-/// A proxy, by its URL, which may have a password in it.
+/// A proxy, by its URL. `Debug` does not print the URL, because it may contain a password.
 #[derive(Clone)]
 pub struct Proxy(reqwest::Proxy);
 
@@ -30,32 +31,32 @@ impl std::fmt::Debug for Proxy {
 }
 
 impl Proxy {
-    /// Nothing if it is no URL of a proxy: `http://proxy.example:3128`, or https.
+    /// Parses a proxy's URL, such as `http://proxy.example:3128`. Returns `None` if it is not an http or https URL.
     pub fn parse(text: &str) -> Option<Self> {
         let url = url::Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
         reqwest::Proxy::all(url).ok().map(Self)
     }
 }
 
-/// How a host is reached.
+/// The way in which a host is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
-    /// At the public address that its name has.
+    /// At the public address that its name resolves to.
     Public,
-    /// At the address that its name has, private or not: the user has named it.
+    /// At the address that its name resolves to, public or private, because the user has granted the host.
     Granted,
-    /// Through the proxy, which looks the name up itself.
+    /// Through the proxy, which resolves the name itself.
     Proxied,
 }
 
-/// One client for each way, made when it is first needed: it takes memory that an idle program does without.
+/// One HTTP client for each way, created at its first use because it takes memory that an idle process does not need.
 pub(super) struct Clients {
     made: [Mutex<Option<reqwest::Client>>; 3],
     proxy: Option<Proxy>,
     ca_file: Option<PathBuf>,
 }
 
-/// Why there is no client.
+/// The reason why a client cannot be created.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unusable {
     #[error("{} has no certificates that can be used (\"ca_file\" in channels.toml): {problem}", path.display())]
@@ -69,12 +70,13 @@ impl Clients {
         Self { made: Default::default(), proxy, ca_file }
     }
 
-    /// Does everything beyond this machine go through a proxy?
+    /// Returns whether requests to other machines go through a proxy.
     pub(super) fn has_proxy(&self) -> bool {
         self.proxy.is_some()
     }
 
-    /// The client for hosts that are reached in this way. Its connections are kept, and used for no other way.
+    /// Returns the client for hosts that are reached in this way. Its connections are kept, and are used for no other
+    /// way.
     pub(super) fn get(&self, way: Way) -> Result<reqwest::Client, Unusable> {
         let [public, granted, proxied] = &self.made;
         let place = match way {
@@ -93,15 +95,15 @@ impl Clients {
         let policy = match way {
             Way::Public => Policy::Public,
             Way::Granted => Policy::Near,
-            // The only name that is looked up here is the proxy's own.
+            // The only name that this client resolves is the proxy's.
             Way::Proxied => Policy::Any,
         };
         let client = reqwest::Client::builder()
             .user_agent(concat!("tidegate/", env!("CARGO_PKG_VERSION")))
-            // A redirect is a request like any other, with the same checks: see `exchange`.
+            // A redirect is a new request, with the same checks: see `exchange`.
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
-            // An environment's proxy would go round the checks of addresses.
+            // A proxy from the environment would bypass the address checks.
             .no_proxy()
             .dns_resolver(Resolver(policy))
             .tls_backend_preconfigured(self.tls()?)
@@ -133,7 +135,7 @@ impl Clients {
     }
 }
 
-/// Adds the certificates of a file.
+/// Adds the certificates of a PEM file.
 fn add(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {
     let pem = std::fs::read(path).map_err(|error| error.to_string())?;
     let before = roots.len();

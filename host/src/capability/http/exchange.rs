@@ -1,4 +1,4 @@
-//! One request of a guest with its response: checked, sent, redirected, cut off.
+//! One request of a guest and its response: checks, sending, redirects and limits.
 
 use std::{error::Error as _, str::FromStr as _};
 
@@ -20,11 +20,10 @@ use super::{
 };
 use crate::contract::imports::http::{Failure, Request};
 
-/// Headers of an answer, all together, in bytes.
+/// The size limit of a response's headers, all together, in bytes.
 const HEADERS: usize = 64 << 10;
 
-/// One request of a guest's, checked as far as that is possible before anything is sent. What its failures say is still
-/// to be scrubbed.
+/// One request of a guest, checked as far as possible before it is sent. Its failures are not scrubbed yet.
 pub(super) struct Exchange<'a> {
     network: &'a Network,
     method: Method,
@@ -35,7 +34,7 @@ pub(super) struct Exchange<'a> {
 }
 
 impl<'a> Exchange<'a> {
-    /// `secret` finds the value of a credential.
+    /// Checks a request. `secret` returns the value of a credential.
     pub(super) fn new(
         network: &'a Network,
         request: &Request,
@@ -55,7 +54,7 @@ impl<'a> Exchange<'a> {
                 return Err(denied(format!("the header {name} is the host's, no request may set it")));
             }
             if credential.is_some() && matches!(name.as_str(), "range" | "if-range") {
-                // Piece by piece a secret would not be found.
+                // The scrubber would not find a secret that arrives in pieces.
                 return Err(denied(format!("the header {name} does not go along with a credential")));
             }
             if taken.as_ref() == Some(&name) {
@@ -66,7 +65,7 @@ impl<'a> Exchange<'a> {
             headers.append(name, value);
         }
         if let Some(media_type) = &payload.media_type {
-            // A form's boundary is the host's; what a file is, the guest may know better.
+            // The host chooses a form's boundary. The guest may know better than the host what a file is.
             let form = media_type.starts_with("multipart/");
             if (form || !headers.contains_key(header::CONTENT_TYPE))
                 && let Ok(value) = HeaderValue::from_str(media_type)
@@ -77,8 +76,8 @@ impl<'a> Exchange<'a> {
         Ok(Self { network, method, url, headers, payload, credential })
     }
 
-    /// Sends the request, and sends it on where it is redirected. What comes back has a head that is not too large,
-    /// and a body that nobody has read yet.
+    /// Sends the request and follows its redirects. The returned response has headers within the limit, and its body
+    /// has not been read yet.
     pub(super) async fn perform(mut self) -> Result<(Origin, reqwest::Response), Failure> {
         let mut left = REDIRECTS;
         let mut redirected = false;
@@ -101,7 +100,7 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// Sends the request as it stands.
+    /// Sends the request once, without following a redirect.
     async fn once(&self, redirected: bool) -> Result<(Origin, reqwest::Response), Failure> {
         let after = if redirected { "after a redirect: " } else { "" };
         let origin = Origin::of(&self.url)
@@ -113,7 +112,7 @@ impl<'a> Exchange<'a> {
             .trust(&origin)
             .ok_or_else(|| denied(format!("{after}{}", advice.not_granted(&origin))))?;
         let way = match trust {
-            // A proxy's loopback is another one.
+            // The proxy's loopback is not ours: requests to loopback never go through the proxy.
             _ if self.network.clients.has_proxy() && !origin.is_loopback() => Way::Proxied,
             Trust::Public => Way::Public,
             Trust::User => Way::Granted,
@@ -151,7 +150,7 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// Becomes the request that a redirect asks for. A credential stays with its origin.
+    /// Changes this request to the one that a redirect asks for. A credential stays with its origin.
     fn follow(&mut self, from: &Origin, redirect: Redirect) -> Result<(), Failure> {
         let elsewhere = Origin::of(&redirect.url).ok().as_ref() != Some(from);
         if elsewhere {
@@ -163,7 +162,8 @@ impl<'a> Exchange<'a> {
                 self.headers.remove(name);
             }
         } else if self.credential.is_some_and(|(kept, _)| kept.place.header().is_none()) {
-            // Whoever redirects within its own paths says where the credential is in them.
+            // The credential is in the path: a server that redirects to one of its own paths includes it where it is
+            // needed.
             self.credential = None;
         }
         if redirect.with_body {
@@ -182,7 +182,7 @@ impl<'a> Exchange<'a> {
 }
 
 impl Network {
-    /// What went wrong, without the URL.
+    /// Returns the failure for an error of the HTTP client, without the URL.
     pub(super) fn failure(&self, error: reqwest::Error, origin: &Origin) -> Failure {
         if error.is_timeout() {
             return Failure::Timeout;
@@ -209,7 +209,7 @@ impl Network {
         Failure::Network(format!("{} {what}: {reason}", origin.authority()))
     }
 
-    /// Whatever a failure says: nothing of a secret.
+    /// Removes secrets from the text of a failure.
     pub(super) fn scrubbed(&self, failure: Failure) -> Failure {
         let clean = |text: String| self.scrubber().text(&text).into_owned();
         match failure {
@@ -224,7 +224,7 @@ pub(super) fn denied(reason: String) -> Failure {
     Failure::Denied(reason)
 }
 
-/// Methods that make something else of the connection are none.
+/// Parses the method. Rejects CONNECT and TRACE.
 fn method(text: &str) -> Result<Method, Failure> {
     Method::from_str(text)
         .ok()

@@ -1,23 +1,23 @@
-//! `multipart/form-data`, as browsers write it (RFC 7578, and the WHATWG's HTML for what is in quotes).
+//! `multipart/form-data`, encoded as browsers do it (RFC 7578, and the WHATWG's HTML standard for quoted values).
 
 use std::fmt::Write as _;
 
-/// After each part's content.
+/// The line break after each part's content.
 pub(super) const BREAK: &str = "\r\n";
 
-/// A line that is in nobody's content: 128 random bits.
+/// Returns a boundary that no content contains: 128 random bits.
 pub(super) fn boundary() -> Result<String, getrandom::Error> {
     let mut random = [0; 16];
     getrandom::fill(&mut random)?;
     Ok(format!("tidegate{:032x}", u128::from_ne_bytes(random)))
 }
 
-/// What the request says of its body.
+/// Returns the media type of the body.
 pub(super) fn media_type(boundary: &str) -> String {
     format!("multipart/form-data; boundary={boundary}")
 }
 
-/// What stands before a part's content. The error says what cannot be written.
+/// Returns what precedes a part's content. The error names the field that cannot be written.
 pub(super) fn head(
     boundary: &str,
     name: &str,
@@ -38,12 +38,12 @@ pub(super) fn head(
     Ok(head)
 }
 
-/// After the last part.
+/// Returns the line after the last part.
 pub(super) fn end(boundary: &str) -> String {
     format!("--{boundary}--\r\n")
 }
 
-/// What would end the quotes or the line is percent-encoded, as browsers do it; other control characters go.
+/// Percent-encodes quotes and line breaks, as browsers do, and replaces other control characters.
 fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len());
     for character in text.chars() {

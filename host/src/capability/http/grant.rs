@@ -10,7 +10,7 @@ use super::{
     origin::{InvalidOrigin, Origin},
 };
 
-/// Which origins requests, or one credential, may go to.
+/// The origins that requests, or one credential, may go to.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Grants(Vec<Rule>);
 
@@ -18,31 +18,31 @@ pub(super) struct Grants(Vec<Rule>);
 enum Rule {
     /// The public host with this name.
     Name(String),
-    /// Public hosts below this name.
+    /// The public hosts below this name.
     Below(String),
-    /// What the user has named.
+    /// An origin that the user has granted.
     User(Origin),
 }
 
-/// Where a granted name may lead.
+/// The range of addresses that a granted name may resolve to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trust {
-    /// To public addresses only.
+    /// Public addresses only.
     Public,
-    /// The user has named this origin: to private addresses too.
+    /// Private addresses too, because the user has granted this origin.
     User,
 }
 
-/// The values of a channel's settings, and which of them are the user's own.
+/// The values of a channel's settings, and which of them the user has set.
 #[derive(Clone, Copy, Debug)]
 pub struct Values<'a> {
-    /// All of them, defaults filled in.
+    /// All values, with defaults filled in.
     pub all: &'a BTreeMap<String, String>,
-    /// Those that the user has set.
+    /// The names of the settings that the user has set.
     pub given: &'a BTreeSet<String>,
 }
 
-/// A setting that was to name a host does not.
+/// A setting that must name a host and does not.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the setting \"{name}\" must be a URL, like https://api.example.org, but {reason}")]
 pub struct InvalidSetting {
@@ -51,7 +51,7 @@ pub struct InvalidSetting {
 }
 
 impl Grants {
-    /// What a channel asks for, together with what the user has named.
+    /// Returns the grants for the patterns of a channel, together with the origins that the user has granted.
     pub(super) fn of(
         patterns: &[HostPattern],
         user: &[Origin],
@@ -68,12 +68,12 @@ impl Grants {
         Ok(Self(rules))
     }
 
-    /// Is there nowhere to go at all?
+    /// Returns whether no origin is granted.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// May anything go there, and whither may the name lead?
+    /// Returns the addresses that the origin's name may resolve to, or `None` if the origin is not granted.
     pub(super) fn trust(&self, origin: &Origin) -> Option<Trust> {
         let of = |rule: &Rule| match rule {
             Rule::User(granted) => (granted == origin).then_some(Trust::User),
@@ -88,7 +88,8 @@ impl Grants {
     }
 }
 
-/// The user's URL grants its origin; one that is the channel's own default only a public host.
+/// Returns the rule for a setting that holds a URL. A URL that the user has set grants its origin; the channel's
+/// default grants a public host only.
 fn setting(name: &str, values: Values<'_>) -> Result<Option<Rule>, InvalidSetting> {
     let Some(value) = values.all.get(name) else { return Ok(None) };
     let origin = url::Url::parse(value).map_err(InvalidOrigin::from).and_then(|url| Origin::of(&url));
@@ -99,7 +100,7 @@ fn setting(name: &str, values: Values<'_>) -> Result<Option<Rule>, InvalidSettin
     Ok(origin.ok().and_then(|origin| Some(Rule::Name(origin.public_name()?.to_owned()))))
 }
 
-/// For a person.
+/// Formats the list for people.
 impl fmt::Display for Grants {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, rule) in self.0.iter().enumerate() {
@@ -195,7 +196,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever a pattern grants ends with its name, at a dot.
+        /// Every host that a pattern grants ends with the pattern's name, after a dot.
         #[test]
         fn nothing_beside_a_domain_is_granted(name in "[a-z.-]{0,20}example[.]org[a-z.-]{0,8}") {
             let Ok(origin) = Origin::parse(&format!("https://{name}")) else { return Ok(()) };

@@ -1,26 +1,26 @@
-//! Patterns for hosts, as a descriptor names them.
+//! Patterns for hosts, as a descriptor contains them.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Serialize, Serializer};
 use url::Host;
 
-/// Before the name of a setting.
+/// The prefix of a pattern that refers to a setting.
 const SETTING: &str = "setting:";
 
-/// A host that a channel asks for: https on port 443, at public addresses.
+/// A host that a channel asks for, reached over HTTPS on port 443, at public addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HostPattern {
     /// `api.example.org`: this host.
     Name(String),
-    /// `*.example.org`: whatever is below it, at any depth, but not the host itself. Without the `*.` here.
+    /// `*.example.org`: every host below this one, at any depth, but not this host itself. The value has no `*.`.
     Below(String),
-    /// `setting:api_base`: the origin of the URL in that setting. What the user has set there is the user's own
-    /// word: any scheme, any port, any address.
+    /// `setting:api_base`: the origin of the URL in that setting. If the user has set it, any scheme, port and address
+    /// are allowed.
     Setting(String),
 }
 
-/// What no host can be called.
+/// A text that is not a host pattern.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("\"{0}\" is no host: write api.example.org, *.example.org or setting:NAME")]
 pub struct InvalidHost(String);
@@ -28,7 +28,7 @@ pub struct InvalidHost(String);
 impl FromStr for HostPattern {
     type Err = InvalidHost;
 
-    /// Addresses are none of a channel's business: only a user can grant one.
+    /// Parses a pattern. Rejects IP addresses, because only a user can grant them.
     fn from_str(text: &str) -> Result<Self, InvalidHost> {
         let invalid = || InvalidHost(text.to_owned());
         if let Some(setting) = text.strip_prefix(SETTING) {
@@ -42,7 +42,7 @@ impl FromStr for HostPattern {
             Ok(Host::Domain(name)) if name.ends_with('.') || name.starts_with('.') || name.contains('*') => {
                 Err(invalid())
             }
-            // `*.org` would be half of the world.
+            // `*.org` would match every host under a top-level domain.
             Ok(Host::Domain(name)) if below && !name.contains('.') => Err(invalid()),
             Ok(Host::Domain(name)) => Ok(if below { Self::Below(name) } else { Self::Name(name) }),
             _ => Err(invalid()),

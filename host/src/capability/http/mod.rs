@@ -1,12 +1,13 @@
 //! HTTP for guests: to granted hosts only, with credentials that the guest never sees.
 //!
-//! A request passes these in turn, and so does each redirect: what it says ([`exchange`]), where it may go
-//! ([`grant`]), which credential it carries ([`placement`]), which addresses the host's name may have ([`resolver`]),
-//! how much may come back ([`answer`]), and that no secret is in it ([`scrub`]).
+//! Each request, and each redirect, passes these modules in turn: [`exchange`] checks what it contains, [`grant`] where
+//! it may go, [`placement`] adds the credential, [`resolver`] checks the addresses of the host's name, [`answer`]
+//! limits how much comes back, and [`scrub`] removes secrets from it.
 //!
-//! **Proxies.** The environment's are ignored. With `proxy` in `channels.toml` everything but this machine itself is
-//! asked for through that one, which then looks names up: host patterns, origins, literal addresses, credentials and
-//! redirects are checked as ever, the addresses of names are not. The proxy's own address is the user's word.
+//! **Proxies.** The host ignores proxies of the environment. With `proxy` in `channels.toml`, all requests except those
+//! to this machine itself go through that proxy, which then resolves names. Host patterns, origins, literal addresses,
+//! credentials and redirects are checked as before; the addresses of names are not. The proxy's own address is not
+//! checked, because the user has set it.
 
 mod address;
 mod advice;
@@ -57,36 +58,36 @@ use crate::{
     },
 };
 
-/// A request ends so long before its call does that the guest can still say what happened.
+/// How long before the deadline of its call a request ends, so that the guest can still report what happened.
 const MARGIN: Duration = Duration::from_millis(200);
 
-/// Of how many different denials the user is told, so that a guest cannot fill the log with them.
+/// How many different denials are reported to the user. The limit prevents a guest from filling the log with them.
 const DENIALS: usize = 32;
 
-/// What a channel's network is made of.
+/// The parameters of a channel's network.
 #[derive(Debug)]
 pub struct Setup<'a> {
-    /// What the channel asks for.
+    /// The hosts that the channel asks for.
     pub hosts: &'a [HostPattern],
-    /// The secrets that its requests can carry.
+    /// The credentials that its requests can carry.
     pub credentials: Vec<Credential>,
-    /// Its settings.
+    /// The values of its settings.
     pub values: Values<'a>,
     /// The user's proxy.
     pub proxy: Option<Proxy>,
-    /// Certificates of authorities that the user trusts, beside the usual ones.
+    /// A file with certificates of authorities that the user trusts, in addition to the built-in ones.
     pub ca_file: Option<PathBuf>,
-    /// The largest file that comes in, in bytes.
+    /// The largest file to receive, in bytes.
     pub largest: u64,
-    /// What to say when something is denied, and what the user has granted.
+    /// The data for messages about denials, with the origins that the user has granted.
     pub advice: Advice,
 }
 
-/// What one channel can reach.
+/// The hosts that one channel can reach, with its credentials and HTTP clients.
 pub struct Network {
     grants: Grants,
     credentials: Vec<Kept>,
-    /// Knows the values that were there when the last request began, and all before.
+    /// Knows the values at the start of the last request, and all earlier ones.
     scrubber: RwLock<Scrubber>,
     clients: Clients,
     largest: u64,
@@ -94,19 +95,19 @@ pub struct Network {
     denials: Denials,
 }
 
-/// What the user was told of already.
+/// The denials that have been reported to the user.
 #[derive(Default)]
 struct Denials(Mutex<HashSet<String>>);
 
 impl Denials {
-    /// Notes the reason of a denial. The answer is whether it is new; after [`DENIALS`] others none is.
+    /// Records the reason of a denial. Returns whether it is new; always false after [`DENIALS`] different reasons.
     fn note(&self, reason: &str) -> bool {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.len() < DENIALS && known.insert(reason.to_owned())
     }
 }
 
-/// A credential whose hosts are known.
+/// A credential with the grants of its hosts.
 struct Kept {
     name: String,
     variable: String,
@@ -121,7 +122,7 @@ impl fmt::Debug for Network {
 }
 
 impl Network {
-    /// Fails where the user has set something that cannot be a host.
+    /// Creates the network of a channel. Fails if the user has set a value that cannot be a host.
     pub fn new(setup: Setup<'_>) -> Result<Self, InvalidSetting> {
         let kept = |credential: Credential| {
             Ok(Kept {
@@ -142,7 +143,7 @@ impl Network {
         })
     }
 
-    /// What must never come back.
+    /// Adds secrets that the scrubber removes from responses.
     fn learn<'a>(&self, secrets: impl Iterator<Item = &'a str> + Clone) {
         let known = self.scrubber();
         if !secrets.clone().all(|secret| known.knows(secret)) {
@@ -154,7 +155,7 @@ impl Network {
         self.scrubber.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The credential that a guest calls by this name, and its value.
+    /// Returns the credential with the guest's name for it, and its value.
     fn credential<'a>(
         &'a self,
         name: &str,
@@ -170,7 +171,7 @@ impl Network {
 }
 
 impl Tenant {
-    /// When a request has to be over.
+    /// Returns the time at which a request has to end.
     fn until(&self, wanted: Option<u32>) -> Instant {
         let left = self.ends.map(|ends| ends.saturating_duration_since(std::time::Instant::now()));
         let left = left.unwrap_or_default().saturating_sub(MARGIN);
@@ -179,7 +180,7 @@ impl Tenant {
     }
 }
 
-/// Sends a request. The answer's body has not been read yet.
+/// Sends a request. The body of the returned response has not been read yet.
 async fn ask(
     surroundings: &Surroundings,
     handles: &Handles,
@@ -195,8 +196,8 @@ async fn ask(
     Exchange::new(&surroundings.network, &request, payload, secret)?.perform().await
 }
 
-/// What the guest is told of a failure. What was denied, the user is told as well, once, in the host's own words: what the
-/// guest makes of it need not be what has to be written into `channels.toml`.
+/// Returns the failure to report to the guest, without secrets. A denial is also reported to the user, once and in the
+/// host's own words, because the guest may not pass on what has to be added to `channels.toml`.
 fn tell(surroundings: &Surroundings, failure: Failure) -> Failure {
     let network = &surroundings.network;
     let failure = network.scrubbed(failure);

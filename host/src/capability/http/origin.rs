@@ -4,7 +4,7 @@ use std::{fmt, net::IpAddr};
 
 use url::{Host, Url};
 
-/// Scheme, host and port: what a request goes to, and what a user's grant names.
+/// The scheme, host and port that a request goes to, or that a user grants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     scheme: Scheme,
@@ -12,7 +12,6 @@ pub struct Origin {
     port: u16,
 }
 
-/// How it is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scheme {
     Http,
@@ -28,32 +27,32 @@ impl Scheme {
     }
 }
 
-/// Why a URL leads nowhere.
+/// The reason why a URL has no usable origin.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidOrigin {
-    /// It is none.
+    /// The text is not a URL.
     #[error("that is no URL ({0})")]
     Url(#[from] url::ParseError),
-    /// Not the web.
+    /// The scheme is neither http nor https.
     #[error("its scheme is \"{0}\": there is http and https")]
     Scheme(String),
-    /// `user:password@`: what looks like the host is none.
+    /// The URL contains `user:password@`, which can look like the host.
     #[error("it has a user name or a password before the host")]
     User,
-    /// `example.org.` is another name for the same host, and other rules would hold for it.
+    /// The host ends with a dot. `example.org.` is another name for the same host, but other rules would apply to it.
     #[error("its host ends with a dot")]
     Dot,
-    /// There is no host.
+    /// The URL has no host.
     #[error("it has no host")]
     Host,
-    /// More than an origin.
+    /// The text contains more than an origin.
     #[error("it has more than scheme, host and port")]
     Rest,
 }
 
 impl Origin {
-    /// Where a request for this URL goes. The host is judged as the URL's parser has normalised it, so that
-    /// `0x7f000001` and `127.1` are addresses here.
+    /// Returns the origin of a request for this URL. It uses the host as the URL parser normalises it, so that
+    /// `0x7f000001` and `127.1` count as addresses.
     pub fn of(url: &Url) -> Result<Self, InvalidOrigin> {
         let scheme = match url.scheme() {
             "http" => Scheme::Http,
@@ -70,7 +69,7 @@ impl Origin {
         Ok(Self { scheme, host, port: url.port().unwrap_or(scheme.port()) })
     }
 
-    /// Reads an origin as a user writes it: `http://127.0.0.1:8081`, with nothing after it but perhaps a slash.
+    /// Parses an origin as a user writes it: `http://127.0.0.1:8081`, optionally with a slash at the end.
     pub fn parse(text: &str) -> Result<Self, InvalidOrigin> {
         let url = Url::parse(text)?;
         let origin = Self::of(&url)?;
@@ -80,7 +79,7 @@ impl Origin {
         Ok(origin)
     }
 
-    /// The host's name, if it is no address, and if it is spoken to as the public is: https on port 443.
+    /// Returns the host's name if it is not an IP address and the origin uses https on port 443.
     pub(super) fn public_name(&self) -> Option<&str> {
         match &self.host {
             Host::Domain(name) if self.scheme == Scheme::Https && self.port == Scheme::Https.port() => {
@@ -90,7 +89,7 @@ impl Origin {
         }
     }
 
-    /// This very machine, as far as that can be known without asking.
+    /// Returns whether the host is this machine, as far as its name or address shows it without a lookup.
     pub(super) fn is_loopback(&self) -> bool {
         match &self.host {
             Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),
@@ -99,7 +98,7 @@ impl Origin {
         }
     }
 
-    /// Host and port, without the port that goes with the scheme.
+    /// Returns host and port, without the port if it is the scheme's default.
     pub(super) fn authority(&self) -> String {
         if self.port == self.scheme.port() {
             self.host.to_string()
@@ -109,7 +108,7 @@ impl Origin {
     }
 }
 
-/// As a user writes it.
+/// Formats the origin as a user writes it.
 impl fmt::Display for Origin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = match self.scheme {

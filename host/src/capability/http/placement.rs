@@ -10,45 +10,45 @@ use super::host::HostPattern;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Place {
-    /// The header's name, and what stands before the value.
+    /// In the header with this name, after this text.
     Header(String, String),
-    /// In front of the path, after this.
+    /// In front of the URL's path, after this text.
     Path(String),
     /// At this JSON pointer in a socket frame.
     Frame(String),
-    /// Never sent.
+    /// Nowhere: the host only verifies signatures with it.
     Verify,
 }
 
 /// A secret that requests can carry.
 #[derive(Clone, Debug)]
 pub struct Credential {
-    /// What the guest calls it.
+    /// The name by which the guest refers to it.
     pub name: String,
-    /// The variable that holds it.
+    /// The variable that holds its value.
     pub variable: String,
     /// The only hosts that it is sent to.
     pub hosts: Vec<HostPattern>,
-    /// Where it goes.
+    /// Where the host puts its value.
     pub place: Place,
 }
 
-/// Why a value cannot be put where it belongs. None of these says what the value is.
+/// The reason why a value cannot be placed. No message contains the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Misplaced {
-    /// It is for sockets.
+    /// The credential is for socket frames.
     #[error("it is for socket frames: no request carries it")]
     Frame,
-    /// It is for signatures.
+    /// The credential is for verifying signatures.
     #[error("it is for checking signatures: no request carries it")]
     Verify,
-    /// The channel says nonsense about it.
+    /// The channel declares a header that is not valid or that only the host may set.
     #[error("its header cannot be a header of a request")]
     Header,
-    /// The user has set nonsense.
+    /// The user's value has characters that a header cannot contain.
     #[error("its value has characters that cannot be in a header: was it copied whole, and nothing else?")]
     HeaderValue,
-    /// The user has set nonsense.
+    /// The user's value has characters that a URL's path cannot contain.
     #[error(
         "its value has characters that cannot be in a URL's path: was it copied whole, and nothing else?"
     )]
@@ -56,7 +56,7 @@ pub(super) enum Misplaced {
 }
 
 impl Place {
-    /// The header that it goes to.
+    /// Returns the header that carries the value, if the value goes into a header.
     pub(super) fn header(&self) -> Option<HeaderName> {
         match self {
             Self::Header(name, _) => HeaderName::from_bytes(name.as_bytes()).ok(),
@@ -80,7 +80,8 @@ impl Place {
                 Ok(())
             }
             Self::Path(before) => {
-                // What a path's segment may hold as it is (RFC 3986, pchar without percent-encoding).
+                // The characters that a path segment may contain as they are (RFC 3986, pchar without
+                // percent-encoding).
                 let plain = |byte| {
                     matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z')
                         || b"-._~!$&'()*+,;=:@".contains(&byte)
@@ -90,7 +91,7 @@ impl Place {
                 }
                 let path = format!("{before}{value}{}", url.path());
                 url.set_path(&path);
-                // `..` would have climbed.
+                // The URL parser resolves `..`, so the path differs.
                 if url.path() == path { Ok(()) } else { Err(Misplaced::PathValue) }
             }
             Self::Frame(_) => Err(Misplaced::Frame),
@@ -99,7 +100,8 @@ impl Place {
     }
 }
 
-/// Headers that say how the bytes travel, or through whom: neither a guest nor a credential sets them.
+/// Returns whether only the host may set this header. These headers control the transfer of the bytes, or proxies:
+/// neither a guest nor a credential sets them.
 pub(super) fn is_the_hosts(name: &HeaderName) -> bool {
     let name = name.as_str();
     name.starts_with("proxy-")
@@ -111,7 +113,7 @@ pub(super) fn is_the_hosts(name: &HeaderName) -> bool {
                 | "connection"
                 | "keep-alive"
                 | "te"
-                // A secret could come back packed.
+                // In a compressed response the scrubber would not find a secret.
                 | "accept-encoding"
                 | "trailer"
                 | "upgrade"
@@ -179,7 +181,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the value is: the request goes to the same host, and what follows the value is as it was.
+        /// For any value, the request goes to the same host, and the URL after the value does not change.
         #[test]
         fn a_value_changes_nothing_but_its_own_place(value: String) {
             let before = "https://a.example/getMe?x=1";

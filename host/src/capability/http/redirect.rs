@@ -1,22 +1,23 @@
-//! Redirects: where a response sends a request, and what of the request goes along.
+//! Redirects: the next URL and method, and what of the request is sent again.
 
 use reqwest::{Method, StatusCode};
 use url::Url;
 
-/// How often one request is sent on.
+/// The most redirects that one request follows.
 pub(super) const REDIRECTS: u32 = 5;
 
-/// Where an answer sends the request, and as what.
+/// The request that a redirect asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Redirect {
     pub(super) url: Url,
     pub(super) method: Method,
-    /// Is the body sent again?
+    /// Whether the body is sent again.
     pub(super) with_body: bool,
 }
 
 impl Redirect {
-    /// What an answer with this status and this `Location` asks for. Nothing if it is an answer like any other.
+    /// Returns the redirect that a response with this status and this `Location` asks for, or `None` if it is not a
+    /// redirect.
     pub(super) fn of(status: StatusCode, location: Option<&str>, url: &Url, method: &Method) -> Option<Self> {
         let target = || url.join(location?).ok();
         let same = |target| Self { url: target, method: method.clone(), with_body: true };

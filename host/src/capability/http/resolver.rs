@@ -1,4 +1,4 @@
-//! Name lookup that returns only the addresses that may be connected to.
+//! Name resolution that returns only addresses that a client may connect to.
 
 use std::net::{IpAddr, ToSocketAddrs as _};
 
@@ -7,33 +7,33 @@ use tokio::sync::Semaphore;
 
 use super::address::{Reach, reach};
 
-/// Names that are looked up at the same time, in all channels together. Each occupies one of the few threads that
-/// files need too, for as long as the system's resolver likes.
+/// The limit of concurrent lookups in all channels together. Each lookup occupies one of the few threads that file
+/// operations need too, for as long as the system's resolver takes.
 static LOOKUPS: Semaphore = Semaphore::const_new(2);
 
-/// Which addresses a name may have.
+/// The addresses that a name may resolve to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Policy {
-    /// Public ones.
+    /// Public addresses.
     Public,
-    /// Private ones too: the user has named the host.
+    /// Private addresses too, because the user has granted the host.
     Near,
-    /// Any: it is the proxy's name.
+    /// Any address, because the name is the proxy's.
     Any,
 }
 
-/// Looks a name up once, and hands on the addresses that it may have: the connection goes to one of these.
+/// A resolver that looks a name up once and returns its allowed addresses: the client connects to one of these.
 #[derive(Debug)]
 pub(super) struct Resolver(pub(super) Policy);
 
-/// A name has no address that may be connected to.
+/// A name without any address that a client may connect to.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{name} is at {address}, which is {what}")]
 pub(super) struct Refused {
     pub(super) name: String,
     pub(super) address: IpAddr,
     pub(super) what: &'static str,
-    /// Would it do if the user named the host?
+    /// Whether the user can allow this address by granting the host.
     pub(super) grantable: bool,
 }
 
@@ -43,7 +43,7 @@ impl Resolve for Resolver {
         Box::pin(async move {
             let permit = LOOKUPS.acquire().await?;
             let addresses = tokio::task::spawn_blocking(move || {
-                // Kept until the lookup has ended, even if nobody waits for it any more.
+                // Held until the lookup has ended, even if its caller no longer waits for it.
                 let _permit = permit;
                 let found = (name.as_str(), 0).to_socket_addrs()?;
                 Ok::<_, Box<dyn std::error::Error + Send + Sync>>(
@@ -57,7 +57,7 @@ impl Resolve for Resolver {
 }
 
 impl Policy {
-    /// The addresses that may be connected to. That there are others beside them does no harm.
+    /// Returns the allowed addresses. Other addresses are ignored if at least one is allowed.
     fn allowed(self, name: &str, found: impl Iterator<Item = IpAddr>) -> Result<Vec<IpAddr>, Refused> {
         let mut refused = None;
         let allowed = found

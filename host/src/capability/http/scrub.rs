@@ -1,21 +1,22 @@
-//! The scrubber: it removes secrets from everything that comes back.
+//! The scrubber: it removes secrets from everything that a request returns.
 
 use std::{borrow::Cow, sync::Arc};
 
-/// What stands in a secret's place.
+/// The replacement for a secret.
 const REDACTED: &[u8] = b"[redacted]";
 
-/// Takes a channel's secrets out of what comes back: as they are, percent-encoded, and as JSON escapes them; each
-/// byte in any of these ways, each letter in either case (hosts and names of headers lose it).
+/// A channel's secrets, to be removed from what requests return. They are found as they are, percent-encoded, and as
+/// JSON escapes: each byte in any of these forms, and each letter in either case, because hosts and names of headers
+/// lose their case.
 #[derive(Clone, Default)]
 pub(super) struct Scrubber(Arc<[Vec<u8>]>);
 
-/// Does a secret stand here?
+/// The result of looking for a secret at the start of some bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Found {
-    /// This many bytes of it.
+    /// A secret that takes this many bytes.
     Whole(usize),
-    /// All that is there could be its beginning.
+    /// All remaining bytes could be the beginning of a secret.
     Beginning,
     No,
 }
@@ -23,29 +24,29 @@ enum Found {
 impl Scrubber {
     fn of(secrets: impl Iterator<Item = Vec<u8>>) -> Self {
         let mut secrets: Vec<Vec<u8>> = secrets.filter(|secret| !secret.is_empty()).collect();
-        // Of two that begin alike the longer one goes whole.
+        // Longer secrets come first: of two that begin alike, the longer one is removed as a whole.
         secrets.sort_by(|left, right| right.len().cmp(&left.len()).then_with(|| left.cmp(right)));
         secrets.dedup();
         Self(secrets.into())
     }
 
-    /// Takes out these as well.
+    /// Returns a scrubber that also removes these secrets.
     pub(super) fn with<'a>(&self, secrets: impl Iterator<Item = &'a str>) -> Self {
         let known = self.0.iter().cloned();
         Self::of(known.chain(secrets.map(|secret| secret.as_bytes().to_vec())))
     }
 
-    /// Is this one taken out?
+    /// Returns whether this secret is removed.
     pub(super) fn knows(&self, secret: &str) -> bool {
         self.0.iter().any(|known| known == secret.as_bytes())
     }
 
-    /// Is there any secret in this?
+    /// Returns whether the text contains a secret.
     pub(super) fn finds(&self, text: &str) -> bool {
         matches!(self.text(text), Cow::Owned(_))
     }
 
-    /// The text without secrets.
+    /// Returns the text without secrets.
     pub(super) fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut scrubbing = self.begin();
         let mut clean = scrubbing.push(text.as_bytes());
@@ -57,12 +58,12 @@ impl Scrubber {
         }
     }
 
-    /// For what comes piece by piece.
+    /// Starts to scrub a stream.
     pub(super) fn begin(&self) -> Scrubbing {
         Scrubbing { scrubber: self.clone(), held: Vec::new() }
     }
 
-    /// Can a secret begin with this byte?
+    /// Returns whether a secret can begin with this byte.
     fn may_begin(&self, byte: u8) -> bool {
         matches!(byte, b'%' | b'\\')
             || self
@@ -71,12 +72,12 @@ impl Scrubber {
                 .any(|secret| secret.first().is_some_and(|first| first.eq_ignore_ascii_case(&byte)))
     }
 
-    /// Does a secret stand here? At the end of the stream nothing is a beginning any more.
+    /// Looks for any secret at the start of the bytes. At the end of the stream, an incomplete secret does not count.
     fn look(&self, bytes: &[u8], end: bool) -> Found {
         let mut found = Found::No;
         for secret in self.0.iter() {
             match look(bytes, secret) {
-                // Only if no longer one may still become whole.
+                // Only if no longer secret can still become complete.
                 Found::Whole(length) if found == Found::No => return Found::Whole(length),
                 Found::Beginning if !end => found = Found::Beginning,
                 _ => {}
@@ -86,7 +87,7 @@ impl Scrubber {
     }
 }
 
-/// Does this secret stand here, each of its bytes in one of its forms?
+/// Looks for this secret at the start of the bytes, each of its bytes in any of its forms.
 fn look(bytes: &[u8], secret: &[u8]) -> Found {
     let Some((wanted, others)) = secret.split_first() else { return Found::Whole(0) };
     let mut found = Found::No;
@@ -104,7 +105,7 @@ fn look(bytes: &[u8], secret: &[u8]) -> Found {
     found
 }
 
-/// How a byte can be written.
+/// The form in which a byte is written.
 #[derive(Clone, Copy)]
 enum Form {
     /// `/`
@@ -147,15 +148,15 @@ fn hexadecimal(high: u8, low: u8) -> Option<u8> {
     u8::try_from(digit(high)? << 4 | digit(low)?).ok()
 }
 
-/// A stream on its way through the scrubber.
+/// A stream that is being scrubbed.
 pub(super) struct Scrubbing {
     scrubber: Scrubber,
-    /// What may be the beginning of a secret.
+    /// Bytes that may be the beginning of a secret.
     held: Vec<u8>,
 }
 
 impl Scrubbing {
-    /// What can be handed on.
+    /// Adds a chunk. Returns the bytes that can be passed on.
     pub(super) fn push(&mut self, chunk: &[u8]) -> Vec<u8> {
         if self.scrubber.0.is_empty() {
             return chunk.to_vec();
@@ -165,7 +166,7 @@ impl Scrubbing {
         self.advance(&bytes, false)
     }
 
-    /// What was held back, now that nothing follows it.
+    /// Ends the stream. Returns the bytes that were held back.
     pub(super) fn finish(mut self) -> Vec<u8> {
         let held = std::mem::take(&mut self.held);
         self.advance(&held, true)
@@ -230,7 +231,7 @@ mod tests {
     fn of_two_secrets_that_begin_alike_the_longer_one_goes_whole() {
         let scrubber = Scrubber::default().with(["abc", "abcdef", "", "abc"].into_iter());
         assert_eq!(scrubber.text("abcdef abcde abc ab"), "[redacted] [redacted]de [redacted] ab");
-        // Nothing comes after it: then it is the shorter one.
+        // At the end of the text, only the shorter secret can be complete.
         for text in ["abc", "abcd", "abcde"] {
             assert_eq!(scrubber.text(text), text.replace("abc", "[redacted]"));
         }
@@ -242,7 +243,7 @@ mod tests {
     }
 
     proptest! {
-        /// However a secret is written, however the stream is cut: it does not come through.
+        /// No secret comes through, in any form and however the stream is divided into chunks.
         #[test]
         fn no_secret_comes_through(
             secret in "[!-~]{6,20}", before in "[ -~]{0,30}", after in "[ -~]{0,30}",
@@ -267,7 +268,7 @@ mod tests {
             prop_assert!(!clean.contains(&secret) && clean.contains("[redacted]"), "{}", clean);
         }
 
-        /// What has no secret in it is left as it is.
+        /// Bytes without a secret are not changed.
         #[test]
         fn everything_else_comes_through(bytes: Vec<u8>, cut in 1..9_usize) {
             let scrubber = Scrubber::default().with(["0123456789:abcdef%\\\"/"].into_iter());

@@ -1,4 +1,4 @@
-//! The file with a channel's secrets: `NAME=value` a line, as the official plugins write it.
+//! The file with a channel's secrets: one `NAME=value` per line, as the official plugins write it.
 
 use std::{
     collections::BTreeMap,
@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-/// Quotes around a value are taken off.
+/// Returns the values by name, without the quotes around them.
 pub(super) fn parse(text: &str) -> BTreeMap<&str, &str> {
     text.lines()
         .filter_map(|line| {
@@ -26,7 +26,7 @@ fn assignment(line: &str) -> Option<(&str, &str)> {
     (!name.starts_with('#')).then_some((name.trim(), value.trim()))
 }
 
-/// An empty file where there is none.
+/// Returns the text of the file, which is empty if the file does not exist.
 pub(super) fn read(path: &Path) -> io::Result<String> {
     match fs::read_to_string(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
@@ -34,11 +34,11 @@ pub(super) fn read(path: &Path) -> io::Result<String> {
     }
 }
 
-/// Sets these; all other lines stay. Whoever reads meanwhile sees the old file or the new one, and nobody but the user
-/// can.
+/// Sets these values and keeps all other lines. A reader sees either the old file or the new one, and only the user can
+/// read it.
 pub(super) fn write(path: &Path, values: &BTreeMap<String, String>) -> io::Result<()> {
     let text = with(&read(path)?, values);
-    // One that lies elsewhere, with a link here, stays there.
+    // If the path is a symbolic link, the file is replaced at the link's target.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     let fresh = folder.join(format!(".env.{}", std::process::id()));

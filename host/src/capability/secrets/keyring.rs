@@ -1,28 +1,28 @@
-//! The system's keyring, through the tool that comes with it: values go over pipes, never over a command line.
+//! The system's keyring, through the tool that comes with it: values go through pipes, never through a command line.
 
 use std::{
     io::{self, Write as _},
     process::{Command, Stdio},
 };
 
-/// Under which tidegate's entries are.
+/// The service name of tidegate's entries.
 const SERVICE: &str = "tidegate";
 
-/// What stands in the file instead of a value that is in the keyring.
+/// The prefix of a value in the file that refers to an entry in the keyring.
 pub(super) const REFERENCE: &str = "keyring:";
 
-/// The keyring cannot be used. The text says what to do.
+/// Why the keyring cannot be used. The text says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Its tool is not there.
+    /// The keyring's tool is not installed.
     #[error(
         "the system's keyring cannot be used: there is no {TOOL} ({HINT}). Run it again without --keyring to keep secrets in a file that only you can read"
     )]
     Missing,
-    /// Its tool says no.
+    /// The keyring's tool has refused.
     #[error("the system's keyring says no: {0}")]
     Refused(String),
-    /// Its tool cannot be run.
+    /// The keyring's tool cannot be run.
     #[error("the system's keyring cannot be used: {0}")]
     Io(#[from] io::Error),
 }
@@ -36,7 +36,7 @@ const TOOL: &str = "secret-tool";
 #[cfg(not(target_os = "macos"))]
 const HINT: &str = "the package libsecret-tools has it";
 
-/// Whether its tool is there.
+/// Checks that the keyring's tool is installed.
 pub(super) fn check() -> Result<(), Error> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     if std::env::split_paths(&path).any(|folder| folder.join(TOOL).is_file()) {
@@ -46,7 +46,7 @@ pub(super) fn check() -> Result<(), Error> {
     }
 }
 
-/// Reads an entry. Waits for a person where the keyring is locked.
+/// Reads an entry. Waits for a person if the keyring is locked.
 pub(super) fn read(entry: &str) -> Result<String, Error> {
     let mut command = Command::new(TOOL);
     if cfg!(target_os = "macos") {
@@ -66,7 +66,7 @@ pub(super) fn read(entry: &str) -> Result<String, Error> {
 pub(super) fn write(entry: &str, value: &str) -> Result<(), Error> {
     let mut command = Command::new(TOOL);
     let input = if cfg!(target_os = "macos") {
-        // Read as a command line of its own: a value with quotes would be another command.
+        // The tool reads this line as a command: a value with quotes could add another command.
         if value.contains(['"', '\\', '\n']) || entry.contains(['"', '\\', '\n']) {
             return Err(Error::Refused("it accepts no quotes and backslashes here".to_owned()));
         }
@@ -86,7 +86,7 @@ fn run(mut command: Command, input: &str) -> Result<String, Error> {
         _ => Error::Io(error),
     })?;
     if let Some(mut stdin) = child.stdin.take() {
-        // A tool that reads nothing has closed it.
+        // Writing fails if the tool has closed its input unread.
         let _ = stdin.write_all(input.as_bytes());
     }
     let output = child.wait_with_output()?;

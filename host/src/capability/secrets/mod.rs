@@ -1,4 +1,4 @@
-//! A channel's secrets: read from the environment, the `.env` file or the keyring, and kept out of the guest.
+//! A channel's secrets: read from the environment, the `.env` file or the keyring, and never given to the guest.
 
 use std::{
     collections::BTreeMap,
@@ -17,24 +17,24 @@ use hmac::{Hmac, KeyInit, Mac};
 
 use crate::contract::imports::environment::Digest;
 
-/// The values of a channel's credentials, by the credential's name. They never enter a guest.
+/// The values of a channel's credentials, by the credential's name. A guest never gets them.
 #[derive(Default)]
 pub struct Secrets {
-    /// Names, and the variables that hold their values.
+    /// The names of credentials, and the variables that hold their values.
     credentials: Vec<(String, String)>,
     file: PathBuf,
     values: RwLock<Arc<BTreeMap<String, String>>>,
-    /// When the file was last read, it named the keyring.
+    /// Whether the file referred to the keyring when it was last read.
     in_keyring: AtomicBool,
 }
 
-/// Secrets cannot be read or kept.
+/// Why secrets cannot be read or stored.
 #[derive(Debug, thiserror::Error)]
 pub enum Unavailable {
-    /// The file.
+    /// The file cannot be used.
     #[error(transparent)]
     File(#[from] io::Error),
-    /// The keyring.
+    /// The keyring cannot be used.
     #[error(transparent)]
     Keyring(#[from] keyring::Error),
 }
@@ -46,8 +46,8 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// Reads the values of these credentials (name and variable): the process environment wins over the file. What is in
-    /// the system's keyring is left for [`Secrets::refresh`], which may have to wait for a person.
+    /// Reads the values of these credentials (name and variable). The process environment takes precedence over the
+    /// file. Values in the system's keyring are left to [`Secrets::refresh`], which may have to wait for a person.
     pub fn read<'a>(
         credentials: impl Iterator<Item = (&'a str, &'a str)>,
         file: &Path,
@@ -59,7 +59,7 @@ impl Secrets {
         Ok(secrets)
     }
 
-    /// Reads them anew. The answer is whether any is another now. Blocks, for as long as the keyring is locked.
+    /// Reads all values again. Returns whether any value has changed. Blocks as long as the keyring is locked.
     pub fn refresh(&self) -> Result<bool, Unavailable> {
         self.load(|entry| Ok(Some(keyring::read(entry)?)))
     }
@@ -81,7 +81,7 @@ impl Secrets {
             let value = match (std::env::var(variable), stored.get(variable.as_str())) {
                 (Ok(value), _) => Some(value),
                 (Err(_), Some(value)) => match value.strip_prefix(keyring::REFERENCE) {
-                    // Several credentials share one entry.
+                    // Several credentials can share one entry.
                     Some(entry) => match found.get(entry) {
                         Some(value) => value.clone(),
                         None => found.entry(entry).or_insert(look_up(entry)?).clone(),
@@ -97,8 +97,7 @@ impl Secrets {
         Ok(self.replace(values))
     }
 
-    /// Keeps these values, by the variables that hold them: in the file, or in the system's keyring, and in the file
-    /// where.
+    /// Stores these values by variable: in the file, or in the system's keyring with a reference in the file.
     pub fn store(&self, values: &BTreeMap<String, String>, in_keyring: bool) -> Result<(), Unavailable> {
         let mut lines = values.clone();
         if in_keyring {
@@ -111,12 +110,12 @@ impl Secrets {
         Ok(file::write(&self.file, &lines)?)
     }
 
-    /// Whether there is a keyring at all. A person is asked for a secret only then.
+    /// Checks that there is a keyring, before a person is asked for a secret to store in it.
     pub fn check_keyring(&self) -> Result<(), Unavailable> {
         Ok(keyring::check()?)
     }
 
-    /// Tries other values, by the variables that hold them: nothing is stored.
+    /// Uses other values, by variable, without storing them.
     pub fn suppose(&self, supposed: &BTreeMap<String, String>) {
         let mut values = (*self.values()).clone();
         for (name, variable) in &self.credentials {
@@ -134,27 +133,28 @@ impl Secrets {
         news
     }
 
-    /// Is any of them in the system's keyring, which may have to ask a person?
+    /// Returns whether any value is in the system's keyring, which may have to ask a person.
     pub fn in_keyring(&self) -> bool {
         self.in_keyring.load(Ordering::Relaxed)
     }
 
-    /// Where they are kept.
+    /// Returns the path of the file that stores the values.
     pub fn file(&self) -> &Path {
         &self.file
     }
 
-    /// All that there are at the moment.
+    /// Returns all current values, by the credential's name.
     pub(super) fn values(&self) -> Arc<BTreeMap<String, String>> {
         Arc::clone(&self.values.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Is there a value for the credential with this name?
+    /// Returns whether the credential with this name has a value.
     pub fn has(&self, name: &str) -> bool {
         self.values().contains_key(name)
     }
 
-    /// Is this the signature of these bytes? Compared in constant time; false where the credential has no value.
+    /// Returns whether this is the signature of these bytes. Compares in constant time. Returns false if the credential
+    /// has no value.
     pub(super) fn verify(&self, name: &str, digest: Digest, bytes: &[u8], signature: &[u8]) -> bool {
         fn check<M: Mac + KeyInit>(key: &[u8], bytes: &[u8], signature: &[u8]) -> bool {
             <M as KeyInit>::new_from_slice(key)

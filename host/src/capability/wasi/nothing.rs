@@ -1,8 +1,8 @@
-//! Files and sockets, for components that expect that there are some: there are none.
+//! Stubs of files and sockets, for components that import them.
 //!
-//! A component that asks is told so by the answers that WASI has for that; what could only be asked of a file or a socket
-//! that does not exist traps. Nothing of an implementation is linked: what is not there cannot be reached by mistake, and
-//! takes no memory.
+//! Functions for which WASI has a suitable answer return it: an empty list, or an error. Functions on a file or a
+//! socket trap, because none exists. No implementation is linked: nothing can be reached by mistake, and nothing takes
+//! memory.
 
 use wasmtime::{
     AsContextMut,
@@ -14,15 +14,15 @@ use wasmtime::{
 
 use crate::{capability::Tenant, contract, sandbox::Resident};
 
-/// The packages of which there is nothing.
+/// The packages that have stubs only.
 const PACKAGES: [&str; 2] = ["wasi:filesystem/", "wasi:sockets/"];
-/// Resources that these share with packages of which there is something.
+/// The resources that these packages share with packages that have an implementation.
 const OTHERS: [&str; 4] = ["error", "input-stream", "output-stream", "pollable"];
 
-/// A file, a socket, a network: what stands for it can be held and let go, and no more.
+/// The stub of a file, a socket or a network. A guest can hold and drop it, but not use it.
 struct Nothing;
 
-/// Adds whatever of these packages the component imports, in the component's own shape.
+/// Adds the interfaces of these packages that the component imports, in the shape that the component expects.
 pub(super) fn add_to_linker(
     linker: &mut Linker<Resident<Tenant>>,
     component: &Component,
@@ -53,7 +53,7 @@ fn add(
                 linker.func_new_async(name, move |mut store, _, given, results| {
                     let answer = answer(&asked, &mut store);
                     Box::new(async move {
-                        // What was lent is given back.
+                        // Borrowed resources have to be dropped.
                         for value in given {
                             if let Val::Resource(resource) = value {
                                 resource.resource_drop_async(&mut store).await?;
@@ -73,7 +73,7 @@ fn add(
     Ok(())
 }
 
-/// What WASI has for this case, if anything.
+/// Returns WASI's answer for an absent file or socket. Fails if there is none.
 fn answer(asked: &str, store: impl AsContextMut) -> wasmtime::Result<Val> {
     match asked {
         "get-directories" => Ok(Val::List(Vec::new())),

@@ -2,18 +2,18 @@
 
 use super::Process;
 
-/// A program that runs scripts: what is needed to find the script among its arguments.
+/// An interpreter, with what is needed to find the script among its arguments.
 struct Interpreter {
     names: &'static [&'static str],
     /// The subcommand that may come before a script.
     subcommand: Option<&'static str>,
-    /// Options whose value is the next argument. Other options have no value, or have it behind `=`.
+    /// Options whose value is the next argument. All other options have no value, or the value follows `=`.
     valued: &'static [&'static str],
-    /// Options whose value is code. With them there is no script.
+    /// Options whose value is code. An interpreter that has one of them runs no script.
     code: &'static [&'static str],
 }
 
-/// From each program's `--help`. Node's options for testing, profiling and reports are left out.
+/// The interpreters, from each program's `--help`. Node's options for testing, profiling and reports are omitted.
 const INTERPRETERS: [Interpreter; 3] = [
     Interpreter {
         names: &["node", "nodejs"],
@@ -93,19 +93,20 @@ const INTERPRETERS: [Interpreter; 3] = [
     },
 ];
 
-/// Is this Claude Code's command line? That is its own program (`claude`, or a version of it such as
-/// `…/claude/versions/2.1.197`), or an interpreter with its script. A shell that starts it does not count, nor does a
-/// program that has its name among its arguments.
+/// Returns true if this is the command line of Claude Code: its own program (`claude`, or a version of it such as
+/// `…/claude/versions/2.1.197`), or an interpreter with its script. Returns false for a shell that starts Claude
+/// Code, and for a program with `claude` among its arguments.
 pub fn is_claude_code(arguments: &[String]) -> bool {
     own_arguments(arguments).is_some()
 }
 
-/// The first of these processes that is Claude Code.
+/// Returns the first of these processes that is Claude Code.
 pub fn nearest_claude_code(ancestors: &[Process]) -> Option<&Process> {
     ancestors.iter().find(|process| is_claude_code(&process.arguments))
 }
 
-/// The arguments of Claude Code itself, which follow its program or script. `None` if this is not Claude Code.
+/// Returns the arguments of Claude Code itself, which follow its program or script, or `None` if this is not Claude
+/// Code.
 pub(in crate::claude) fn own_arguments(arguments: &[String]) -> Option<&[String]> {
     let (program, rest) = arguments.split_first()?;
     if is_program(program) {
@@ -118,7 +119,7 @@ pub(in crate::claude) fn own_arguments(arguments: &[String]) -> Option<&[String]
 }
 
 impl Interpreter {
-    /// The script, and its own arguments.
+    /// Returns the script and the arguments that follow it.
     fn script<'a>(&self, arguments: &'a [String]) -> Option<(&'a str, &'a [String])> {
         let mut left = arguments;
         let mut subcommand = self.subcommand;
@@ -127,7 +128,7 @@ impl Interpreter {
             let option = argument.split_once('=').map_or(argument.as_str(), |(option, _)| option);
             left = match argument.as_str() {
                 "--" => return rest.split_first().map(|(script, rest)| (script.as_str(), rest)),
-                // A script from standard input.
+                // The interpreter reads the script from standard input.
                 "-" => return None,
                 _ if self.code.contains(&option) => return None,
                 whole if self.valued.contains(&whole) => rest.get(1..)?,
@@ -155,7 +156,7 @@ fn is_program(path: &str) -> bool {
 }
 
 fn is_script(path: &str) -> bool {
-    // A path from the working directory matches like a full one.
+    // Makes a path relative to the working directory match like an absolute one.
     let path = format!("/{path}");
     file_name(&path) == "claude"
         || path.contains("/@anthropic-ai/claude-code/")

@@ -1,4 +1,4 @@
-//! The processes above this one, from its parent up to the system's first.
+//! The processes above this one, from its parent up to the first process of the system.
 
 mod client;
 #[cfg(target_os = "linux")]
@@ -18,7 +18,7 @@ use self::ps::look;
 pub(super) use client::own_arguments;
 pub use client::{is_claude_code, nearest_claude_code};
 
-/// How many processes are looked at. A session in a terminal has about ten above it.
+/// The largest number of processes to look at. A session in a terminal has about ten above it.
 const LIMIT: usize = 64;
 
 /// A process above this one.
@@ -26,13 +26,13 @@ const LIMIT: usize = 64;
 pub struct Process {
     /// Its process id.
     pub pid: i32,
-    /// Its command line, the program first. Bytes that are not UTF-8 are replaced. Empty for processes of the system
-    /// itself. A process can overwrite what is read here.
+    /// Its command line, starting with the program. Bytes that are not UTF-8 are replaced. Empty for kernel threads,
+    /// and possibly for process 1. A process can overwrite its command line.
     pub arguments: Vec<String>,
 }
 
 impl Process {
-    /// A variable of its environment, as it was started, where the system shows that.
+    /// Returns a variable from the environment that the process was started with, where the system shows that.
     pub(in crate::claude) fn variable(&self, name: &str) -> Option<OsString> {
         #[cfg(target_os = "linux")]
         return procfs::variable(self.pid, name);
@@ -40,7 +40,7 @@ impl Process {
         return None;
     }
 
-    /// Its working directory, where the system shows that.
+    /// Returns the working directory of the process, where the system shows that.
     pub(in crate::claude) fn directory(&self) -> Option<PathBuf> {
         #[cfg(target_os = "linux")]
         return procfs::directory(self.pid);
@@ -49,7 +49,7 @@ impl Process {
     }
 }
 
-/// A process above this one that could not be looked at. Those above it are not known either.
+/// An ancestor that could not be read. The processes above it are then unknown too.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("process {pid}, from which this one descends, cannot be looked at: {why}")]
 pub struct Unreadable {
@@ -59,7 +59,7 @@ pub struct Unreadable {
     pub why: Why,
 }
 
-/// Why a process could not be looked at.
+/// The reason why a process could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Why {
@@ -75,42 +75,42 @@ pub enum Why {
     /// The system's answer has an unknown format.
     #[error("what the system says about it is not understood")]
     NotUnderstood,
-    /// More than 64 processes.
+    /// There are more than 64 processes.
     #[error("there are already {LIMIT} processes between it and this one")]
     TooMany,
 }
 
-/// What the system says about one process.
+/// What the system reports about one process.
 #[derive(Debug, PartialEq, Eq)]
 struct Seen {
     parent: i32,
     arguments: Vec<String>,
 }
 
-/// All processes above this one, the parent first. The last is the first process of the system or container,
-/// or the one whose parent is outside of the container.
+/// Returns all processes above this one, starting with the parent. The last is the first process of the system or
+/// container, or the process whose parent is outside of the container.
 ///
-/// An error if any of them cannot be looked at, because a list that ends early could lack the one that matters. More
-/// than 64 are an error too.
+/// Fails if any of them cannot be read, because an incomplete list could lack Claude Code. Also fails for more than 64
+/// processes.
 pub fn ancestors() -> Result<Vec<Process>, Unreadable> {
     climb(parent(), look).collect()
 }
 
-/// A process and all above it, itself first: as [`ancestors`].
+/// Returns a process and all processes above it, starting with the process itself. Otherwise like [`ancestors`].
 pub(super) fn line(pid: i32) -> Result<Vec<Process>, Unreadable> {
     climb(pid, look).collect()
 }
 
-/// The nearest Claude Code process above this one. Processes above it are not looked at, so it does not matter whether
-/// they can be.
+/// Returns the nearest Claude Code process above this one. Does not look at the processes above that one, so they may
+/// be unreadable.
 pub fn claude_code() -> Result<Option<Process>, Unreadable> {
     first_claude_code(climb(parent(), look))
 }
 
-/// A variable of the environment in which that Claude Code was started, where the system shows it. Empty ones do not
-/// count.
+/// Returns a non-empty variable from the environment in which the nearest Claude Code above this process was started,
+/// where the system shows it.
 pub(super) fn client_variable(name: &str) -> Option<OsString> {
-    // Elsewhere no process's environment is shown, and looking for it is slow.
+    // Other systems do not show the environment of a process, and the search for Claude Code is slow there.
     if cfg!(not(target_os = "linux")) {
         return None;
     }
@@ -127,7 +127,8 @@ fn first_claude_code(
     steps.find(|step| step.as_ref().map_or(true, |process| is_claude_code(&process.arguments))).transpose()
 }
 
-/// The processes from this one upwards. The first error is the last item. Parents that form a circle end at the limit.
+/// Iterates over the processes from this one upwards. The first error is the last item. A cycle of parents ends at the
+/// limit.
 fn climb(
     from: i32,
     mut look: impl FnMut(i32) -> Result<Seen, Why>,
@@ -136,7 +137,7 @@ fn climb(
     let mut left = LIMIT;
     std::iter::from_fn(move || {
         let pid = next;
-        // The first process has no parent, which the system writes as 0.
+        // The first process has no parent, which the system reports as 0.
         if pid <= 0 {
             return None;
         }
@@ -168,7 +169,7 @@ mod tests {
         Seen { parent, arguments: arguments.iter().map(|&argument| argument.to_owned()).collect() }
     }
 
-    /// Process 40 is `bash`, 30 is `claude`, 20 cannot be looked at, 10 is `sshd`, 1 is the first.
+    /// Simulates a process tree: 40 is `bash`, 30 is `claude`, 20 cannot be read, 10 is `sshd`, 1 is the first process.
     fn look_at_some(pid: i32) -> Result<Seen, Why> {
         match pid {
             40 => Ok(seen(30, &["bash"])),
@@ -180,7 +181,7 @@ mod tests {
         }
     }
 
-    /// The process id of a child, and what was seen of it while it ran. It has ended when this returns.
+    /// Returns the process id of a child and the result of `look` while it ran. The child has ended when this returns.
     pub(super) fn look_at_a_child<T>(argument: &str, look: fn(i32) -> T) -> (i32, T) {
         let mut child = Command::new("sh")
             .args(["-c", "echo; read line", argument])
@@ -189,7 +190,7 @@ mod tests {
             .spawn()
             .unwrap();
         let pid = i32::try_from(child.id()).unwrap();
-        // Before it writes, it may still be between two programs.
+        // Until the child writes, it may still be between fork and exec.
         child.stdout.take().unwrap().read_exact(&mut [0]).unwrap();
         let seen = look(pid);
         drop(child.stdin.take());
@@ -255,7 +256,7 @@ mod tests {
     fn this_process_has_ancestors() {
         let found = ancestors().unwrap();
         assert_eq!(found.first().map(|process| process.pid), Some(parent()));
-        // A test is started by something that has a name.
+        // The process that starts a test has a command line.
         assert!(found.first().is_some_and(|process| !process.arguments.is_empty()));
         assert!(found.iter().all(|process| process.pid > 0));
         assert_eq!(claude_code().unwrap(), nearest_claude_code(&found).cloned());

@@ -6,16 +6,16 @@ use rustix::io::Errno;
 
 use super::{Seen, Why};
 
-/// `PF_KTHREAD` of the kernel's `include/linux/sched.h`: the process runs no program.
+/// `PF_KTHREAD` from the kernel's `include/linux/sched.h`: the process is a kernel thread and runs no program.
 const KERNEL_THREAD: u32 = 0x0020_0000;
 
-/// Looks at one process.
+/// Reads one process.
 pub(super) fn look(pid: i32) -> Result<Seen, Why> {
     let read = |file: &str| fs::read(format!("/proc/{pid}/{file}")).map_err(|error| why(&error));
     see(pid, &read("stat")?, &read("cmdline")?)
 }
 
-/// A variable of a process's environment, as it was when the process began.
+/// Returns a variable of a process's environment, with the value from when the process started.
 pub(super) fn variable(pid: i32, name: &str) -> Option<OsString> {
     let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
     let mut variables = environment.split(|&byte| byte == 0);
@@ -23,7 +23,7 @@ pub(super) fn variable(pid: i32, name: &str) -> Option<OsString> {
     Some(OsString::from_vec(value.to_owned()))
 }
 
-/// A process's working directory.
+/// Returns a process's working directory.
 pub(super) fn directory(pid: i32) -> Option<PathBuf> {
     fs::read_link(format!("/proc/{pid}/cwd")).ok()
 }
@@ -31,7 +31,7 @@ pub(super) fn directory(pid: i32) -> Option<PathBuf> {
 fn why(error: &io::Error) -> Why {
     match error.kind() {
         io::ErrorKind::NotFound => Why::Gone,
-        // The process has ended between opening and reading.
+        // The process ended between opening and reading.
         _ if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => Why::Gone,
         kind => Why::Failed(kind),
     }
@@ -39,15 +39,16 @@ fn why(error: &io::Error) -> Why {
 
 fn see(pid: i32, stat: &[u8], cmdline: &[u8]) -> Result<Seen, Why> {
     let (parent, flags) = parent_and_flags(stat).ok_or(Why::NotUnderstood)?;
-    // The process has ended or is between two programs. It must not count as one that never had any arguments.
+    // The process has ended or is between two programs. Do not confuse it with a kernel thread, which never had
+    // arguments.
     if cmdline.is_empty() && pid != 1 && flags & KERNEL_THREAD == 0 {
         return Err(Why::NoArguments);
     }
     Ok(Seen { parent, arguments: arguments(cmdline) })
 }
 
-/// Reads `PID (NAME) STATE PARENT GROUP SESSION TERMINAL FOREGROUND FLAGS …`. The name may contain any character, also
-/// spaces and parentheses.
+/// Parses `PID (NAME) STATE PARENT GROUP SESSION TERMINAL FOREGROUND FLAGS …`. The name may contain any character,
+/// including spaces and parentheses.
 fn parent_and_flags(stat: &[u8]) -> Option<(i32, u32)> {
     let end_of_name = stat.iter().rposition(|&byte| byte == b')')?;
     let rest = str::from_utf8(stat.get(end_of_name + 1..)?).ok()?;
@@ -55,7 +56,7 @@ fn parent_and_flags(stat: &[u8]) -> Option<(i32, u32)> {
     Some((fields.next()?.parse().ok()?, fields.nth(4)?.parse().ok()?))
 }
 
-/// Each argument ends with a zero byte, unless the process has overwritten them.
+/// Splits the command line into arguments. Each ends with a zero byte, unless the process has overwritten them.
 fn arguments(cmdline: &[u8]) -> Vec<String> {
     if cmdline.is_empty() {
         return Vec::new();

@@ -1,7 +1,7 @@
-//! Other systems (macOS): `/bin/ps`, which may read more than this process may, and needs no unsafe code.
+//! Other systems (macOS): `/bin/ps`, which may read more than this process may, and needs no unsafe code here.
 //!
-//! It prints the arguments in one line, so they can only be split at white space: an argument with a space in it
-//! becomes several, and an empty one disappears. The program's path is asked for separately and keeps its spaces.
+//! `ps` prints the arguments on one line, so they can only be split at white space: an argument that contains a space
+//! becomes several, and an empty one disappears. The program's path is requested separately and keeps its spaces.
 
 use std::{
     io,
@@ -10,9 +10,9 @@ use std::{
 
 use super::{Seen, Why};
 
-/// Looks at one process.
+/// Reads one process.
 pub(super) fn look(pid: i32) -> Result<Seen, Why> {
-    // One option for each column: behind `=`, BSD reads a comma as text of the heading.
+    // Use one option per column: BSD's ps reads a comma after `=` as text of the heading.
     let line = ask(pid, &["-o", "ppid=", "-o", "command="])?;
     see(&line, ask(pid, &["-o", "comm="])?.trim())
 }
@@ -38,7 +38,7 @@ fn see(line: &str, program: &str) -> Result<Seen, Why> {
     if command.ends_with("<defunct>") {
         return Err(Why::NoArguments);
     }
-    // Only a name in parentheses: ps was not allowed to read the arguments, or they no longer exist.
+    // The command is only a name in parentheses: ps was not allowed to read the arguments, or they no longer exist.
     if command.starts_with('(') && command.ends_with(')') {
         return Err(Why::Failed(io::ErrorKind::PermissionDenied));
     }
@@ -70,7 +70,7 @@ mod tests {
                 5,
                 &["/Library/Application Support/claude", "-p"],
             ),
-            // A program that was cut off, or that the command does not begin with, is ignored.
+            // A program path is ignored if it is truncated or if the command does not begin with it.
             ("5 /opt/claude-wrapper -p", "/opt/claude", 5, &["/opt/claude-wrapper", "-p"]),
             ("5 node /x/cli.js", "MainThread", 5, &["node", "/x/cli.js"]),
             ("5 node x", "", 5, &["node", "x"]),
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn ps_reports_a_real_process() {
-        // Not every Linux has ps, and tidegate does not use it there.
+        // Some Linux systems have no ps, and tidegate does not use it there.
         if cfg!(target_os = "linux") && !std::path::Path::new("/bin/ps").exists() {
             return;
         }

@@ -6,49 +6,49 @@ use serde::Deserialize;
 
 use crate::clock;
 
-/// The client has processed one message.
+/// A log line which says that the client has processed one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Receipt {
-    /// When, in milliseconds since the Unix epoch.
+    /// When the line was written, in milliseconds since the Unix epoch.
     pub at: u64,
-    /// How long the client says that its text is, most likely in UTF-16 units.
+    /// The length of the text as the client reports it, most likely in UTF-16 units.
     pub length: u64,
 }
 
-/// What a line tells, as far as it matters here.
+/// The content of a log line, as far as it matters here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Entry {
     /// The client begins to start the server.
     Starting,
-    /// The handshake is done. The server that answered it calls itself so: `NAME VERSION`.
+    /// The handshake is done. Holds the name and version of the server that answered it, as `NAME VERSION`.
     Connected(Option<String>),
-    /// The client takes channel messages of this server.
+    /// The client accepts channel messages from this server.
     Registered,
-    /// It does not, for this reason.
+    /// The client does not accept channel messages, for this reason.
     Skipped(String),
-    /// It has processed one message, whose text has this length.
+    /// The client has processed one message, whose text has this length.
     Receipt(u64),
-    /// Anything else.
+    /// Any other line.
     Other,
 }
 
-/// An entry, with when and for which session it was written.
+/// An entry with its time and its session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Line {
     pub(super) entry: Entry,
-    /// In milliseconds since the Unix epoch.
+    /// The time in milliseconds since the Unix epoch.
     pub(super) at: u64,
-    /// A client gets another one by `/clear`.
+    /// The session id. `/clear` gives a client a new one.
     pub(super) session: String,
 }
 
-/// How a line begins that tells of a message. Text of any other origin comes later in the line.
+/// The beginning of a line about a processed message. Text from other sources can only come later in the line.
 const RECEIPT: &str = r#"{"debug":"notifications/claude/channel ("#;
 
-/// What follows the length there, up to the time.
+/// The text between the length and the time in such a line.
 const LENGTH_END: &str = r#" chars)","timestamp":""#;
 
-/// How long a time is, in bytes: `2026-11-24T23:18:25.777Z`.
+/// The length of a time such as `2026-11-24T23:18:25.777Z`, in bytes.
 const TIME: usize = 24;
 
 const STARTING: &str = "Starting connection";
@@ -58,7 +58,8 @@ const SKIPPED: &str = "Channel notifications skipped: ";
 const RECEIVED: &str = "notifications/claude/channel (";
 
 impl Receipt {
-    /// Reads a line in the layout that the client writes. Quicker than [`Line::parse`], because there can be many.
+    /// Parses a line in the layout that the client writes. Faster than [`Line::parse`], because there can be many such
+    /// lines.
     pub(super) fn parse(line: &[u8]) -> Option<Self> {
         let rest = line.strip_prefix(RECEIPT.as_bytes())?;
         let digits = rest.iter().position(|byte| !byte.is_ascii_digit())?;
@@ -71,7 +72,7 @@ impl Receipt {
 
 #[derive(Deserialize)]
 struct Object<'a> {
-    /// What the client says. What the server has printed stands in `error` instead.
+    /// A message of the client. The server's own output is in `error` instead.
     #[serde(borrow)]
     debug: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
@@ -95,7 +96,8 @@ struct Server<'a> {
 }
 
 impl Line {
-    /// None for what is not an object of this shape: a line that was cut, or of another layout.
+    /// Parses a line. Returns `None` if it is not an object of this shape, such as a truncated line or one in another
+    /// layout.
     pub(super) fn parse(line: &[u8]) -> Option<Self> {
         let object: Object<'_> = serde_json::from_slice(line).ok()?;
         let at = clock::from_iso(&object.timestamp)?;

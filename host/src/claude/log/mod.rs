@@ -1,11 +1,12 @@
-//! Claude Code's own log of this server: whether the session receives its messages, and which it has processed.
+//! Claude Code's own log of this server. It tells whether the session receives the server's messages, and which it has
+//! processed.
 //!
-//! The protocol acknowledges nothing. But the client writes, for each MCP server, a log with its verdict on channel
-//! messages and a line for each message that it processes. It writes what has collected once a second.
+//! The protocol has no acknowledgements. But the client writes a log for each MCP server, with its decision on channel
+//! messages and a line for each message that it processes. It flushes that log once a second.
 //!
-//! A connection is recognised by the version that the server gave in the handshake, which no other process has. Where
-//! the client does not write that version, the server's name and the session's id decide. All of it happens on a thread
-//! of its own: the files may lie on a slow disk, and nothing on the message path waits for them.
+//! A connection is recognised by the version that the server sent in the handshake, which is unique to this process. If
+//! the client does not log that version, the server's name and the session's id decide. All of this runs on a separate
+//! thread: the files may be on a slow disk, and the message path must not wait for them.
 
 mod line;
 mod place;
@@ -33,33 +34,33 @@ use self::{
     watch::Watch,
 };
 
-/// How long a server is new: until then its log is looked for at least so often, afterwards seldom.
+/// A server counts as new for this long. Until then its log is looked for at least every `OFTEN`, then every `SELDOM`.
 const NEW: Duration = Duration::from_secs(30);
 const OFTEN: Duration = Duration::from_secs(1);
 const SELDOM: Duration = Duration::from_mins(1);
 
-/// Receipts are read together: nothing waits for one of them.
+/// Receipts are read in batches of this duration, because nothing waits for a single one.
 const TOGETHER: Duration = Duration::from_millis(20);
 
-/// What a connection is recognised by.
+/// The facts that identify a connection in the log.
 #[derive(Clone, Debug)]
 pub struct Query {
-    /// Earlier lines are about earlier processes. In milliseconds since the Unix epoch.
+    /// The start of this process, in milliseconds since the Unix epoch. Earlier lines are about earlier processes.
     since: u64,
     began: SystemTime,
-    /// The session, if the client has told it.
+    /// The session's id, if the client has given it.
     session: Option<String>,
     /// Names that the server may have in the client's configuration.
     names: Vec<String>,
-    /// A plugin has brought the server.
+    /// True if a plugin configured the server.
     plugin: bool,
-    /// As it introduces itself in the handshake: `NAME VERSION`.
+    /// The server as it introduces itself in the handshake: `NAME VERSION`.
     server: String,
     places: Vec<Place>,
 }
 
 impl Query {
-    /// For a connection that begins now.
+    /// Creates a query for a connection that begins now.
     pub fn new(traits: Traits) -> Self {
         let Traits { names, plugin, server, session, caches, directories } = traits;
         Self {
@@ -74,7 +75,7 @@ impl Query {
     }
 }
 
-/// Follows the log on a thread, from when it appears to the end of the process or of the receiver.
+/// Follows the log on a thread, from when the log appears until the process ends or the receiver is dropped.
 pub fn follow(query: Query) -> UnboundedReceiver<Word> {
     let (sender, words) = mpsc::unbounded_channel();
     let thread = thread::Builder::new().name("client-log".into()).stack_size(256 << 10);
@@ -98,7 +99,7 @@ fn run(query: &Query, sender: &UnboundedSender<Word>) {
                 return;
             }
         }
-        // What was written before the folder is watched ends no wait.
+        // A write before the folder was watched does not end the wait, so read once more after the folder is added.
         if !path.parent().is_some_and(|folder| watch.add(folder)) {
             if only_receipts {
                 thread::sleep(TOGETHER);
@@ -118,7 +119,8 @@ fn run(query: &Query, sender: &UnboundedSender<Word>) {
         }
         let identity = fs::symlink_metadata(&path).map(|metadata| (metadata.dev(), metadata.ino())).ok();
         if identity != tail.as_ref().map(Tail::identity) || tail.is_none() && identity.is_some() {
-            // Closed even where nothing takes its place: an open file keeps the system from telling that its folder goes.
+            // Drop the old file even if there is no new one: while a file is open, the system does not report the
+            // removal of its folder.
             tail = reopen(&path, &mut unfit);
             connection.restart();
             if let Some(tail) = &mut tail {
@@ -128,7 +130,7 @@ fn run(query: &Query, sender: &UnboundedSender<Word>) {
     }
 }
 
-/// Opens what has taken the place of the log. The first time that it cannot be read, that is said.
+/// Opens the file that has replaced the log. Warns the first time that the file exists but cannot be read.
 fn reopen(path: &Path, unfit: &mut bool) -> Option<Tail> {
     match Tail::open(path, END) {
         Ok(tail) => {
@@ -152,7 +154,7 @@ fn reopen(path: &Path, unfit: &mut bool) -> Option<Tail> {
 fn find(query: &Query, sender: &UnboundedSender<Word>) -> Option<Found> {
     let (start, mut search, mut watch) = (Instant::now(), Search::default(), Watch::new(TOGETHER));
     loop {
-        // What appears while it looks ends the wait at once.
+        // A file that appears during the search ends the wait below at once.
         if let Some(found) = search.look(query, &mut watch) {
             return Some(found);
         }

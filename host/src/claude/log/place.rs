@@ -1,17 +1,18 @@
-//! Where Claude Code keeps its logs of a project's MCP servers.
+//! The folders where Claude Code keeps its logs of a project's MCP servers.
 //!
-//! `<caches>/claude-cli-nodejs/<folder of the project>/mcp-logs-<server>/<start of the client>.jsonl`: one file for each
-//! client process and server. Seen on Claude Code 2.1.197 and 2.1.331; it is not a documented interface.
+//! `<caches>/claude-cli-nodejs/<folder of the project>/mcp-logs-<server>/<start of the client>.jsonl`: one file per
+//! client process and server. Observed with Claude Code 2.1.197 and 2.1.331. It is not a documented interface.
 
 use std::path::{Path, PathBuf};
 
-/// The folder inside the user's caches.
+/// Claude Code's folder inside the user's cache folder.
 const PRODUCT: &str = "claude-cli-nodejs";
 
-/// What a server's folder begins with.
+/// The prefix of the folder name of a server.
 const SERVER: &str = "mcp-logs-";
 
-/// A folder name longer than this is cut here, and a hyphen and a short hash of the whole follow.
+/// The longest folder name of a project. A longer one is cut here, then a hyphen and a short hash of the full name
+/// follow.
 const LONGEST: usize = 200;
 
 /// The folders that may hold the logs of one project.
@@ -19,18 +20,18 @@ const LONGEST: usize = 200;
 pub(super) struct Place {
     /// `<caches>/claude-cli-nodejs`
     pub(super) root: PathBuf,
-    /// The name of the project's folder in it, or what that begins with.
+    /// The name of the project's folder in it, not yet cut.
     name: String,
 }
 
 impl Place {
-    /// For a project in this working directory, with the caches of the user in that folder.
+    /// Creates the place for a project with this working directory and a user with this cache folder.
     pub(super) fn new(caches: &Path, directory: &Path) -> Self {
         Self { root: caches.join(PRODUCT), name: folder_name(&directory.to_string_lossy()) }
     }
 
-    /// Whether a folder of this name in the root is the project's. Where the name was cut, the rest is a hash
-    /// that is not computed here: the session's id tells the projects apart.
+    /// Returns true if a folder of this name in the root belongs to the project. If the name was cut, it ends with a
+    /// hash that is not computed here, so any hash matches: the session's id tells the projects apart.
     pub(super) fn is_project(&self, folder: &str) -> bool {
         if self.name.len() <= LONGEST {
             return folder == self.name;
@@ -40,13 +41,13 @@ impl Place {
     }
 }
 
-/// Whether a folder of this name holds logs of a server.
+/// Returns true if a folder of this name holds logs of a server.
 pub(super) fn is_server(folder: &str) -> bool {
     folder.starts_with(SERVER)
 }
 
-/// Whether a folder of this name holds the logs of the server that the client calls `server`, by itself or, where that is
-/// possible, in a plugin (`plugin:PLUGIN:SERVER`).
+/// Returns true if a folder of this name holds the logs of the server that the client calls `server`. With `plugin`,
+/// the server may also belong to a plugin (`plugin:PLUGIN:SERVER`).
 pub(super) fn is_named(folder: &str, server: &str, plugin: bool) -> bool {
     let Some(name) = folder.strip_prefix(SERVER) else { return false };
     let server = folder_name(server);
@@ -58,7 +59,7 @@ pub(super) fn is_named(folder: &str, server: &str, plugin: bool) -> bool {
                 .is_some_and(|plugin| plugin.len() > 1 && plugin.ends_with('-'))
 }
 
-/// Every UTF-16 unit that is not an ASCII letter or digit becomes a hyphen.
+/// Replaces every UTF-16 unit that is not an ASCII letter or digit by a hyphen.
 fn folder_name(text: &str) -> String {
     let unit = |unit: u16| match u8::try_from(unit) {
         Ok(byte) if byte.is_ascii_alphanumeric() => char::from(byte),

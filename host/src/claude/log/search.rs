@@ -1,4 +1,4 @@
-//! Finds, among the client's logs of a project, the one of this server's own connection.
+//! Finds the log of this server's own connection among the client's logs of a project.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -17,23 +17,23 @@ use super::{
     watch::Watch,
 };
 
-/// A file that was last written so long before this server started has nothing of it. Clocks of file systems may be
-/// a little behind.
+/// A file last written this long before this server started contains nothing about it. The tolerance is for the clocks
+/// of file systems, which may be slightly behind.
 const EARLIER: Duration = Duration::from_secs(5);
 
-/// Files in folders of other names that are looked at, at most: a session has some servers, a project some sessions at a
-/// time.
+/// The largest number of files to look at in folders with other names than the server's: a session has several servers,
+/// and a project has several sessions at a time.
 const FILES: usize = 256;
 
-/// Of a large file only the end is read: what concerns a server that has just started is there. In bytes.
+/// The number of bytes to read from the end of a large file: lines about a server that has just started are there.
 pub(super) const END: u64 = 4 << 20;
 const END_OF_OTHERS: u64 = 256 << 10;
 
-/// The files that may be the one, and how far each was read.
+/// The candidate files, and how far each has been read.
 #[derive(Debug, Default)]
 pub(super) struct Search {
     candidates: HashMap<PathBuf, Candidate>,
-    /// What could not be read, and was reported.
+    /// Paths that could not be read and were reported.
     reported: HashSet<PathBuf>,
 }
 
@@ -43,56 +43,57 @@ struct Candidate {
     connection: Connection,
 }
 
-/// A log of this server's connection, to be followed from here on.
+/// The log of this server's connection, ready to be followed.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) path: PathBuf,
     pub(super) tail: Tail,
     pub(super) connection: Connection,
-    /// What it told already.
+    /// What the log has told so far.
     pub(super) words: Vec<Word>,
 }
 
 /// What the client says about this server's own connection. Times are in milliseconds since the Unix epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Word {
-    /// From this time on it receives channel messages.
+    /// The client receives channel messages from this time on.
     Registered {
-        /// When it wrote that.
+        /// The time of the log line.
         at: u64,
     },
-    /// It does not receive them.
+    /// The client does not receive channel messages.
     Skipped {
-        /// Why, in its own words.
+        /// The reason in the client's own words.
         reason: String,
     },
-    /// It has processed these messages.
+    /// The client has processed these messages.
     Receipts(Vec<Receipt>),
 }
 
-/// Which connection the lines of a file are about, as far as they have been read.
+/// Which connection the lines of a file are about, judged by the lines read so far.
 #[derive(Debug)]
 pub(super) struct Connection {
-    /// The file lies in a folder that has this server's name.
+    /// The file is in a folder that has this server's name.
     named: bool,
     whose: Whose,
     /// The client receives messages of this connection.
     registered: bool,
     /// The time of the latest line.
     latest: u64,
-    /// Lines up to this time were read before, from a file that this one has replaced.
+    /// Lines up to this time were already read, from a file that this one has replaced.
     read_before: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Whose {
-    /// Nothing tells yet.
+    /// The lines read so far do not tell.
     Unknown,
-    /// Name and session are this server's, and the client does not say what servers call themselves.
+    /// The name and the session match this server, and the client does not log the version that servers introduce
+    /// themselves with.
     Likely,
-    /// The server answered the handshake with this server's own version.
+    /// The handshake was answered with this server's own version.
     Own,
-    /// It answered with another.
+    /// The handshake was answered with another version.
     Other,
 }
 
@@ -105,12 +106,12 @@ impl Connection {
         matches!(self.whose, Whose::Own | Whose::Likely)
     }
 
-    /// The file begins anew, perhaps with a copy of what was read already.
+    /// Prepares for a file that begins again, perhaps with a copy of lines that were already read.
     pub(super) fn restart(&mut self) {
         self.read_before = self.latest;
     }
 
-    /// What a line tells about this server's connection.
+    /// Returns what a line tells about this server's connection.
     fn read(&mut self, query: &Query, line: &[u8]) -> Option<Told> {
         if self.registered
             && self.is_own()
@@ -122,7 +123,7 @@ impl Connection {
         match &entry {
             Entry::Starting => (self.whose, self.registered) = (Whose::Unknown, false),
             Entry::Connected(Some(server)) if *server == query.server => self.whose = Whose::Own,
-            // A client that does not say which server answered: then its session and name have to do, and only for a
+            // The client does not log which server answered. Fall back to the session and the name, and accept only a
             // handshake that is not older than this process.
             Entry::Connected(None)
                 if self.named && at >= query.since && query.session.as_ref() == Some(&session) =>
@@ -147,11 +148,11 @@ impl Connection {
             Entry::Receipt(length) if self.registered => Told::Receipt(Receipt { at, length }),
             _ => return None,
         };
-        // What was read before still tells how things are.
+        // A line that was already read still updates the state above, but is not reported again.
         self.is_news(query, at).then_some(told)
     }
 
-    /// Whether a line of this time was written since this process began, and is read for the first time.
+    /// Returns true if a line of this time was written after this process started and is read for the first time.
     fn is_news(&mut self, query: &Query, at: u64) -> bool {
         self.latest = self.latest.max(at);
         at >= query.since && at > self.read_before
@@ -164,7 +165,7 @@ enum Told {
     Receipt(Receipt),
 }
 
-/// Reads what was added to a file of this server's.
+/// Reads what was added to a file about this server.
 pub(super) fn read(query: &Query, tail: &mut Tail, connection: &mut Connection) -> io::Result<Vec<Word>> {
     if tail.was_cut()? {
         connection.restart();
@@ -180,7 +181,7 @@ pub(super) fn read(query: &Query, tail: &mut Tail, connection: &mut Connection) 
 }
 
 impl Search {
-    /// Looks at everything that has changed since the last time, and has folders watched that may bring more.
+    /// Looks at everything that has changed since the last call, and watches the folders where a log may appear.
     pub(super) fn look(&mut self, query: &Query, watch: &mut Watch) -> Option<Found> {
         self.candidates.retain(|path, _| path.exists());
         let mut others = Vec::new();
@@ -199,7 +200,7 @@ impl Search {
                 }
             }
         }
-        // The user may have called the server anything.
+        // The user may have given the server any name, so try the other folders too.
         others.iter().find_map(|server| self.look_into(query, server, false))
     }
 
@@ -231,7 +232,7 @@ impl Search {
                         let connection = Connection::new(likely);
                         self.candidates.insert(path.clone(), Candidate { tail, connection });
                     }
-                    // It has gone since it was listed.
+                    // The file was removed after it was listed.
                     Err(Unfit::Io(error)) if error.kind() == ErrorKind::NotFound => {}
                     Err(unfit) if named => self.report(&path, &unfit),
                     Err(_) => {}
@@ -254,7 +255,7 @@ impl Search {
         None
     }
 
-    /// Says once that something cannot be read.
+    /// Warns once per path that it cannot be read.
     fn report(&mut self, path: &Path, reason: &dyn std::fmt::Display) {
         if self.reported.insert(path.to_owned()) {
             tracing::warn!(
@@ -265,7 +266,7 @@ impl Search {
         }
     }
 
-    /// The folders in this one that are wanted. One that is missing has none.
+    /// Returns the folders in this one whose names are wanted. Returns an empty list if the parent does not exist.
     fn folders(&mut self, parent: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
         let entries = match fs::read_dir(parent) {
             Ok(entries) => entries,
@@ -285,7 +286,7 @@ impl Search {
     }
 }
 
-/// The logs in a folder that were written to since then, or that cannot be asked.
+/// Returns the logs in a folder that were written after this time, or whose modification time cannot be read.
 fn recent(folder: &Path, since: SystemTime) -> io::Result<Vec<PathBuf>> {
     let earliest = since.checked_sub(EARLIER).unwrap_or(since);
     let is_recent = |entry: &fs::DirEntry| {
@@ -301,7 +302,7 @@ fn recent(folder: &Path, since: SystemTime) -> io::Result<Vec<PathBuf>> {
 }
 
 impl Query {
-    /// The folders of the projects that this server may have been started for.
+    /// Returns the folders of the projects that this server may have been started for.
     pub(super) fn places(caches: &[PathBuf], directories: &[PathBuf]) -> Vec<Place> {
         let mut places = Vec::new();
         for caches in caches {

@@ -1,4 +1,4 @@
-//! A file that grows, read line by line, with bounds: it is written by another program.
+//! Reads a growing file line by line. Lengths are limited because another program writes the file.
 
 use std::{
     fs::File,
@@ -9,10 +9,10 @@ use std::{
 
 use rustix::fs::{Mode, OFlags};
 
-/// A longer line is passed over, in bytes. The client's own lines have some hundred.
+/// The longest line in bytes. Longer lines are skipped. The client's own lines have a few hundred bytes.
 const LINE: usize = 64 << 10;
 
-/// How much is read at once, in bytes.
+/// The size of one read, in bytes.
 const CHUNK: usize = 64 << 10;
 
 /// An open file, and how far it was read.
@@ -23,11 +23,11 @@ pub(super) struct Tail {
     offset: u64,
     /// The beginning of a line whose end has not been written yet.
     partial: Vec<u8>,
-    /// The line at the offset is passed over up to its end.
+    /// The line at the offset is too long and is skipped up to its end.
     skipping: bool,
 }
 
-/// Why a file is not read.
+/// The reason why a file is not read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unfit {
     #[error("it cannot be read: {0}")]
@@ -39,13 +39,13 @@ pub(super) enum Unfit {
 }
 
 impl Tail {
-    /// Opens a regular file of this user, and skips all but so many bytes at its end. A pipe does not block, a link is not
-    /// followed.
+    /// Opens a regular file of this user and skips all but its last `end` bytes. Does not block on a pipe and does not
+    /// follow a symbolic link.
     pub(super) fn open(path: &Path, end: u64) -> Result<Self, Unfit> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
         let file = match rustix::fs::open(path, flags, Mode::empty()) {
             Ok(file) => File::from(file),
-            // The last part of the path is a link.
+            // The last component of the path is a symbolic link.
             Err(rustix::io::Errno::LOOP) => return Err(Unfit::Irregular),
             Err(errno) => return Err(Unfit::Io(errno.into())),
         };
@@ -61,12 +61,13 @@ impl Tail {
         Ok(Self { file, identity, offset, partial: Vec::new(), skipping: offset > 0 })
     }
 
-    /// Device and inode.
+    /// Returns the device and inode numbers.
     pub(super) fn identity(&self) -> (u64, u64) {
         self.identity
     }
 
-    /// Whether the file has become shorter than what was read of it: then it is read from its beginning again.
+    /// Returns true if the file is now shorter than what was read of it. The file is then read from its beginning
+    /// again.
     pub(super) fn was_cut(&mut self) -> io::Result<bool> {
         let cut = self.file.metadata()?.len() < self.offset;
         if cut {
@@ -76,7 +77,7 @@ impl Tail {
         Ok(cut)
     }
 
-    /// Hands over each line that has been completed since the last time, without its end.
+    /// Calls `each` for every line that was completed since the last call, without its line ending.
     pub(super) fn read(&mut self, mut each: impl FnMut(&[u8])) -> io::Result<()> {
         self.file.seek(SeekFrom::Start(self.offset))?;
         let mut chunk = vec![0; CHUNK];
@@ -144,7 +145,7 @@ mod tests {
         assert_eq!(lines(&mut tail), [""; 0]);
         file.write_all(b"ur\n").unwrap();
         assert_eq!(lines(&mut tail), ["four"]);
-        // Cut, and written anew.
+        // The file is truncated and written again.
         let mut file = OpenOptions::new().write(true).truncate(true).open(&path).unwrap();
         assert_eq!(lines(&mut tail), [""; 0]);
         file.write_all(b"five\n").unwrap();
@@ -171,7 +172,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         let mut file = File::create(&path).unwrap();
-        // A hole: it takes no room on the disk.
+        // A sparse file takes no space on the disk.
         file.set_len(1 << 30).unwrap();
         file.seek(SeekFrom::End(0)).unwrap();
         file.write_all(b"\nlast\n").unwrap();

@@ -15,7 +15,7 @@ const OWN: &str = "tidegate 0.1.0+own";
 const SKIPPED: &str = "Channel notifications skipped: channels feature is not currently available";
 const REGISTERED: &str = "Channel notifications registered";
 
-/// The user's caches, with logs of a client in them.
+/// A cache folder of the user that contains logs of a client.
 struct Caches(tempfile::TempDir);
 
 impl Caches {
@@ -44,7 +44,7 @@ fn text(path: &Path, text: &str) {
     OpenOptions::new().create(true).append(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
 }
 
-/// Lines as the client writes them.
+/// Writes lines in the client's format.
 fn write(path: &Path, session: &str, at: u64, lines: &[&str]) {
     let line = |debug: &&str| {
         let line =
@@ -60,7 +60,7 @@ fn connected(server: &str) -> String {
     format!("Connection established with capabilities: {capabilities}")
 }
 
-/// A whole connection, up to the verdict.
+/// Writes a whole connection, up to the client's decision.
 fn connect(path: &Path, session: &str, server: &str, verdict: &str) {
     write(
         path,
@@ -70,12 +70,12 @@ fn connect(path: &Path, session: &str, server: &str, verdict: &str) {
     );
 }
 
-/// What is found in what is there now.
+/// Returns what a search finds in the files as they are now.
 fn look(query: &Query) -> Option<Vec<String>> {
     Search::default().look(query, &mut Watch::new(TOGETHER)).map(|found| told(&found.words))
 }
 
-/// The words without their times.
+/// Returns the words without their times.
 fn told(words: &[Word]) -> Vec<String> {
     let tell = |word: &Word| match word {
         Word::Registered { .. } => "registered".to_owned(),
@@ -102,7 +102,7 @@ fn the_verdict_is_found_by_the_version_of_the_handshake() {
         for (project, server) in [
             ("-home-a", "fakechat"),
             ("-home-a", "plugin-fakechat-fakechat"),
-            // Whatever the server is called, and whichever session it is by now.
+            // Any server name and any current session are accepted.
             ("-home-a", "other"),
         ] {
             let caches = Caches::new();
@@ -136,7 +136,7 @@ fn a_folder_with_spaces_and_other_letters_is_found() {
 fn logs_of_others_are_left_alone() {
     let caches = Caches::new();
     let query = caches.query("/home/a", Some("s1"));
-    // Another process of the same name, in the same folder and even the same session.
+    // Another process with the same server name, in the same folder and even the same session.
     connect(&caches.log("-home-a", "fakechat", "1.jsonl"), "s1", "tidegate 0.1.0+other", SKIPPED);
     // Another program.
     connect(&caches.log("-home-a", "github", "1.jsonl"), "s1", "github 7", SKIPPED);
@@ -155,9 +155,9 @@ fn where_the_client_does_not_tell_versions_name_and_session_decide() {
         ("plugin-x-fakechat", "s1", Some("s1"), false, None),
         ("fakechat", "s2", Some("s1"), false, None),
         ("other", "s1", Some("s1"), false, None),
-        // A client that does not tell its session either: another session in the same folder looks the same.
+        // A client that does not give its session id either: another session in the same folder cannot be told apart.
         ("fakechat", "s1", None, false, None),
-        // A handshake from before this process began is another's.
+        // A handshake from before this process started belongs to another process.
         ("fakechat", "s1", Some("s1"), true, None),
     ] {
         let caches = Caches::new();
@@ -176,7 +176,7 @@ fn a_verdict_of_a_connection_that_was_there_before_is_another_s() {
     let path = caches.log("-home-a", "fakechat", "1.jsonl");
     write(&path, "s1", clock::now() - 60_000, &["Starting connection", &connected("tidegate 0.1.0+other")]);
     let query = caches.query("/home/a", Some("s1"));
-    // By /clear in the other session.
+    // Written after /clear in the other session.
     write(&path, "s1", clock::now() + 1, &[SKIPPED]);
     assert_eq!(look(&query), None);
 }
@@ -272,7 +272,7 @@ async fn a_log_that_appears_late_is_followed_even_when_it_is_replaced() {
     let receipt = ["notifications/claude/channel (2 chars)"];
     write(&path, "s1", at + 1, &receipt);
     assert_eq!(next().await, ["receipts 2"]);
-    // What is in the copy was read before.
+    // The lines in the copy were already read.
     let fresh = path.with_extension("new");
     write(&fresh, "s1", at, &lines);
     write(&fresh, "s1", at + 1, &receipt);
@@ -281,11 +281,11 @@ async fn a_log_that_appears_late_is_followed_even_when_it_is_replaced() {
     assert_eq!(next().await, ["receipts 3"]);
     write(&path, "s1", at + 2, &[SKIPPED]);
     assert_eq!(next().await, skipped());
-    // Cut, and written on.
+    // The file is truncated, then written again.
     fs::write(&path, "").unwrap();
     write(&path, "s1", at + 3, &[REGISTERED]);
     assert_eq!(next().await, registered());
-    // Its folder is cleared away.
+    // The folder of the log is removed.
     fs::remove_dir_all(path.parent().unwrap()).unwrap();
     write(&path, "s1", at + 4, &[SKIPPED]);
     assert_eq!(next().await, skipped());
@@ -302,7 +302,7 @@ fn a_file_that_can_be_read_later_is_read_then() {
     fs::remove_dir(&path).unwrap();
     connect(&path, "s1", "tidegate 0.1.0+other", SKIPPED);
     assert!(search.look(&query, &mut watch).is_none());
-    // Another file takes its place.
+    // Another file replaces it.
     let fresh = path.with_extension("new");
     connect(&fresh, "s1", OWN, REGISTERED);
     fs::rename(&fresh, &path).unwrap();

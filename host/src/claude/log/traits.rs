@@ -1,39 +1,40 @@
-//! What this server knows about itself and its client: by that its log is recognised.
+//! What this server knows about itself and its client, to recognise its log.
 
 use std::{env, ffi::OsString, path::PathBuf};
 
 use crate::claude::ancestors::Process;
 
-/// The session's id, which Claude Code gives to its servers.
+/// The variable with the session's id, which Claude Code sets for its servers.
 pub(in crate::claude) const SESSION: &str = "CLAUDE_CODE_SESSION_ID";
 
-/// The folder that the client was started in, which it gives to its servers.
+/// The variable with the folder that the client was started in, which the client sets for its servers.
 const PROJECT: &str = "CLAUDE_PROJECT_DIR";
 
-/// Where its plugin is, which the client gives to servers that a plugin has brought.
+/// The variable with the plugin's folder, which the client sets for the servers of a plugin.
 const PLUGIN: &str = "CLAUDE_PLUGIN_ROOT";
 
 /// What a server knows about itself and its client.
 #[derive(Clone, Debug, Default)]
 pub struct Traits {
-    /// Names that it may have in the client's configuration.
+    /// Names that the server may have in the client's configuration.
     pub names: Vec<String>,
-    /// A plugin has brought it.
+    /// True if a plugin configured the server.
     pub plugin: bool,
-    /// As it introduces itself in the handshake: `NAME VERSION`, which no other process has.
+    /// The server as it introduces itself in the handshake: `NAME VERSION`, which is unique to this process.
     pub server: String,
     /// The id of the session, if known.
     pub session: Option<String>,
-    /// Folders in which the user's programs keep what they can make again.
+    /// Cache folders of the user.
     pub caches: Vec<PathBuf>,
     /// Folders that the client may have been started in.
     pub directories: Vec<PathBuf>,
 }
 
 impl Traits {
-    /// Of this process. `client` is Claude Code, where it was found above it.
+    /// Returns the traits of this process. `client` is the Claude Code process above it, if there is one.
     pub fn find(names: Vec<String>, server: String, client: Option<&Process>) -> Self {
-        // The client may keep variables from its servers, or a server's own be set otherwise.
+        // Read the client's own environment too: the client may withhold variables from its servers, or a server may
+        // have its own values for them.
         let theirs = |name: &str| client.and_then(|client| client.variable(name));
         let folder = |value: Option<OsString>| value.map(PathBuf::from).filter(|path| path.is_absolute());
         let customary = if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" };

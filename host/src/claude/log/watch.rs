@@ -5,29 +5,29 @@ use std::{
     time::Duration,
 };
 
-/// Tells when files in folders appear, are written to, or go.
+/// Reports when files in folders appear, are written to, or are removed.
 #[derive(Debug)]
 pub(super) struct Watch {
     system: system::Watch,
-    /// What is watched already.
+    /// The folders that are already watched.
     folders: Vec<PathBuf>,
-    /// The system does not tell of every folder.
+    /// The system cannot watch some of the folders.
     incomplete: bool,
-    /// How often to look where the system does not tell.
+    /// How often to poll folders that the system cannot watch.
     look: Duration,
 }
 
 impl Watch {
-    /// Where the system does not tell, a change is noticed after so long.
+    /// Creates a watch. A change that the system does not report is noticed after `look`.
     pub(super) fn new(look: Duration) -> Self {
         Self { system: system::Watch::new(), folders: Vec::new(), incomplete: false, look }
     }
 
-    /// Watches this folder as well or, where it does not exist, the nearest above it that does. The answer is whether it
-    /// was not watched before.
+    /// Watches this folder or, if it does not exist, its nearest existing ancestor. Returns true if that folder was not
+    /// watched before.
     pub(super) fn add(&mut self, folder: &Path) -> bool {
         let mut added = false;
-        // Again, because the folder may have been made before the one above it was watched.
+        // Repeat: the folder may have been created before its ancestor was watched.
         while let Some(nearest) = folder.ancestors().find(|folder| folder.is_dir())
             && !self.folders.iter().any(|known| known == nearest)
         {
@@ -38,12 +38,12 @@ impl Watch {
         added
     }
 
-    /// Waits for the next change, at most so long. Changes since the last wait count. Where the system does not tell,
-    /// it returns soon.
+    /// Waits for the next change, at most for `longest`. Changes since the last wait count. Returns earlier if some
+    /// folders must be polled.
     pub(super) fn wait(&mut self, longest: Duration) {
         let longest = if self.incomplete { longest.min(self.look) } else { longest };
         if self.system.wait(longest, self.look) == Watched::Less {
-            // A folder was removed or moved: one that takes its place is watched anew.
+            // A folder was removed or moved. Start anew, so that a folder which replaces it is watched.
             self.system = system::Watch::new();
             self.folders.clear();
             self.incomplete = false;
@@ -51,10 +51,10 @@ impl Watch {
     }
 }
 
-/// What is watched after a wait.
+/// What is still watched after a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Watched {
-    /// All that was watched before.
+    /// All folders from before.
     Same,
     /// A folder is no longer watched.
     Less,
@@ -71,7 +71,7 @@ mod system {
 
     use super::Watched;
 
-    /// inotify(7). None where the user has no instances left.
+    /// An inotify(7) instance, or `None` if the user has reached the limit of instances.
     #[derive(Debug)]
     pub(super) struct Watch(Option<OwnedFd>);
 
@@ -100,11 +100,11 @@ mod system {
                 return Watched::Same;
             };
             let timeout = Timespec::try_from(longest).ok();
-            // An interrupted wait is a short one.
+            // An interrupted wait only returns early.
             let _ = poll(&mut [PollFd::new(inotify, PollFlags::IN)], timeout.as_ref());
             let mut buffer = [MaybeUninit::uninit(); 4096];
             let mut events = inotify::Reader::new(inotify, &mut buffer);
-            // What was written is seen by looking.
+            // The events only end the wait. The caller looks at the files itself.
             let mut watched = Watched::Same;
             while let Ok(event) = events.next() {
                 let lost = ReadFlags::DELETE_SELF
@@ -179,7 +179,7 @@ mod tests {
         let start = Instant::now();
         std::fs::remove_dir(&folder).unwrap();
         watch.wait(Duration::from_mins(1));
-        // Not there yet: what is above it is watched.
+        // The folder does not exist yet, so its ancestor is watched.
         assert!(watch.add(&folder));
         std::fs::create_dir(&folder).unwrap();
         watch.wait(Duration::from_mins(1));

@@ -1,25 +1,25 @@
-//! The text of one file of managed settings, as far as it concerns channels.
+//! Parses the keys about channels in one file of managed settings.
 
 use serde_json::{Map, Value};
 
 pub(super) const ENABLED: &str = "channelsEnabled";
 const ALLOWED: &str = "allowedChannelPlugins";
 
-/// What one file says. A key that it does not have is `None`.
+/// The content of one file. A key that the file does not have is `None`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Document {
     pub(super) enabled: Option<bool>,
     pub(super) plugins: Option<Vec<Plugin>>,
 }
 
-/// A plugin that `--channels` takes.
+/// A plugin that `--channels` accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Plugin {
     pub(super) name: String,
     pub(super) marketplace: String,
 }
 
-/// What is wrong with a file's text.
+/// Why the text of a file is invalid.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Invalid {
     /// Not JSON.
@@ -31,7 +31,7 @@ pub(super) enum Invalid {
 }
 
 impl Document {
-    /// Reads the two keys that concern channels. A byte order mark in front is ignored.
+    /// Parses the two keys about channels. Ignores a leading byte order mark.
     pub(super) fn parse(text: &str) -> Result<Self, Invalid> {
         let document: Value = serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(text))?;
         let settings = object("the document", &document)?;

@@ -11,10 +11,10 @@ use super::*;
 
 const FIRST: &str = "managed-settings.json";
 
-/// Puts something at a path.
+/// Creates a file, link or folder at a path.
 type Make = Box<dyn Fn(&Path)>;
 
-/// A folder with these files, the further ones below `managed-settings.d`.
+/// Returns a folder with these files. Names may be in `managed-settings.d`.
 fn folder(files: &[(&str, &str)]) -> TempDir {
     let folder = TempDir::new().unwrap();
     for (name, text) in files {
@@ -29,7 +29,7 @@ fn policy(folder: &TempDir) -> Policy {
     Policy::read_from(&folder.path().join(FIRST))
 }
 
-/// Why channels are blocked, and what to do.
+/// Returns why channels are blocked and what to do about it.
 fn blocked(policy: &Policy) -> String {
     match policy.channels() {
         ChannelPolicy::Blocked(Blocked { found, cure }) => format!("{found}. {cure}"),
@@ -60,7 +60,7 @@ fn without_a_file_channels_are_on_with_the_default_plugins() {
     assert_eq!(Policy::read_from(Path::new("/no/such/folder/managed-settings.json")), Policy::default());
 }
 
-/// What the files say about channels, by the name of the file that decides.
+/// The policy on channels, with the name of the file that decides.
 #[derive(Debug, PartialEq, Eq)]
 enum Said {
     Enabled,
@@ -73,7 +73,7 @@ fn the_last_file_that_has_the_key_decides() {
     const ON: &str = r#"{"channelsEnabled": true}"#;
     const OFF: &str = r#"{"channelsEnabled": false}"#;
     const A: &str = "managed-settings.d/10-a.json";
-    // By their names, not by their numbers.
+    // The files are sorted by name, not by number.
     const B: &str = "managed-settings.d/9-b.json";
     for (files, said) in [
         (&[(FIRST, "{}")][..], Said::Unsaid(FIRST)),
@@ -192,7 +192,7 @@ fn a_path_that_cannot_be_read_is_not_one_that_does_not_exist() {
         ("ermission denied", Box::new(forbidden)),
     ];
     for (problem, make) in &makes {
-        // Root may read everything.
+        // Root may read every file.
         if *problem == "ermission denied" && root {
             continue;
         }

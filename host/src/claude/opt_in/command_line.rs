@@ -1,11 +1,10 @@
-//! What a command line of Claude Code says about channels.
+//! Parses the channel options on a command line of Claude Code.
 //!
-//! The client's parser knows each option. This one knows by name only the options that take a value
-//! ([`WITH_VALUE`]), so that such a value is not taken for an option: `--append-system-prompt -p` asks for no print
-//! mode. An option that is not on the list counts as one without a value. If it has one, and the value looks like
-//! `-p`, a session counts as one that takes no messages, which its user is told. The opposite mistake would lose
-//! messages.
-//! The same holds where the system gives the command line as one text (`ps`), for a value with ` -p ` in it.
+//! The client's parser knows every option. This one knows only the options that take a value ([`WITH_VALUE`]), so that
+//! it does not mistake such a value for an option: `--append-system-prompt -p` does not select print mode. An option
+//! that is not on the list counts as one without a value. If it does have a value, and the value looks like `-p`, the
+//! session counts as one that receives no messages, and its user is told. The opposite mistake would lose messages. The
+//! same happens for a value that contains ` -p ` if the system gives the command line as one text (`ps`).
 
 use std::fmt;
 
@@ -14,9 +13,9 @@ use super::plugin::plugin_of;
 pub(super) const CHANNELS: &str = "--channels";
 pub(super) const DEVELOPMENT: &str = "--dangerously-load-development-channels";
 
-/// Options whose value is the next argument, even one that begins with a hyphen: from the client's `--help` and its
-/// documentation. Those of [`FORMATS`] are read, so they are not here. Nor are options whose value is optional: the
-/// client does not take an argument with a hyphen for such a value.
+/// Options whose value is the next argument, even one that begins with a hyphen. From the client's `--help` and its
+/// documentation. Excludes the options of [`FORMATS`], whose values matter, and options with an optional value: the
+/// client does not use an argument that begins with a hyphen as such a value.
 const WITH_VALUE: [&str; 36] = [
     "--add-dir",
     "--agent",
@@ -56,15 +55,15 @@ const WITH_VALUE: [&str; 36] = [
     "--tools",
 ];
 
-/// Options of print mode. A program that drives the client asks for `stream-json`, often without `--print`.
+/// Options of print mode. A program that controls the client passes `stream-json`, often without `--print`.
 const FORMATS: [&str; 2] = ["--input-format", "--output-format"];
 
-/// The part of a command line that decides about channels.
+/// The parts of a command line that decide about channels.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct CommandLine<'a> {
     channels: Vec<Entry<'a>>,
     development: Vec<Entry<'a>>,
-    /// Print mode or a session of the SDK: there is nobody to ask.
+    /// True for print mode or a session of the SDK, where no user can answer a dialog.
     pub(super) print: bool,
 }
 
@@ -75,21 +74,21 @@ pub(super) enum Flag {
     Development,
 }
 
-/// A server that a session is started with.
+/// A server that the session was started with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Entry<'a> {
-    /// By the name under which it is configured.
+    /// A server by the name under which it is configured.
     Server(&'a str),
-    /// By its plugin and the marketplace of that.
+    /// A plugin by its name and its marketplace.
     Plugin(&'a str, &'a str),
 }
 
 impl<'a> CommandLine<'a> {
-    /// Reads the arguments behind Claude Code's program or script. Behind `--` there are no options.
+    /// Parses the arguments after Claude Code's program or script. After `--` there are no options.
     pub(super) fn parse(arguments: &'a [String]) -> Self {
         let mut line = Self::default();
-        // The option whose list goes on: it takes all arguments up to the next that begins with a hyphen. With `=`
-        // it takes that one text.
+        // The option whose list continues. It takes all arguments until the next one that begins with a hyphen. With
+        // `=` it takes only that text.
         let mut open = None;
         let mut arguments = arguments.iter().map(String::as_str);
         while let Some(argument) = arguments.next().filter(|&argument| argument != "--") {
@@ -126,7 +125,7 @@ impl<'a> CommandLine<'a> {
         line
     }
 
-    /// Adds the entries of one argument, which may be several with commas between.
+    /// Adds the entries of one argument. Commas separate several entries.
     fn add(&mut self, flag: Flag, list: &'a str) {
         let entries = match flag {
             Flag::Channels => &mut self.channels,
@@ -135,7 +134,8 @@ impl<'a> CommandLine<'a> {
         entries.extend(list.split(',').filter_map(|text| Entry::new(text.trim())));
     }
 
-    /// All entries in the order in which Claude Code searches them, whatever their order on the command line.
+    /// Returns all entries in the order in which Claude Code searches them, regardless of their order on the command
+    /// line.
     pub(super) fn entries(&self) -> impl Iterator<Item = (Flag, Entry<'a>)> {
         let with = |flag| move |&entry| (flag, entry);
         let channels = self.channels.iter().map(with(Flag::Channels));
@@ -143,11 +143,11 @@ impl<'a> CommandLine<'a> {
     }
 }
 
-/// What several options of one letter behind one hyphen mean: `-cp` is `-c -p`.
+/// The meaning of several one-letter options after one hyphen: `-cp` is `-c -p`.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Bundle {
     print: bool,
-    /// The next argument is the value of the last letter.
+    /// The value of the last letter is the next argument.
     wants_value: bool,
 }
 
@@ -157,12 +157,12 @@ impl Bundle {
         for (index, letter) in letters.char_indices() {
             match letter {
                 'p' => bundle.print = true,
-                // --name. What follows in the same argument is its value.
+                // `--name`. The rest of the same argument is its value.
                 'n' => {
                     bundle.wants_value = index + 1 == letters.len();
                     break;
                 }
-                // --debug, --resume and --worktree, likewise, but their values are optional.
+                // `--debug`, `--resume` and `--worktree` are similar, but their values are optional.
                 'd' | 'r' | 'w' => break,
                 _ => {}
             }
@@ -182,9 +182,10 @@ impl Flag {
 }
 
 impl<'a> Entry<'a> {
-    /// `None` for a text that is neither kind: Claude Code refuses to start with it, so nothing can depend on it.
+    /// Parses an entry. Returns `None` for a text of neither kind: Claude Code refuses to start with such an entry, so
+    /// no session has one.
     fn new(text: &'a str) -> Option<Self> {
-        // It comes back in a sentence for people.
+        // Sentences for people quote the word, so it must not contain white space or control characters.
         let word =
             |text: &str| !text.is_empty() && !text.contains(|c: char| c.is_control() || c.is_whitespace());
         match text.split_once(':')? {
@@ -197,10 +198,10 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// Does this entry stand for the server of this name?
+    /// Returns true if this entry names the server of this name.
     ///
-    /// Claude Code calls a plugin's server `plugin:PLUGIN:SERVER`. Where only a channel's name is known, a plugin of
-    /// that name is taken for the one that started it.
+    /// Claude Code calls a plugin's server `plugin:PLUGIN:SERVER`. If only a channel's name is known, a plugin of the
+    /// same name counts as the one that started it.
     pub(super) fn stands_for(self, server: &str) -> bool {
         match self {
             Self::Server(name) => name == server,
@@ -222,12 +223,12 @@ impl fmt::Display for Entry<'_> {
 mod tests {
     use super::*;
 
-    /// At white space; `''` is an empty argument.
+    /// Splits at white space; `''` is an empty argument.
     fn split(line: &str) -> Vec<String> {
         line.split_whitespace().map(|argument| argument.replace("''", "")).collect()
     }
 
-    /// The entries, with `D` for the development option and `C` for the other.
+    /// Returns the entries, with `D` for the development option and `C` for the other option.
     fn entries(line: &str) -> String {
         let line = line.replace("DEV", DEVELOPMENT).replace("CH", CHANNELS);
         let arguments = split(&line);
@@ -272,7 +273,7 @@ mod tests {
             ("-cn DEV server:a", ""),
             ("-nx DEV server:a", "D server:a"),
             ("--unknown DEV server:a", "D server:a"),
-            // Neither kind of entry.
+            // Texts that are neither kind of entry.
             ("DEV a", ""),
             ("DEV server:", ""),
             ("DEV plugin:a", ""),
@@ -309,7 +310,7 @@ mod tests {
             ("--input-format=stream-json", true),
             ("--output-format text --input-format stream-json", true),
             ("--dangerously-load-development-channels server:a -p", true),
-            // Of an option that is not known, no value is known either.
+            // An unknown option counts as one without a value.
             ("--unknown -p", true),
             ("--print=1", false),
             ("--printer", false),

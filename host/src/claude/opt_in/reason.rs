@@ -1,4 +1,4 @@
-//! Why a session receives no messages, for the person who started it.
+//! The reasons why a session receives no messages, as text for the person who started it.
 
 use std::{fmt, path::PathBuf};
 
@@ -10,8 +10,8 @@ use super::{
     command_line::{CHANNELS, DEVELOPMENT},
 };
 
-/// Why a session receives no messages. As a text it is two sentences, without a full stop at the end: what was found, and
-/// what a person can do about it.
+/// A reason why a session receives no messages. Its text is two sentences, without a final full stop: what was found,
+/// and what a person can do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
@@ -19,55 +19,56 @@ pub enum Reason {
     Never,
     /// The organisation's policy blocks all channels.
     Blocked(Blocked),
-    /// This file of the organisation's policy exists, and no file says whether channels are enabled.
+    /// This file of the organisation's policy exists, but no file says whether channels are enabled.
     PolicyUnsaid(PathBuf),
-    /// None of these entries.
+    /// The command line has no entry for the server.
     NotNamed {
-        /// Each would stand for the server.
+        /// The entries that would name the server.
         entries: Vec<String>,
     },
-    /// A plugin of the same name, but from another marketplace.
+    /// The command line names a plugin of the same name, but from another marketplace.
     OtherPlugin {
-        /// The one on the command line.
+        /// The entry on the command line.
         entry: String,
-        /// The one that stands for this server, if its marketplace is known.
+        /// The entry that names this server, if its marketplace is known.
         installed: Option<String>,
     },
-    /// `server:NAME`, but only under `--channels`.
+    /// The command line has `server:NAME`, but only under `--channels`.
     ServerUnderChannels {
-        /// What the client calls the server.
+        /// The name that the client uses for the server.
         name: String,
     },
-    /// `plugin:NAME@MARKETPLACE`, but only under `--channels`, and not on the list.
+    /// The command line has `plugin:NAME@MARKETPLACE`, but only under `--channels`, and the plugin is not on the list.
     PluginNotAllowed {
-        /// The plugin.
+        /// The name of the plugin.
         name: String,
-        /// Where it is from.
+        /// The marketplace of the plugin.
         marketplace: String,
     },
-    /// An entry of `--channels` that does not count comes before one of the development option that would.
+    /// An entry of `--channels` that is not accepted comes before an entry of the development option that would be
+    /// accepted.
     FirstDecides {
-        /// The one under `--channels`.
+        /// The entry under `--channels`.
         entry: String,
     },
-    /// Only under the development option, which does not count in print mode and for the SDK: its dialog cannot be
-    /// shown.
+    /// The entry is only under the development option, which does not count in print mode and for the SDK, because its
+    /// dialog cannot be shown.
     NotInteractive {
-        /// The one under the development option.
+        /// The entry under the development option.
         entry: String,
     },
-    /// The client is not known.
+    /// The processes above this one cannot be read, so the client is unknown.
     Unreadable(Unreadable),
-    /// The client is known, but has overwritten its command line with a title.
+    /// The client has overwritten its command line with a title.
     Renamed,
 }
 
-/// What to do where the command line is not known.
+/// What to do if the command line is unknown.
 const IF_YOU_KNOW: &str =
     "If you know that the session was started for this server, add `--opt-in always` to the server's args";
 
 impl Reason {
-    /// What was found: a sentence without a full stop at the end.
+    /// Returns what was found: a sentence without a final full stop.
     pub fn found(&self) -> String {
         match self {
             Self::Never => {
@@ -113,7 +114,7 @@ impl Reason {
         }
     }
 
-    /// What a person can do about it: a sentence without a full stop at the end.
+    /// Returns what a person can do about it: a sentence without a final full stop.
     pub fn cure(&self) -> String {
         match self {
             Self::Never => {

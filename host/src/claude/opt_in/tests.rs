@@ -9,17 +9,17 @@ use crate::claude::{ancestors::Why, managed::Blocked};
 
 const DEVELOPMENT: &str = "--dangerously-load-development-channels";
 
-/// At white space; `''` is an empty argument, `DEV` the development option.
+/// Splits at white space; `''` is an empty argument, `DEV` the development option.
 fn split(line: &str) -> Vec<String> {
     line.replace("DEV", DEVELOPMENT).split_whitespace().map(|argument| argument.replace("''", "")).collect()
 }
 
-/// A client with this command line that passes no variables.
+/// Returns a client with this command line that passes no variables.
 fn claude(arguments: Vec<String>) -> ClaudeCode {
     ClaudeCode { process: Ok(Some(Process { pid: 7, arguments })), entrypoint: None, plugin: None }
 }
 
-/// For a server that the client calls `fakechat`.
+/// Judges the session for a server that the client calls `fakechat`.
 fn judged(line: &str, policy: &Policy) -> Verdict {
     judge(OptIn::Auto, &claude(split(line)), &["fakechat"], policy)
 }
@@ -68,7 +68,7 @@ fn a_session_that_names_the_server_is_in() {
         "claude --channels=plugin:fakechat@claude-plugins-official",
         "claude --channels plugin:telegram@claude-plugins-official plugin:fakechat@claude-plugins-official",
         "claude --channels plugin:a@b,plugin:fakechat@claude-plugins-official",
-        // The first entry counts, so what comes later does not matter.
+        // The first entry counts, so later entries do not matter.
         "claude --channels plugin:fakechat@claude-plugins-official server:fakechat",
         "claude --channels plugin:fakechat@claude-plugins-official plugin:fakechat@elsewhere",
         "claude DEV server:fakechat --channels plugin:fakechat@claude-plugins-official",
@@ -80,7 +80,7 @@ fn a_session_that_names_the_server_is_in() {
         "claude DEV server:fakechat -- -p",
         "node /usr/bin/claude DEV server:fakechat",
         "node -- /usr/bin/claude DEV server:fakechat",
-        // This is the interpreter's.
+        // Options of the interpreter.
         "bun -r ./x.js /usr/bin/claude DEV server:fakechat",
         "claude DEV server:fakechat -- --channels",
     ] {
@@ -110,7 +110,7 @@ fn a_session_that_does_not_is_out_with_the_reason() {
         ("claude --channels plugin:fakechat@elsewhere", not_allowed("elsewhere")),
         ("claude DEV plugin:a@b --channels plugin:fakechat@elsewhere", not_allowed("elsewhere")),
         ("claude --channels plugin:fakechat@x server:fakechat", not_allowed("x")),
-        // The first entry decides alone, and entries of --channels come first.
+        // Only the first entry counts, and entries of `--channels` come first.
         ("claude --channels plugin:fakechat@x plugin:fakechat@claude-plugins-official", not_allowed("x")),
         ("claude --channels server:fakechat plugin:fakechat@claude-plugins-official", under_channels()),
         ("claude --channels server:fakechat DEV server:fakechat", first_decides("server:fakechat")),
@@ -118,7 +118,7 @@ fn a_session_that_does_not_is_out_with_the_reason() {
         ("claude DEV=server:fakechat --channels=server:fakechat", first_decides("server:fakechat")),
         ("claude --channels plugin:fakechat@x DEV server:fakechat", first_decides("plugin:fakechat@x")),
         ("claude --channels plugin:fakechat@x DEV plugin:fakechat@x", first_decides("plugin:fakechat@x")),
-        // Entries of the development option do not count where its dialog cannot be shown.
+        // Entries of the development option do not count if its dialog cannot be shown.
         ("claude -p hello DEV server:fakechat", not_interactive("server:fakechat")),
         ("claude DEV server:fakechat -p hello", not_interactive("server:fakechat")),
         ("claude --print DEV=server:fakechat", not_interactive("server:fakechat")),
@@ -147,7 +147,7 @@ fn the_entrypoint_tells_an_interactive_session_from_others() {
         (line, Some("sdk-ts"), false),
         (line, Some("claude-vscode"), false),
         (line, Some(""), false),
-        // A variable can be inherited from a session further up.
+        // The variable can be inherited from a session further up.
         ("claude -p DEV server:fakechat", Some("cli"), false),
     ] {
         let entrypoint = entrypoint.map(str::to_owned);
@@ -179,7 +179,7 @@ fn one_server_has_one_of_several_names() {
             two,
             out(Reason::NotNamed { entries: vec!["server:fakechat".into(), "server:telegram".into()] }),
         ),
-        // The first entry that stands for any of the names.
+        // The first entry that names any of the servers counts.
         ("claude --channels server:telegram DEV server:fakechat", two, out(first_decides("server:telegram"))),
         ("claude --channels plugin:telegram@claude-plugins-official server:fakechat", two, Verdict::In),
         ("claude -p DEV server:telegram server:fakechat", two, out(not_interactive("server:telegram"))),
@@ -209,7 +209,7 @@ fn a_plugins_server_is_named_by_the_plugin_of_its_own_marketplace() {
         ("claude --channels plugin:other@x DEV plugin:fakechat@tidegate", Verdict::In),
         ("claude DEV server:other plugin:fakechat@tidegate", Verdict::In),
         ("claude DEV plugin:fakechat@x", out(other_plugin("x"))),
-        // The first entry decides alone.
+        // Only the first entry counts.
         ("claude DEV plugin:fakechat@x plugin:fakechat@tidegate", out(other_plugin("x"))),
         ("claude --channels plugin:fakechat@x", out(other_plugin("x"))),
         (
@@ -217,7 +217,7 @@ fn a_plugins_server_is_named_by_the_plugin_of_its_own_marketplace() {
             out(first_decides("plugin:fakechat@x")),
         ),
         ("claude -p DEV plugin:fakechat@x", out(not_interactive("plugin:fakechat@x"))),
-        // This names a server that is configured elsewhere.
+        // The entry names a server that is configured elsewhere.
         (
             "claude DEV server:fakechat",
             out(Reason::NotNamed { entries: vec!["plugin:fakechat@tidegate".into()] }),
@@ -231,7 +231,7 @@ fn a_plugins_server_is_named_by_the_plugin_of_its_own_marketplace() {
         let verdict = judge(OptIn::Auto, &claude, &["plugin:fakechat:fakechat"], &ours);
         assert_eq!(verdict, expected, "{line}");
     }
-    // Not on the list, and of another marketplace where the channel's name is all that is known.
+    // A plugin that is not on the list, and one of another marketplace if only the channel's name is known.
     for (line, server, expected) in [
         ("claude --channels plugin:fakechat@tidegate", "plugin:fakechat:fakechat", not_allowed("tidegate")),
         ("claude DEV plugin:fakechat@x", "fakechat", other_plugin("x")),
@@ -287,7 +287,7 @@ fn the_setting_goes_before_the_policy_and_the_policy_before_the_rest() {
         (&hidden, &enabled, Verdict::Out(Reason::Unreadable(unreadable.clone()))),
         (&hidden, &unsaid, Verdict::Out(Reason::Unreadable(unreadable))),
         (&hidden, &blocked, no()),
-        // Not a session of Claude Code: only an explicit no counts.
+        // The client is not Claude Code, so only a policy that blocks channels counts.
         (&other, &enabled, Verdict::In),
         (&other, &unsaid, Verdict::In),
         (&other, &blocked, no()),
@@ -350,7 +350,7 @@ fn a_setting_is_read_as_it_is_written() {
     }
 }
 
-/// Arguments that mean something, and others.
+/// Generates known options and entries, and other arguments.
 fn argument() -> impl Strategy<Value = String> {
     let known = [
         "",

@@ -1,4 +1,4 @@
-//! The client's side of the stream.
+//! The client side of the stream.
 #![expect(deprecated, reason = "a later revision of MCP drops roots; the one that carries channels has them")]
 
 use rmcp::{
@@ -20,20 +20,21 @@ use crate::{
     session::{self, Attention, CHANNEL_NOTIFICATION, Dialogs, PERMISSION_VERDICT, PROTOCOL_VERSION},
 };
 
-/// The client's side: it takes what a session would take.
+/// The client side, which receives what a session would receive.
 struct Client(mpsc::UnboundedSender<Arrival>);
 
-/// What is held in memory between the two ends of the stream, in bytes.
+/// The capacity of the stream between client and server, in bytes.
 const STREAM: usize = 64 << 10;
 
-/// A session within this process: a server, and a client that speaks to it as Claude Code does. It ends when this is dropped.
+/// A session within this process: a server, and a client that speaks to it like Claude Code. The session ends when this
+/// is dropped.
 pub(in crate::cli) struct LocalSession {
     client: RunningService<RoleClient, Client>,
     server: JoinHandle<()>,
 }
 
 impl LocalSession {
-    /// Begins one. What the server sends comes out of the receiver.
+    /// Starts a session. The receiver yields what the server sends.
     pub(in crate::cli) async fn begin(
         hub: &Hub,
         dialogs: Dialogs,
@@ -47,7 +48,7 @@ impl LocalSession {
         Ok((Self { client, server }, arrived))
     }
 
-    /// For calls to the server.
+    /// Returns the peer for calls to the server.
     pub(in crate::cli) fn peer(&self) -> Peer<RoleClient> {
         self.client.peer().clone()
     }
@@ -59,23 +60,23 @@ impl Drop for LocalSession {
     }
 }
 
-/// Something that came from the server.
+/// A message from the server.
 pub(in crate::cli) enum Arrival {
     /// An event.
     Event(Value),
     /// A person on a channel has answered a permission request.
     Verdict(Value),
-    /// The person here is asked something. Only one question is open at a time.
+    /// A question for the person at this terminal. Only one question is open at a time.
     Question(Question),
-    /// The question that was open needs no answer any more.
+    /// The open question no longer needs an answer.
     Settled,
 }
 
-/// It stays open until it is answered or settled.
+/// A question that stays open until it is answered or settled.
 pub(in crate::cli) struct Question {
     pub(in crate::cli) message: String,
     pub(in crate::cli) field: String,
-    /// Yes or no is wanted, rather than a text.
+    /// True if the answer is yes or no, false if it is a text.
     pub(in crate::cli) choice: bool,
     pub(in crate::cli) answer: oneshot::Sender<ElicitResult>,
 }
@@ -126,7 +127,7 @@ impl ClientHandler for Client {
             PERMISSION_VERDICT => Arrival::Verdict(params),
             _ => return,
         };
-        // Nobody listens any more when the conversation has ended.
+        // Fails only after the conversation has ended.
         let _ = self.0.send(arrival);
     }
 }

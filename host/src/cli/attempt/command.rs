@@ -1,10 +1,10 @@
-//! What a line means that a person types.
+//! Parses a line that a person types.
 
 use rmcp::model::{JsonObject, Tool};
 
 use crate::settings::nearest;
 
-/// What the person at the terminal wants.
+/// A command of the person at the terminal.
 #[derive(Debug, PartialEq)]
 pub(super) enum Command {
     Nothing,
@@ -23,7 +23,7 @@ pub(super) enum Command {
     Deny,
 }
 
-/// What a command needs to be of any use.
+/// What a command needs from the channels to be available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Need {
     Nothing,
@@ -33,12 +33,12 @@ enum Need {
     Prompts,
 }
 
-/// How a command is written, and what it does.
+/// The syntax of a command and what it does.
 #[derive(Debug)]
 pub(super) struct Usage {
-    /// With its slash.
+    /// The name with its slash.
     pub(super) name: &'static str,
-    /// What follows the name.
+    /// The arguments after the name.
     pub(super) rest: &'static str,
     pub(super) about: &'static str,
     need: Need,
@@ -84,13 +84,13 @@ const USAGES: &[Usage] = &[
     Usage { name: "/quit", rest: "", about: "end (also Ctrl-D)", need: Need::Nothing },
 ];
 
-/// What the channels of this session can do.
+/// The abilities of the channels of this session.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Abilities {
     /// The names of the tools.
     pub(super) tools: Vec<String>,
     files: bool,
-    /// Some channel shows permission prompts.
+    /// At least one channel shows permission prompts.
     prompts: bool,
 }
 
@@ -117,12 +117,12 @@ impl Abilities {
         }
     }
 
-    /// The commands that these channels can carry out.
+    /// Returns the commands that these channels can carry out.
     pub(super) fn usages(&self) -> impl Iterator<Item = &'static Usage> + use<'_> {
         USAGES.iter().filter(|usage| self.have(usage.need))
     }
 
-    /// What `/help` shows.
+    /// Returns the text of `/help`.
     pub(super) fn help(&self) -> String {
         let width = USAGES.iter().map(|usage| usage.form().len()).max().unwrap_or_default() + 2;
         let line = |form: &str, about: &str| format!("{form:width$}{about}\n");
@@ -133,14 +133,14 @@ impl Abilities {
 }
 
 impl Usage {
-    /// `/file PATH [TEXT]`.
+    /// Returns the syntax, such as `/file PATH [TEXT]`.
     pub(super) fn form(&self) -> String {
         format!("{} {}", self.name, self.rest).trim_end().to_owned()
     }
 }
 
 impl Command {
-    /// Understands a line, or says what is wrong with it.
+    /// Parses a line. The error says what is wrong with it.
     pub(super) fn parse(line: &str, abilities: &Abilities) -> Result<Self, String> {
         let line = line.trim();
         if let Some(text) = line.strip_prefix("//") {
@@ -171,7 +171,7 @@ impl Command {
             "/tools" => Ok(Self::Tools),
             "/accept" => Ok(Self::Accept),
             "/deny" => Ok(Self::Deny),
-            // People type a code in groups.
+            // A code may be typed in groups of characters, so take the whole rest.
             "/pair" if given => Ok(Self::Pair(rest.to_owned())),
             "/chat" if given => Ok(Self::Chat(first)),
             "/file" if given => Ok(Self::File(first, second)),

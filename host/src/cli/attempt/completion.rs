@@ -1,35 +1,35 @@
-//! What the Tab key adds to a line.
+//! Completes a line with the Tab key.
 
 use std::path::Path;
 
 use super::command::Abilities;
 
-/// What can stand in a line besides commands.
+/// The words that can complete a line, besides the names of commands.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Vocabulary {
     pub(super) abilities: Abilities,
-    /// Chats that have written, the latest first.
+    /// Chats from which messages came, the latest first.
     pub(super) chats: Vec<String>,
     /// The ids of messages that were sent from here, the latest first.
     pub(super) sent: Vec<String>,
-    /// The ids of messages that have come, the latest first.
+    /// The ids of messages that were received, the latest first.
     pub(super) received: Vec<String>,
 }
 
-/// What may take the place of the last word.
+/// The candidates that may replace the last word.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Completion {
-    /// Where that word begins, in bytes of the line.
+    /// The byte offset in the line where the last word begins.
     pub(super) start: usize,
-    /// Whole words. None of them is empty.
+    /// Whole words, none of them empty.
     pub(super) words: Vec<String>,
 }
 
-/// How many files are offered at most.
+/// The largest number of files to offer.
 const FILES: usize = 100;
 
 impl Vocabulary {
-    /// What may complete the end of this line.
+    /// Returns the candidates for the end of this line.
     pub(super) fn complete(&self, line: &str) -> Completion {
         let start = line.rfind(char::is_whitespace).map_or(0, |place| place + 1);
         let (before, word) = line.split_at(start);
@@ -52,7 +52,7 @@ impl Vocabulary {
         Completion { start, words }
     }
 
-    /// How the command is written that this line begins with.
+    /// Returns the syntax of the command that this line begins with.
     pub(super) fn hint(&self, line: &str) -> Option<String> {
         let name = line.split_whitespace().next().filter(|name| name.starts_with('/'))?;
         let usage = self.abilities.usages().find(|usage| usage.name == name)?;
@@ -61,7 +61,7 @@ impl Vocabulary {
 }
 
 impl Completion {
-    /// What all the words begin with.
+    /// Returns the longest common prefix of all words.
     pub(super) fn common(&self) -> &str {
         let Some((first, others)) = self.words.split_first() else { return "" };
         let mut end = first.len();
@@ -74,7 +74,8 @@ impl Completion {
     }
 }
 
-/// Files and folders whose path begins so: folders end with a slash, hidden ones are left out unless asked for.
+/// Returns the files and folders whose path begins like this. Folders end with a slash. Hidden files are omitted unless
+/// the name begins with a dot.
 fn files(begun: &str) -> Vec<String> {
     let (folder, name) = begun.rsplit_once('/').map_or(("", begun), |(folder, name)| (folder, name));
     let shown = if begun.contains('/') { format!("{folder}/") } else { String::new() };

@@ -1,4 +1,4 @@
-//! What the session of this terminal says and hears.
+//! The conversation between the terminal and its session.
 
 use std::{fmt::Write as _, pin::Pin};
 
@@ -26,42 +26,42 @@ use crate::{
     session::{PERMISSION_CAPABILITY, PERMISSION_REQUEST},
 };
 
-/// How many chats and messages Tab knows.
+/// The number of chats and messages that Tab completes.
 const KNOWN: usize = 50;
 
-/// What is between the terminal's lines and the session's calls.
+/// The state between the terminal's lines and the session's calls.
 pub(super) struct Conversation {
     peer: Peer<RoleClient>,
     paint: Paint,
-    /// Where the next reply goes: the chat that wrote last, or one that was chosen.
+    /// The target of the next reply: the chat that wrote last, or a chosen chat.
     chat: Option<Chat>,
-    /// What `/pair`, `/accept` and `/deny` answer.
+    /// The question that `/pair`, `/accept` and `/deny` answer.
     question: Option<Question>,
     vocabulary: Vocabulary,
-    /// Some channel has a page to write on.
+    /// At least one channel has a page to write on.
     has_page: bool,
 }
 
 struct Chat {
     id: String,
-    /// Who wrote last in it.
+    /// The sender of the latest message in the chat.
     sender: Option<String>,
 }
 
-/// What a line leads to.
+/// The effect of a line.
 pub(super) enum Step {
     Say(String),
-    /// It takes a while. Meanwhile other things may come.
+    /// A call that takes time. Other messages may arrive in the meantime.
     Call(Call),
     End,
 }
 
 pub(super) type Call = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
-/// What a call has brought.
+/// The result of a call.
 pub(super) struct Answer {
     text: String,
-    /// Ids of messages that were sent.
+    /// The ids of messages that were sent.
     sent: Vec<String>,
 }
 
@@ -86,7 +86,7 @@ impl Conversation {
         for channel in loaded.channels() {
             chats.extend(channel.admission().chat_names()?.into_keys());
         }
-        // Where there is one chat only, it need not write first.
+        // If there is only one chat, it is chosen before it has written.
         let chat = match chats.as_slice() {
             [only] if loaded.channels().len() == 1 => Some(Chat { id: only.to_string(), sender: None }),
             _ => None,
@@ -126,7 +126,7 @@ impl Conversation {
         text + &self.paint.dim(&hint) + "\n"
     }
 
-    /// What the prompt says now.
+    /// Returns the current prompt and its notice.
     pub(super) fn situation(&self) -> Situation {
         let prompt = match &self.chat {
             Some(Chat { id, sender: Some(sender) }) => {
@@ -139,7 +139,7 @@ impl Conversation {
         Situation { prompt, notice, vocabulary: self.vocabulary.clone() }
     }
 
-    /// Takes what the server has sent, and says it.
+    /// Handles a message from the server and returns the text to print.
     pub(super) fn receive(&mut self, arrival: Arrival) -> String {
         match arrival {
             Arrival::Event(event) => self.show(&event),
@@ -161,7 +161,7 @@ impl Conversation {
         }
     }
 
-    /// Takes what a call has brought, and says it.
+    /// Handles the result of a call and returns the text to print.
     pub(super) fn finish(&mut self, answer: Answer) -> String {
         for id in answer.sent {
             remember(&mut self.vocabulary.sent, id);
@@ -191,12 +191,12 @@ impl Conversation {
                 return self.paint.red(&text);
             }
         };
-        // Nobody waits any more when the question has expired.
+        // Fails only if the question has expired.
         let _ = question.answer.send(result);
         text
     }
 
-    /// An event, as the session sees it.
+    /// Formats an event as the session sees it.
     fn show(&mut self, event: &Value) -> String {
         let meta = event.get("meta").and_then(Value::as_object);
         let of = |name: &str| meta.and_then(|meta| meta.get(name)?.as_str()).map(str::to_owned);
@@ -211,7 +211,7 @@ impl Conversation {
         tag += &self.paint.dim(">");
         if let Some(id) = of("chat_id") {
             remember(&mut self.vocabulary.chats, id.clone());
-            // A page has one chat and one person.
+            // A page has one chat and one person with the same id.
             let sender = of("user").filter(|sender| *sender != id);
             self.chat = Some(Chat { id, sender });
         }
@@ -222,7 +222,7 @@ impl Conversation {
         format!("{tag}\n{}\n{}\n", self.paint.bold(&content), self.paint.dim("</channel>"))
     }
 
-    /// Does what a line says.
+    /// Carries out a line.
     pub(super) fn obey(&mut self, line: &str) -> Step {
         let command = match Command::parse(line, &self.vocabulary.abilities) {
             Ok(command) => command,
@@ -274,7 +274,7 @@ impl Conversation {
     }
 }
 
-/// How a question can be answered.
+/// Describes how a question can be answered.
 fn ways(question: &Question) -> String {
     if question.choice {
         "/accept says yes, /deny says no.".to_owned()
@@ -283,7 +283,7 @@ fn ways(question: &Question) -> String {
     }
 }
 
-/// Puts it first.
+/// Moves the id to the front of the list.
 fn remember(known: &mut Vec<String>, id: String) {
     known.retain(|other| *other != id);
     known.insert(0, id);
@@ -310,16 +310,17 @@ async fn call(peer: Peer<RoleClient>, paint: Paint, name: String, arguments: Jso
     Answer { text: paint.green(&text) + "\n", sent }
 }
 
-/// The ids in `sent (id: 5)` and `sent 2 parts (ids: 5, 6)`.
+/// Returns the ids in `sent (id: 5)` and `sent 2 parts (ids: 5, 6)`.
 fn ids(text: &str) -> Vec<String> {
     let list = text.split_once("(id: ").or_else(|| text.split_once("(ids: "));
     let Some((list, _)) = list.and_then(|(_, rest)| rest.split_once(')')) else { return Vec::new() };
     list.split(", ").map(str::to_owned).collect()
 }
 
-/// Asks, as a session does before it runs a tool, and as far as the channels ask people.
+/// Asks for permission like a session before it runs a tool, if the channels ask people at all.
 async fn ask_permission(peer: Peer<RoleClient>, paint: Paint, tool: String, text: String) -> Answer {
-    // Letters that a request's id may have, picked by the clock: nobody guards against anything here.
+    // Letters that a request's id may contain. The clock selects them, because this id needs no protection against
+    // guessing.
     let letters = b"abcdefghijkmnopqrstuvwxyz";
     let now = clock::now();
     let id: String = (0..5)

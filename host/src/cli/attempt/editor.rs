@@ -1,36 +1,36 @@
-//! The line that is being typed, and those that were typed before.
+//! The editor for the current line, with a history.
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tui_input::{Input, InputRequest, backend::crossterm::EventHandler as _};
 
 use super::completion::Vocabulary;
 
-/// How many lines are remembered.
+/// The number of lines in the history.
 const REMEMBERED: usize = 500;
 
 #[derive(Default)]
 pub(super) struct Editor {
     input: Input,
-    /// The oldest first.
+    /// Earlier lines, the oldest first.
     history: Vec<String>,
-    /// Which of them is shown, and what was being typed before.
+    /// The index of the shown line of the history, and the text that was being typed before.
     recalled: Option<(usize, String)>,
-    /// What the last Tab has found, as long as nothing else was typed.
+    /// The candidates of the last Tab, until another key is pressed.
     pub(super) offered: Vec<String>,
 }
 
-/// What a key has done.
+/// The effect of a key.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// The line may have changed.
     Edited,
-    /// This line is finished.
+    /// The line is complete.
     Line(String),
-    /// The person has had enough.
+    /// The person wants to quit.
     End,
-    /// The screen is to be emptied.
+    /// The screen must be cleared.
     Clear,
-    /// The program is to be stopped, as a shell does it.
+    /// The program must be suspended, as a shell does with Ctrl-Z.
     Suspend,
     Ignored,
 }
@@ -40,7 +40,7 @@ impl Editor {
         self.input.value()
     }
 
-    /// The part of the text before the cursor.
+    /// Returns the part of the text before the cursor.
     pub(super) fn before(&self) -> &str {
         let text = self.input.value();
         let end = text.char_indices().nth(self.input.cursor()).map_or(text.len(), |(place, _)| place);
@@ -145,7 +145,7 @@ impl Editor {
         }
     }
 
-    /// Adds what is certain, and remembers what is possible.
+    /// Inserts the common prefix of the candidates, and offers them if there is more than one.
     fn complete(&mut self, vocabulary: &Vocabulary) {
         let completion = vocabulary.complete(self.before());
         let [word] = completion.words.as_slice() else {
@@ -158,7 +158,7 @@ impl Editor {
         self.offered.clear();
     }
 
-    /// Puts this in the place of what stands between there and the cursor.
+    /// Inserts the rest of this word, whose beginning is between `start` and the cursor.
     fn extend(&mut self, start: usize, word: &str) {
         let before = self.before();
         let begun = before.get(start..).unwrap_or_default();

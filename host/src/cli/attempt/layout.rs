@@ -1,27 +1,27 @@
-//! Where the letters of a prompt and its line stand on a screen of some width.
+//! Lays out a prompt and its line on a screen of a given width.
 //!
-//! Lines are broken here and not by the terminal: then the number of rows to remove again is known, however wide letters
-//! are.
+//! This code breaks the lines instead of the terminal. The number of rows to erase is then known, for any width of
+//! characters.
 
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
 
-/// What is to be shown.
+/// The content to show.
 #[derive(Clone, Copy)]
 pub(super) struct Content<'a> {
-    /// In front of the line.
+    /// The text in front of the line.
     pub(super) prompt: &'a str,
     /// The line up to the cursor.
     pub(super) before: &'a str,
-    /// The line behind it.
+    /// The line after the cursor.
     pub(super) after: &'a str,
 }
 
-/// Rows on a screen. There is at least one.
+/// Rows on a screen, at least one.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Rows {
     pub(super) rows: Vec<String>,
-    /// The cursor's row among them, and its column.
+    /// The row of the cursor, as an index into `rows`, and its column.
     pub(super) cursor: (usize, usize),
 }
 
@@ -38,7 +38,7 @@ impl Rows {
         let mut pen = Pen { columns: columns.max(2), rows: Vec::new(), row: String::new(), column: 0 };
         pen.write(content.prompt);
         pen.write(content.before);
-        // A cursor behind the last column is shown in the next row.
+        // A cursor after the last column is shown in the next row.
         if pen.column >= pen.columns {
             pen.end_row();
         }
@@ -48,7 +48,7 @@ impl Rows {
         Self { rows: pen.rows, cursor }
     }
 
-    /// At most this many rows, those around the cursor.
+    /// Keeps at most this many rows, those around the cursor.
     pub(super) fn window(mut self, height: usize) -> Self {
         let (row, column) = self.cursor;
         let first = (row + 1).saturating_sub(height.max(1));
@@ -57,7 +57,7 @@ impl Rows {
         Self { rows: self.rows, cursor: (row - first, column) }
     }
 
-    /// How many rows are above the cursor once the terminal has this many columns: it breaks rows that no longer fit.
+    /// Returns how many rows are above the cursor if the terminal now has this many columns and breaks longer rows.
     pub(super) fn above(&self, columns: usize) -> usize {
         let columns = columns.max(1);
         let (row, column) = self.cursor;
@@ -70,7 +70,7 @@ impl Pen {
     fn write(&mut self, text: &str) {
         for letter in text.graphemes(true) {
             if letter == "\n" {
-                // So that it can be told from a line that was too long.
+                // Distinguishes a line break in the text from a line that was too long.
                 self.put("↵");
                 self.end_row();
                 continue;
@@ -115,9 +115,9 @@ mod tests {
         assert_eq!(rows("> ", "ab", "", 10), (vec![row("> ab")], (0, 4)));
         assert_eq!(rows("> ", "ab", "cd", 4), (vec![row("> ab"), row("cd")], (1, 0)));
         assert_eq!(rows("> ", "abcd", "e", 4), (vec![row("> ab"), row("cde")], (1, 2)));
-        // Two columns each: the second does not fit any more.
+        // Each character has two columns, so the second does not fit into the row.
         assert_eq!(rows("> ", "日本", "", 5), (vec![row("> 日"), row("本")], (1, 2)));
-        // Two bytes each, and one column.
+        // Each character has two bytes and one column.
         assert_eq!(rows("> ", "привет", "", 10), (vec![row("> привет")], (0, 8)));
         assert_eq!(rows("> ", "a\nb", "", 10), (vec![row("> a↵"), row("b")], (1, 1)));
         assert_eq!(rows("> ", "a\u{1b}[31mb\t", "", 12), (vec![row("> a·[31mb·")], (0, 10)));
@@ -140,7 +140,7 @@ mod tests {
         fn no_row_is_wider_than_the_screen(before in "\\PC{0,40}", after in "\\PC{0,40}", columns in 2_usize..30) {
             let shown = Rows::new(Content { prompt: "> ", before: &before, after: &after }, columns);
             for row in &shown.rows {
-                // Letters are put side by side that would be one elsewhere.
+                // Letters that were separate in the text may combine into one grapheme in the row.
                 let width: usize = row.graphemes(true).map(|letter| letter.width().min(2)).sum();
                 prop_assert!(width <= columns, "{row:?}");
             }

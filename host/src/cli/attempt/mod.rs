@@ -1,6 +1,7 @@
-//! `tidegate try`: the same host with a session in this terminal.
+//! `tidegate try`: the same host, with a session in this terminal.
 //!
-//! It is a real MCP client on the other end of a stream in memory, so what is shown is what a session would see.
+//! The session is a real MCP client at the other end of a stream in memory, so the terminal shows what a session would
+//! see.
 
 mod client;
 mod command;
@@ -50,7 +51,7 @@ pub(super) struct Try {
 impl Try {
     pub(super) fn run(self, common: &Common) -> anyhow::Result<()> {
         let runtime = super::runtime()?;
-        // Whoever types this wants to see messages.
+        // The user of this command wants to see messages.
         let order = Order { opt_in: OptIn::Always, at_terminal: true, ..self.channels.order() };
         let result = runtime.block_on(run(order, common));
         runtime.shutdown_background();
@@ -60,7 +61,7 @@ impl Try {
 
 async fn run(order: Order, common: &Common) -> anyhow::Result<()> {
     let stopped = serve::stop_signal()?;
-    // The log's lines come between those of the conversation, and not where the prompt is being painted.
+    // Queue the log's lines, so that they appear between the lines of the conversation and not inside the prompt.
     let log = Diversion::begin();
     let launcher = common.launcher(common.log.quiet())?;
     tokio::select! {
@@ -82,11 +83,11 @@ async fn converse(launcher: &Arc<Launcher>, order: &Order, mut log: Diversion) -
     }
     let obstacles = obstacles(launcher, order.port, &hub).await?;
     if obstacles.iter().filter(|obstacle| obstacle.total).count() == hub.loaded().channels().len() {
-        // It has said the same.
+        // The log has the same messages as the error below.
         log.discard();
         anyhow::bail!("{}", obstacles.iter().map(Obstacle::describe).collect::<Vec<_>>().join("\n"));
     }
-    // Lines from a pipe could be anybody's.
+    // A pipe can carry lines from any program, so answers count as a person's only at a terminal.
     let dialogs = if claude::at_terminal().is_ok() { Dialogs::Believed } else { Dialogs::Doubted };
     let (session, arrived) = LocalSession::begin(&hub, dialogs, attention).await?;
     let conversation = Conversation::new(session.peer(), &hub).await?;
@@ -94,7 +95,7 @@ async fn converse(launcher: &Arc<Launcher>, order: &Order, mut log: Diversion) -
     talk(conversation, &greeting, arrived, log).await
 }
 
-/// Carries lines to the session and what comes from it to the terminal, until one of them ends.
+/// Passes lines to the session and its output to the terminal, until one of them ends.
 async fn talk(
     mut conversation: Conversation,
     greeting: &str,

@@ -1,4 +1,4 @@
-//! Why a channel receives nothing in this terminal.
+//! The reasons why channels receive nothing in this terminal.
 
 use std::sync::Arc;
 
@@ -11,13 +11,13 @@ use crate::{
     launch::Launcher,
 };
 
-/// Why a channel receives nothing here.
+/// The reason why a channel receives nothing in this terminal.
 pub(in crate::cli) struct Obstacle {
     pub(in crate::cli) channel: ChannelName,
     title: String,
-    /// Sentences without a full stop at the end.
+    /// Sentences without a final full stop.
     reason: String,
-    /// It can do nothing else either.
+    /// True if the channel cannot do anything else either.
     pub(in crate::cli) total: bool,
 }
 
@@ -28,7 +28,7 @@ impl Obstacle {
     }
 }
 
-/// What stands in the way of channels, in their order.
+/// Returns the obstacles of all channels, in the order of the channels.
 pub(in crate::cli) async fn obstacles(
     launcher: &Arc<Launcher>,
     port: Option<u16>,
@@ -52,7 +52,7 @@ pub(in crate::cli) async fn obstacles(
     Ok(obstacles)
 }
 
-/// Says which program has a channel's port, if one has.
+/// Describes the program that uses a channel's port. Returns `None` if the port is not in use.
 async fn occupied(name: ChannelName, port: u16) -> Option<String> {
     let Err(Unusable { in_use: true, .. }) = Listener::check(port, &name) else { return None };
     let holder = tokio::task::spawn_blocking(move || port::holder(port)).await.ok()?;

@@ -1,4 +1,4 @@
-//! A prompt at the bottom of what has been said, in a terminal.
+//! A prompt below the printed text, in a terminal.
 
 use std::io;
 
@@ -24,23 +24,23 @@ use super::{
     layout::{Content, Rows},
 };
 
-/// What the prompt says, and what Tab knows.
+/// What the prompt shows, and what Tab completes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Situation {
-    /// Who gets the next line.
+    /// The text of the prompt, which names the target of the next line.
     pub(super) prompt: String,
-    /// What waits for an answer.
+    /// A notice about an open question.
     pub(super) notice: Option<String>,
     pub(super) vocabulary: Vocabulary,
 }
 
-/// The terminal is in raw mode as long as this exists.
+/// A terminal in raw mode, for as long as this exists.
 pub(super) struct Screen {
     events: EventStream,
     hangup: JoinHandle<()>,
     editor: Editor,
     situation: Situation,
-    /// What is shown below what has been said.
+    /// The rows of the prompt that are on the screen now.
     painted: Option<Rows>,
     paint: Paint,
 }
@@ -58,7 +58,7 @@ impl Screen {
         })
     }
 
-    /// The next line. None at the end. What has been typed is kept if this is dropped.
+    /// Returns the next line, or `None` at the end. Keeps the typed text if this future is dropped.
     pub(super) async fn line(&mut self) -> io::Result<Option<String>> {
         loop {
             self.repaint()?;
@@ -92,7 +92,7 @@ impl Screen {
         }
     }
 
-    /// Prints whole lines. The prompt comes back below them when the next line is waited for.
+    /// Prints whole lines. The prompt appears again below them at the next call of `line`.
     pub(super) fn print(&mut self, text: &str) -> io::Result<()> {
         if text.is_empty() {
             return Ok(());
@@ -102,7 +102,7 @@ impl Screen {
         output::print(&shown)
     }
 
-    /// What is shown from now on.
+    /// Sets what the prompt shows from now on.
     pub(super) fn set(&mut self, situation: Situation) {
         self.situation = situation;
     }
@@ -112,7 +112,7 @@ impl Screen {
         output::print(&erasure)
     }
 
-    /// What removes the prompt from the screen.
+    /// Returns the control sequence that removes the prompt from the screen.
     fn erasure(&mut self) -> io::Result<String> {
         let Some(painted) = self.painted.take() else { return Ok(String::new()) };
         let mut bytes = Vec::new();
@@ -137,7 +137,7 @@ impl Screen {
             if place > 0 {
                 queue!(bytes, Print("\r\n"))?;
             }
-            // The prompt is at the beginning of the first row, unless that is out of sight.
+            // The prompt is at the beginning of the first row, unless that row is not visible.
             match row.strip_prefix(&self.situation.prompt) {
                 Some(rest) if place == 0 => {
                     queue!(bytes, Print(self.paint.cyan(&self.situation.prompt)), Print(rest))?;
@@ -157,7 +157,7 @@ impl Screen {
         output::print(&String::from_utf8_lossy(&bytes))
     }
 
-    /// The line below the prompt.
+    /// Returns the text for the line below the prompt.
     fn hint(&self) -> Option<String> {
         if !self.editor.offered.is_empty() {
             return Some(self.editor.offered.join("  "));
@@ -173,16 +173,16 @@ impl Drop for Screen {
     }
 }
 
-/// Notices that the terminal has gone. A program that it does not control gets no signal then, and crossterm goes on
-/// reading from it without a pause.
+/// Returns when the terminal has hung up. A process that the terminal does not control gets no signal then, and
+/// crossterm would keep reading in a busy loop.
 async fn hung_up(watch: &mut JoinHandle<()>) {
     if watch.await.is_err() {
-        // There could be no thread: then the signal has to do.
+        // The thread could not run, so only the signal can end the program.
         std::future::pending::<()>().await;
     }
 }
 
-/// Waits for the hangup alone, and not for what is typed.
+/// Waits only for a hangup, not for input.
 fn watch() {
     let terminal = rustix::stdio::stdin();
     loop {
@@ -217,7 +217,7 @@ fn move_up(bytes: &mut Vec<u8>, rows: usize) -> io::Result<()> {
     }
 }
 
-/// As much of a text as fits into one row.
+/// Returns the beginning of a text that fits into one row.
 fn fitting(text: &str, columns: usize) -> String {
     let content = Content { prompt: "", before: "", after: text };
     Rows::new(content, columns).rows.into_iter().next().unwrap_or_default()

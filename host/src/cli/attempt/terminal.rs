@@ -1,4 +1,4 @@
-//! Where lines come from and text goes: a terminal with a prompt, or a pipe.
+//! The source of lines and the target of text: a terminal with a prompt, or a pipe.
 
 use std::{io, thread};
 
@@ -10,9 +10,9 @@ use super::{
 };
 
 pub(super) enum Terminal {
-    /// A person types, and reads.
+    /// A terminal where a person types and reads.
     Screen(Box<Screen>),
-    /// Lines come from somewhere else, or the text goes elsewhere.
+    /// Input or output is not a terminal.
     Pipe(mpsc::UnboundedReceiver<String>),
 }
 
@@ -26,7 +26,7 @@ impl Terminal {
         Ok(Self::Pipe(lines))
     }
 
-    /// The next line; None at the end.
+    /// Returns the next line, or `None` at the end.
     pub(super) async fn line(&mut self) -> io::Result<Option<String>> {
         match self {
             Self::Screen(screen) => screen.line().await,
@@ -42,7 +42,7 @@ impl Terminal {
         }
     }
 
-    /// Shows who gets the next line, and what waits.
+    /// Sets the target of the next line and the notice about an open question.
     pub(super) fn set(&mut self, situation: Situation) {
         match self {
             Self::Screen(screen) => screen.set(situation),
@@ -50,7 +50,7 @@ impl Terminal {
         }
     }
 
-    /// Whether a person can go on typing while a line is being carried out.
+    /// Returns true if a person can continue typing while a line is being carried out.
     pub(super) fn is_screen(&self) -> bool {
         matches!(self, Self::Screen(_))
     }

@@ -1,4 +1,4 @@
-//! What is looked at of one channel.
+//! The checks of one channel.
 
 use super::{
     component,
@@ -43,7 +43,7 @@ pub(super) async fn examine(
                 Some(ready("not yet, and nothing is wrong with that", format!("`tidegate setup {name}`")))
             }
             Some(_) => None,
-            // What may have been meant stands beside the settings.
+            // The settings check already reports the name that may have been meant.
             None if survey.is_mistyped() => return Ok(()),
             None => Some(ready(
                 "not yet: it has never run",
@@ -65,7 +65,7 @@ pub(super) async fn examine(
         add("owner", session::owner(&survey, &sessions));
     }
     if let Some(builtin) = builtin {
-        // A session that receives no messages has the page open all the same, to say why.
+        // A session that receives no messages keeps the page open too, to show the reason.
         let open = |note: &SessionNote| !matches!(note.attention, NotedAttention::Open(_));
         let shown = survey.owner.is_some() || sessions.iter().any(open);
         for (what, finding) in component::built_in(launcher, builtin, shown, journal_works).await? {
@@ -92,8 +92,8 @@ pub(super) async fn examine(
 
 type Remains = Vec<(&'static str, Finding)>;
 
-/// The sessions that have the channel, and what it has left behind: nothing, where it has never run. What one part of a
-/// journal says cannot be relied on where another is damaged.
+/// Returns the sessions that have the channel, and the findings about what it keeps. Both are empty if the channel has
+/// never run. Any error replaces both, because one part of a journal is not reliable if another part is damaged.
 fn kept(launcher: &Launcher, survey: &Survey) -> Result<(Vec<SessionNote>, Remains), Finding> {
     let Some(kept) = survey.kept.as_ref().map_err(broken)? else { return Ok(Default::default()) };
     let read = || {
@@ -109,7 +109,7 @@ fn kept(launcher: &Launcher, survey: &Survey) -> Result<(Vec<SessionNote>, Remai
     })
 }
 
-/// A folder of the channel that another takes the place of.
+/// Reports a folder of the channel that is not used because another folder has priority.
 fn unused(launcher: &Launcher, survey: &Survey) -> Option<Finding> {
     let unused = launcher.root().unused(&survey.name)?;
     let found = format!(

@@ -1,4 +1,5 @@
-//! What a built-in channel needs to run: valid settings, a free port, credentials that the platform accepts.
+//! Checks that a built-in channel can run: its settings are valid, its port is free, and the platform accepts its
+//! credentials.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +16,7 @@ use crate::{
     settings::Settings,
 };
 
-/// Whether nobody has begun to set this channel up: it has no secret, no settings and no folder of its own.
+/// Returns true if the setup of this channel has not begun: it has no secret, no settings and no folder.
 pub(super) async fn is_untouched(
     launcher: &Launcher,
     settings: &Settings,
@@ -29,8 +30,8 @@ pub(super) async fn is_untouched(
     Ok(descriptor.credentials.iter().all(|credential| std::env::var_os(&credential.env).is_none()))
 }
 
-/// Looks at the channel's component, and at what it asks for. `shown` says that a session has its page open, and `tried`
-/// that its credentials can be tried: by a channel that runs.
+/// Checks the channel's component and what it requires. `shown` is true if a session has its page open. `tried` is true
+/// if its credentials can be tried, for which the channel must be able to run.
 pub(super) async fn built_in(
     launcher: &Launcher,
     builtin: Builtin,
@@ -95,7 +96,7 @@ async fn credentials(launcher: &Launcher, descriptor: &Descriptor) -> anyhow::Re
         found.push(bad(error.to_string(), format!("Run `tidegate configure {}`", descriptor.name)));
         return Ok(found);
     }
-    // Several credentials may be the same secret in several places.
+    // Several credentials may use the same secret in different places, so duplicates are removed.
     let missing = descriptor.credentials.iter().filter(|credential| !secrets.has(&credential.name));
     let missing: BTreeMap<&str, &str> =
         missing.map(|credential| (credential.env.as_str(), credential.help.as_str())).collect();
@@ -115,7 +116,7 @@ async fn accepted(channel: &Channel) -> Vec<Finding> {
             let known = good(format!("accepted: this is {} ({})", identity.name, identity.id));
             let note = |text: String| match split(&text, None) {
                 (found, Some(cure)) => notice(found, cure),
-                // Something to know, and nothing to do.
+                // A note without a cure is only for information.
                 (found, None) => good(found),
             };
             std::iter::once(known).chain(identity.notes.into_iter().map(note)).collect()

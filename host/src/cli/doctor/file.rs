@@ -1,13 +1,13 @@
-//! Whether files and folders are the user's alone.
+//! Checks that only the user can access files and folders.
 
 use std::{fs, io, os::unix::fs::PermissionsExt as _, path::Path};
 
 use super::finding::{Finding, bad, good};
 
-/// What others may do with a file, of its mode.
+/// The mode bits of a file that give access to others.
 const PRIVATE: u32 = 0o077;
 
-/// May others read it?
+/// Checks that other users cannot access the file.
 pub(super) fn private(path: &Path) -> Finding {
     match fs::metadata(path) {
         Ok(metadata) if metadata.permissions().mode() & PRIVATE == 0 => {
@@ -25,7 +25,7 @@ pub(super) fn private(path: &Path) -> Finding {
     }
 }
 
-/// May others write there?
+/// Checks that other users cannot write to the folder.
 pub(super) fn folder(path: &Path) -> Finding {
     match fs::metadata(path) {
         Ok(metadata) if metadata.permissions().mode() & 0o022 == 0 => good(path.display().to_string()),

@@ -1,4 +1,4 @@
-//! What a check has found, and what to do about it.
+//! The result of a check, and what to do about it.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::event::ChannelName;
 
-/// How a check went.
+/// The outcome of a check.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum State {
@@ -15,10 +15,10 @@ pub(super) enum State {
     Bad,
 }
 
-/// One thing that was looked at.
+/// One check with its result.
 #[derive(Serialize)]
 pub(super) struct Check {
-    /// Null for what concerns all channels.
+    /// The channel, or null for a check that concerns all channels.
     pub(super) channel: Option<ChannelName>,
     pub(super) what: &'static str,
     pub(super) state: State,
@@ -47,7 +47,7 @@ pub(super) fn good(found: impl Into<String>) -> Finding {
     Finding { state: State::Good, found: found.into(), cure: None }
 }
 
-/// Nothing is wrong, and this would be next.
+/// Returns a finding without a problem, with the next step.
 pub(super) fn ready(found: impl Into<String>, next: impl Into<String>) -> Finding {
     Finding { state: State::Good, found: found.into(), cure: Some(next.into()) }
 }
@@ -60,13 +60,13 @@ pub(super) fn bad(found: impl Into<String>, cure: impl Into<String>) -> Finding 
     Finding { state: State::Bad, found: found.into(), cure: Some(cure.into()) }
 }
 
-/// How a file is corrected.
+/// Returns how to correct a file.
 pub(super) fn edit(path: &Path) -> String {
     format!("Correct it: `${{EDITOR:-vi}} {}`", path.display())
 }
 
-/// What was found, and what to do: reasons are two sentences or more. `word` is what the client said, which the first
-/// sentence may quote: it can have full stops in it.
+/// Splits a reason into what was found and what to do. A reason has two sentences or more. `word` is the client's own
+/// text, which the first sentence may quote and which may contain full stops.
 pub(super) fn split<'a>(reason: &'a str, word: Option<&str>) -> (&'a str, Option<&'a str>) {
     let quoted = word.and_then(|word| Some(reason.find(word)? + word.len())).unwrap_or(0);
     let end = reason.get(quoted..).and_then(|rest| rest.find(". ")).map(|end| quoted + end);

@@ -1,4 +1,4 @@
-//! `tidegate doctor`: what a support thread would ask for, each with a cure.
+//! `tidegate doctor`: checks what a support thread would ask for, with a cure for each problem.
 
 mod channel;
 mod component;
@@ -42,7 +42,7 @@ impl Doctor {
     pub(super) fn run(self, common: &Common) -> anyhow::Result<ExitCode> {
         let checks = match common.launcher(common.log.silent()) {
             Ok(launcher) => super::runtime()?.block_on(examine(&launcher, self.channel.as_deref()))?,
-            // Without valid settings there is nothing else to look at.
+            // Without valid settings, no other check is possible.
             Err(launch::Error::Settings(error)) => {
                 let mut checks = Checks::default();
                 let cure = edit(&common.state_root()?.settings());
@@ -96,7 +96,7 @@ async fn examine(launcher: &Launcher, channel: Option<&str>) -> anyhow::Result<C
     Ok(checks)
 }
 
-/// Tables that no channel will ever read.
+/// Checks the settings for a table that no channel reads, because its name is a misspelled channel name.
 fn tables(settings: &Settings, path: &Path) -> Finding {
     let builtins = || builtin::ALL.iter().map(|builtin| builtin.name);
     let strange = settings.channels().find(|table| {

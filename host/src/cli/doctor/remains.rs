@@ -1,4 +1,4 @@
-//! What a channel has kept: who may write, and what became of what was written.
+//! Checks what a channel keeps: who may write, and what happened to received messages.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ use crate::{
     journal,
 };
 
-/// What the channel has left behind.
+/// Returns the findings about what the channel keeps.
 pub(super) fn remains(
     root: &Path,
     name: &ChannelName,
@@ -99,7 +99,7 @@ pub(super) fn remains(
     Ok(found)
 }
 
-/// Who may write?
+/// Checks who may write.
 fn access(name: &ChannelName, admission: &Admission) -> Finding {
     match admission.rules_blocking() {
         Err(shut) => bad(
@@ -129,7 +129,7 @@ fn access(name: &ChannelName, admission: &Admission) -> Finding {
                 output::counted(rules.access.groups.len(), "group is", "groups are"),
                 rules.access.dm_policy
             );
-            // Of a channel in a file it is not known here whether it carries any.
+            // For a channel in a file it is unknown here whether it carries permission prompts.
             if builtin::find(name).is_none() || rules.access.approvers().next().is_some() {
                 return good(found);
             }
@@ -145,7 +145,7 @@ fn access(name: &ChannelName, admission: &Admission) -> Finding {
     }
 }
 
-/// A journal that cannot be used.
+/// Reports a journal that cannot be used.
 pub(super) fn broken(error: &journal::Error) -> Finding {
     let text = error.to_string();
     match error {

@@ -1,4 +1,4 @@
-//! Whether a session receives what a channel brings.
+//! Checks that a session receives a channel's messages.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use crate::{
     journal::{NotedAttention, SessionNote},
 };
 
-/// Would the session around this terminal receive messages?
+/// Checks whether the session around this terminal would receive messages.
 pub(super) fn session(name: &str, policy: &Policy) -> Finding {
     let claude = ClaudeCode::find();
     if let Ok(None) = &claude.process {
@@ -31,7 +31,7 @@ pub(super) fn session(name: &str, policy: &Policy) -> Finding {
     }
 }
 
-/// Does a session serve the channel? `sessions` have it now.
+/// Checks whether a session serves the channel. `sessions` are those that have the channel now.
 pub(super) fn owner(survey: &Survey, sessions: &[SessionNote]) -> Finding {
     let name = &survey.name;
     let trial = match builtin::find(name) {
@@ -51,7 +51,7 @@ pub(super) fn owner(survey: &Survey, sessions: &[SessionNote]) -> Finding {
     }
 }
 
-/// Does a session that runs receive messages?
+/// Checks whether a running session receives messages.
 pub(super) fn receiving(survey: &Survey, note: &SessionNote) -> Finding {
     let name = &survey.name;
     let session = format!("the session of process {} in {}", note.process, note.directory);
@@ -80,7 +80,7 @@ pub(super) fn receiving(survey: &Survey, note: &SessionNote) -> Finding {
     }
 }
 
-/// What the client has noted about this channel in its debug log: the file, and the last few lines.
+/// Returns the client's debug log and its last few lines about this channel.
 pub(super) fn debug_log(name: &str) -> Option<(PathBuf, Vec<String>)> {
     const LINES: usize = 3;
     let folder = std::env::var_os("CLAUDE_CONFIG_DIR")

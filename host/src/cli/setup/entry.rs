@@ -15,17 +15,17 @@ use super::super::{
     output::{self, Paint},
 };
 
-/// The file of a project, in its folder.
+/// The name of the file in a project's folder.
 const FILE: &str = ".mcp.json";
 
 pub(super) struct Entry {
-    /// The server's name: the channel's.
+    /// The server's name, which is the channel's.
     name: String,
     program: String,
     arguments: Vec<String>,
 }
 
-/// What a project's file has under the server's name.
+/// What a project's file contains under the server's name.
 enum Found {
     Nothing,
     Same,
@@ -33,14 +33,15 @@ enum Found {
 }
 
 impl Entry {
-    /// The entry that serves this channel, with the state in this folder and the page on this port if they are not the usual ones.
+    /// Creates the entry that serves this channel. It includes the state folder and the page's port if they are not the
+    /// defaults.
     pub(super) fn new(channel: &str, home: Option<&Path>, port: Option<u16>) -> Self {
         let mut arguments = vec!["serve".to_owned(), channel.to_owned()];
         if let Some(home) = home {
             let absolute = std::path::absolute(home).unwrap_or_else(|_| home.to_owned());
             arguments.extend(["--home".to_owned(), absolute.display().to_string()]);
         }
-        // Any free one would be another each time.
+        // With port 0 the port would differ at each start.
         if let Some(port) = port.filter(|port| *port != 0) {
             arguments.extend(["--port".to_owned(), port.to_string()]);
         }
@@ -51,7 +52,7 @@ impl Entry {
         json!({"command": self.program, "args": self.arguments})
     }
 
-    /// Shows the entry, and puts it where the person wants it. True if it is there then.
+    /// Shows the entry and writes it where the person chooses. Returns true if the entry exists afterwards.
     pub(super) async fn place(&self, answers: &mut Answers, paint: Paint) -> anyhow::Result<bool> {
         let file = std::env::current_dir()?.join(FILE);
         let mut document = read(&file)?;
@@ -100,7 +101,7 @@ impl Entry {
         }
     }
 
-    /// Puts the entry into the file, beside what is there.
+    /// Adds the entry to the file and keeps the other content.
     fn write(&self, file: &Path, document: &mut Map<String, Value>) -> anyhow::Result<()> {
         let servers = document.entry("mcpServers").or_insert_with(|| json!({}));
         let Some(servers) = servers.as_object_mut() else {
@@ -120,7 +121,7 @@ impl Entry {
         words
     }
 
-    /// Has Claude Code add it. It replaces nothing by itself. True if it did.
+    /// Runs Claude Code to add the entry, which does not replace an existing one. Returns true on success.
     async fn add(&self, paint: Paint) -> anyhow::Result<bool> {
         let words = self.command_line();
         let (program, arguments) = words.split_first().context("there is no command")?;
@@ -140,7 +141,7 @@ impl Entry {
     }
 }
 
-/// How this program is started: by its name where that leads to it, else by its path.
+/// Returns the command for this program: its name if that is found on the PATH, else its path.
 fn program() -> String {
     let own = std::env::current_exe().and_then(fs::canonicalize).ok();
     let found = on_path("tidegate").and_then(|path| fs::canonicalize(path).ok());
@@ -166,7 +167,7 @@ fn read(file: &Path) -> anyhow::Result<Map<String, Value>> {
     })
 }
 
-/// Writes the file at once or not at all. A link stays one.
+/// Writes the file atomically. If it is a symbolic link, replaces the link's target.
 fn replace(file: &Path, text: &str) -> std::io::Result<()> {
     let file = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
     let new = file.with_extension(format!("json.{}", std::process::id()));

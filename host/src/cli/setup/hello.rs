@@ -1,4 +1,4 @@
-//! The first message, both ways: the channel runs in this process until it has come.
+//! The first message and its reply. The channel runs in this process until the message has arrived.
 
 use std::sync::Arc;
 
@@ -27,8 +27,8 @@ use crate::{
 
 const ANSWER: &str = "tidegate works: your messages reach this computer, and this is an answer.";
 
-/// Runs the channel of this name, with its page on this port, until a message has come and was answered, or the person
-/// goes on without one.
+/// Runs the channel of this name, with its page on this port, until a message has arrived and was answered, or the
+/// person skips this step.
 pub(super) async fn greet(
     launcher: &Arc<Launcher>,
     (name, port): (&str, Option<u16>),
@@ -71,7 +71,7 @@ fn invitation(hub: &Hub, identity: Option<&Identity>, paint: Paint) -> String {
     format!("{place}. Waiting for it; press Enter to skip this step.\n")
 }
 
-/// Who is let in next.
+/// Returns the next sender that is let in.
 async fn paired(receiver: &mut Option<watch::Receiver<Option<Pending>>>) -> Option<Pending> {
     let receiver = receiver.as_mut()?;
     receiver.changed().await.ok()?;
@@ -81,7 +81,7 @@ async fn paired(receiver: &mut Option<watch::Receiver<Option<Pending>>>) -> Opti
 struct Greeting {
     peer: Peer<RoleClient>,
     paint: Paint,
-    /// Who may write: the next line answers it.
+    /// The open question about a sender who wants to write. The next line answers it.
     question: Option<Question>,
     paired: Option<watch::Receiver<Option<Pending>>>,
 }
@@ -123,10 +123,10 @@ impl Greeting {
                             output::print("They are turned down. Waiting for a message of somebody else's.\n")?;
                             ElicitResult::new(ElicitationAction::Decline)
                         }
-                        // A wrong one is asked for again.
+                        // A wrong code leads to the same question again.
                         code => ElicitResult::new(ElicitationAction::Accept).with_content(json!({question.field: code})),
                     };
-                    // Nobody waits any more when the question has expired.
+                    // Fails only if the question has expired.
                     let _ = question.answer.send(result);
                 }
             }
@@ -135,7 +135,7 @@ impl Greeting {
 
     fn ask(&mut self, question: Question) -> std::io::Result<()> {
         if question.choice {
-            // It is about a change of access.json: nobody has to decide that now.
+            // The question is about a change of access.json, which needs no decision now.
             let _ = question.answer.send(ElicitResult::new(ElicitationAction::Cancel));
             return Ok(());
         }
@@ -144,7 +144,7 @@ impl Greeting {
         output::print(&format!("{message}\nThe code (\"no\" turns them down, Enter skips this step): "))
     }
 
-    /// Says who wrote, and answers them.
+    /// Prints who wrote, and sends a reply.
     async fn answer(&self, event: &Value) -> anyhow::Result<()> {
         let of = |name: &str| event.get("meta").and_then(|meta| meta.get(name)?.as_str()).unwrap_or_default();
         let content = event.get("content").and_then(Value::as_str).unwrap_or_default();

@@ -1,6 +1,6 @@
-//! `tidegate setup`: a channel from nothing to a message, step by step.
+//! `tidegate setup`: sets a channel up step by step, until a message arrives.
 //!
-//! Each step says what it finds and asks before it changes anything, so it can be interrupted and repeated.
+//! Each step shows what it finds and asks before it changes anything, so the command can be interrupted and repeated.
 
 mod entry;
 mod hello;
@@ -50,7 +50,7 @@ impl Setup {
                 result = self.guide(&launcher, common) => result,
             }
         });
-        // A line that nobody will type is not waited for.
+        // Do not wait for a read of a line that will not be typed.
         runtime.shutdown_background();
         result
     }
@@ -73,7 +73,7 @@ impl Setup {
         step.begin("The first message")?;
         hello::greet(launcher, (&name, self.port), identity.as_ref(), &mut answers).await?;
         step.begin("Claude Code")?;
-        // Claude Code may start servers without the variable.
+        // Claude Code may start servers without the variable, so the entry includes the folder.
         let home = common.home.clone().or_else(|| std::env::var_os("TIDEGATE_HOME").map(PathBuf::from));
         let entry = Entry::new(&name, home.as_deref(), self.port);
         let placed = entry.place(&mut answers, paint).await?;
@@ -86,7 +86,7 @@ impl Setup {
     }
 }
 
-/// Headings with a number.
+/// Numbered headings.
 struct Steps {
     count: usize,
     paint: Paint,
@@ -120,7 +120,7 @@ async fn choose(launcher: &Arc<Launcher>, answers: &mut Answers) -> anyhow::Resu
     }
 }
 
-/// What to do now.
+/// Returns what to do next.
 fn end(
     channel: &Channel,
     identity: Option<&Identity>,

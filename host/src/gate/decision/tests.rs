@@ -6,7 +6,7 @@ use crate::{
     gate::{access::Pattern, pairing::Step, permission::Verdict},
 };
 
-/// One event, as a row of the table says it.
+/// One event, as a row of the table describes it.
 #[derive(Clone)]
 struct Row {
     kind: ChatKind,
@@ -315,7 +315,7 @@ fn the_bot_is_asked_about_itself_by_those_it_knows_and_nowhere_else() {
         (&stranger, DmPolicy::Pairing, Decision::Pair(Step::New)),
         (&stranger, DmPolicy::Allowlist, Decision::Drop(Reason::Stranger)),
         (&Row { bot: true, ..stranger.clone() }, DmPolicy::Pairing, Decision::Drop(Reason::Bot)),
-        // Whoever is in a group could have the bot talk there.
+        // In a group, any member could make the bot talk.
         (&Row { sender: "friend", ..GROUP }, DmPolicy::Pairing, Decision::Drop(Reason::Group)),
     ] {
         assert_eq!(asked(row, policy), expected, "{} in {} under {policy}", row.sender, row.chat);

@@ -146,7 +146,7 @@ prop_compose! {
     }
 }
 
-/// JSON that has nothing to do with us.
+/// Returns JSON that is unrelated to the format.
 fn anything() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),

@@ -1,4 +1,4 @@
-//! What a transaction promises: all of it or nothing, and nobody waits on the runtime's thread.
+//! The promises of a transaction: it is stored completely or not at all, and nothing waits on the runtime's thread.
 
 use std::{
     cell::Cell,
@@ -7,14 +7,14 @@ use std::{
 
 use super::*;
 
-/// Two processes' views of one journal.
+/// Two views of one journal, as two processes have them.
 fn both() -> (tempfile::TempDir, Arc<Journal>, Arc<Journal>) {
     let (directory, one) = open();
     let other = Journal::open(&directory.path().join("journal.db")).unwrap();
     (directory, one, other)
 }
 
-/// Writes something of each kind.
+/// Writes one value of each kind.
 fn fill(transaction: &mut Transaction<'_>) {
     assert_eq!(transaction.append(&event("b", "2"), 0, true).unwrap(), Some(Seq(2)));
     transaction.offer(Seq(7)).unwrap();
@@ -24,7 +24,7 @@ fn fill(transaction: &mut Transaction<'_>) {
     transaction.set_cursor("account", "41").unwrap();
 }
 
-/// Nothing of that is there, and the journal goes on where it was.
+/// Checks that nothing of that was stored, and that the journal continues where it was.
 fn check_untouched(journal: &Arc<Journal>) {
     assert_eq!(texts(journal), ["1"]);
     assert!(journal.held().unwrap().is_empty());
@@ -117,7 +117,7 @@ async fn a_task_that_waits_for_another_process_keeps_nothing_else_waiting() {
         let one = Arc::clone(&one);
         async move { one.store(|transaction| transaction.set_state("key", Some(b"1"))).await }
     });
-    // The other tasks of this thread go on for as long as it takes.
+    // The other tasks of this thread continue for the whole time.
     let turns = Cell::new(0);
     while turns.get() < 50 {
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -152,7 +152,7 @@ fn a_thread_that_may_wait_does() {
             set_state(&one, "key", Some(b"1"));
             done.store(true, Ordering::Release);
         });
-        // The thread that waits does not keep the connection meanwhile.
+        // The waiting thread does not hold the connection.
         for _ in 0..20 {
             assert_eq!(one.state("key").unwrap(), None);
             std::thread::sleep(Duration::from_millis(1));
@@ -209,11 +209,11 @@ fn two_processes_never_use_the_same_place() {
     assert_eq!(append(&one, "a", "1", 0, false), Some(Seq(1)));
     assert_eq!(append(&other, "b", "2", 0, false), Some(Seq(2)));
     one.delivered(Seq(1));
-    // What the first one was at when it gave the channel up.
+    // The first process finishes its work after it has given up the channel.
     assert_eq!(append(&one, "c", "3", 0, false), Some(Seq(3)));
     assert_eq!(append(&other, "d", "4", 0, false), Some(Seq(4)));
     assert_eq!(texts(&one), ["1", "2", "3", "4"]);
-    // It still knows better how far the session is, and does not forget to write it.
+    // It still knows better how far the session is, and still writes that.
     assert_eq!(one.marks().delivered, Seq(1));
     one.settle().unwrap();
     assert_eq!(other.begin_blocking().map(drop).map(|()| other.marks().delivered).unwrap(), Seq(1));

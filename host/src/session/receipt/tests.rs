@@ -8,7 +8,7 @@ const RECEIVED: Fate = Fate::Received;
 const LOST: Fate = Fate::Lost;
 const WAITING: Fate = Fate::Waiting { until: None };
 
-/// A ledger of a client that was registered at this time.
+/// Returns the ledger of a client that was registered at this time.
 fn registered(at: u64) -> Ledger {
     let mut ledger = Ledger::default();
     ledger.hear(word(Word::Registered { at }), at);
@@ -23,7 +23,7 @@ fn refusal() -> Heard {
     word(Word::Skipped { reason: "no".to_owned() })
 }
 
-/// Receipts of these times and lengths.
+/// Returns receipts with these times and lengths.
 fn receipts(each: &[(u64, u64)]) -> Heard {
     word(Word::Receipts(each.iter().map(|&(at, length)| Receipt { at, length }).collect()))
 }
@@ -38,7 +38,7 @@ fn messages_are_received_in_order() {
     for (end, length) in [(10, 1), (20, 2), (30, 3)] {
         ledger.add(Ticket(end), length, || 5);
     }
-    // What is written between messages has no receipt of its own.
+    // Data between messages has no receipt.
     assert_eq!(fates(&ledger, [5, 10, 15]), [RECEIVED, WAITING, WAITING]);
     ledger.hear(receipts(&[(6, 1), (6, 2)]), 6);
     assert_eq!(fates(&ledger, [25, 35]), [RECEIVED, WAITING]);
@@ -63,11 +63,11 @@ fn a_receipt_is_for_a_message_of_its_length_that_was_written_before_it() {
     assert_eq!(fates(&ledger, [10]), [WAITING], "it is older than the message");
     ledger.hear(receipts(&[(5, 7)]), 6);
     assert_eq!(fates(&ledger, [10]), [RECEIVED]);
-    // A notice from before has left a receipt.
+    // An earlier notice has left a receipt.
     ledger.add(Ticket(20), 9, || 8);
     ledger.hear(receipts(&[(9, 100)]), 9);
     assert_eq!(fates(&ledger, [20]), [WAITING]);
-    // The line for the first was cut.
+    // The log's line for the first message is missing.
     ledger.add(Ticket(30), 11, || 10);
     ledger.hear(receipts(&[(11, 11)]), 11);
     assert_eq!(fates(&ledger, [20, 30]), [RECEIVED, RECEIVED]);
@@ -147,7 +147,7 @@ fn on_the_command_line_s_word_alone_nothing_is_received_at_once() {
     assert_eq!(refused.fate(Ticket(10)), WAITING);
     assert_eq!(refused.give_up(Ticket(10), 300, until), None);
 
-    // The client has registered the channel after that message, or long before and its log was found late.
+    // The client registered the channel after that message; or it did so long before, and its log was found late.
     for (at, fate) in [(250, LOST), (50, WAITING)] {
         let mut late = begin();
         late.hear(word(Word::Registered { at }), 400);
@@ -203,7 +203,7 @@ fn what_was_received_between_two_losses_stays_received() {
         ledger.hear(heard, 40);
     }
     assert_eq!(fates(&ledger, [10, 20, 30, 40]), [LOST, RECEIVED, LOST, RECEIVED]);
-    // However many there are.
+    // The list of losses stays bounded, however many there are.
     for round in 5..60_u64 {
         ledger.add(Ticket(round * 10), 1, || round * 10);
         ledger.hear(refusal(), 0);
@@ -213,12 +213,12 @@ fn what_was_received_between_two_losses_stays_received() {
     assert!(ledger.lost.len() <= LOSSES);
 }
 
-/// What happens between tidegate and a client, one after the other.
+/// One step in an exchange between tidegate and a client.
 #[derive(Clone, Debug)]
 enum Step {
     /// A message of this length is written.
     Write(u64),
-    /// The client reads so many messages from its pipe.
+    /// The client reads this many messages from its pipe.
     Read(usize),
     Refuse,
     Register,
@@ -237,8 +237,8 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    /// Against a client that processes messages in order and drops them while it refuses: what counts as received was
-    /// processed, as long as no message of an earlier registration is still in the pipe.
+    /// Checks the ledger against a client that processes messages in order, and drops them while it refuses. What
+    /// counts as received was processed, as long as no message of an earlier registration is still in the pipe.
     #[test]
     fn what_is_received_was_processed(steps in proptest::collection::vec(step(), 1..60)) {
         let mut ledger = registered(0);
@@ -279,7 +279,7 @@ proptest! {
         for ticket in (1..=end / 10).map(|index| index * 10) {
             let fate = ledger.fate(Ticket(ticket));
             if processed.contains(&ticket) {
-                // A message that was processed may be written again in a rare case, but never waits for ever.
+                // In a rare case a message that was processed is written again, but it never waits forever.
                 prop_assert!(fate != WAITING || !open, "{ticket} was processed");
             } else {
                 prop_assert!(fate != Fate::Received, "{ticket} was never processed");

@@ -1,4 +1,4 @@
-//! What others have written, made harmless for whoever reads it.
+//! Makes text from other people harmless for its readers.
 
 mod prompt;
 mod shell;

@@ -6,15 +6,15 @@ use crate::text::{
     unit::TextUnit,
 };
 
-/// A text in which nothing hides: what is invisible, turns the writing direction, or looks like an ordinary space
-/// without being one stands there by its number, as `\u{202e}`.
+/// Returns the text with everything hidden made visible: a character that is invisible, changes the writing direction,
+/// or looks like an ordinary space is replaced by its number, such as `\u{202e}`.
 ///
-/// Line feeds and tabs stay, as do the letters of all scripts and emoji, though not what joins them. A combining mark
-/// without a letter before it, and the fifth on the same letter, are numbers too. The text may itself contain what
-/// looks like such a number.
+/// Line feeds and tabs stay, as do the letters of all scripts and emoji, but not the characters that join emoji. A
+/// combining mark is also replaced if there is no letter before it, or if the letter already has four marks. The text
+/// may itself contain text that looks like such a number.
 pub fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
-    // How many more marks the last letter may carry.
+    // How many more marks the last letter may have.
     let mut room = 0_usize;
     for character in text.chars() {
         let class = Class::of(character);
@@ -38,9 +38,9 @@ pub fn visible(text: &str) -> String {
     shown
 }
 
-/// The beginning and the end of a long text, with a line between them that counts the characters left out, and at most
-/// `limit` units in all. Where that line would take more than half of the limit, there is only `…`; where that does
-/// not fit either, only the beginning. No grapheme cluster is torn.
+/// Returns the beginning and the end of a long text, with a line between them that counts the characters left out: at
+/// most `limit` units in all. If that line would take more than half of the limit, `…` replaces it. If that does not
+/// fit either, only the beginning is returned. No grapheme cluster is torn.
 pub fn abridge(text: &str, limit: usize, unit: TextUnit) -> String {
     if unit.prefix(text, limit) == text.len() {
         return text.to_owned();
@@ -65,7 +65,8 @@ pub fn abridge(text: &str, limit: usize, unit: TextUnit) -> String {
     }
 }
 
-/// A text as a code block in Markdown that nothing in it can end: its fence is longer than any run of backticks there.
+/// Returns a text as a Markdown code block. Nothing in the text can end the block, because the fence is longer than any
+/// run of backticks in the text.
 pub fn fenced(text: &str) -> String {
     let longest = text.split(|character| character != '`').map(str::len).max().unwrap_or_default();
     let fence = "`".repeat(longest.max(2) + 1);
@@ -145,7 +146,7 @@ mod tests {
             let shown = visible(&text);
             prop_assert!(shown.chars().all(|it| "\n\t ".contains(it) || matches!(Class::of(it), Class::Plain | Class::Mark)));
             prop_assert_eq!(visible(&shown), shown.clone());
-            // Nothing but numbers has come in, and they can be turned back.
+            // Only numbers were added, and they can be converted back.
             let mut left = text.as_str();
             let mut shown = shown.as_str();
             while let Some(character) = left.chars().next() {

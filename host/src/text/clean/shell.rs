@@ -1,8 +1,9 @@
-//! Ids of others, in a command that a person pastes into a shell.
+//! Ids from other people in a command that a person pastes into a shell.
 
 use super::is_identifier;
 
-/// An id as a shell takes it for one word. None for what cannot be an id: no id has a quote or a space.
+/// Returns an id as one shell word. Returns `None` if the text cannot be an id, or if a program would take it for an
+/// option. An id has no quote and no space.
 pub fn shell_word(id: &str) -> Option<String> {
     if !is_identifier(id) || is_option(id) {
         return None;
@@ -10,13 +11,14 @@ pub fn shell_word(id: &str) -> Option<String> {
     Some(if is_plain_word(id) { id.to_owned() } else { format!("'{id}'") })
 }
 
-/// Whether a shell takes it for one word as it is, at any place but the first of a command.
+/// Returns true if a shell reads the text as one word without quotes, at any place except the first in a command.
 pub fn is_plain_word(id: &str) -> bool {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "_-@.:/+=,".contains(letter);
     !id.is_empty() && !id.starts_with('=') && !is_option(id) && id.chars().all(plain)
 }
 
-/// Whether a program takes it for an option. A negative number is none: ids of groups are often that.
+/// Returns true if a program takes the text for an option. A negative number is not an option: ids of groups are often
+/// negative.
 fn is_option(id: &str) -> bool {
     id.strip_prefix('-')
         .is_some_and(|rest| rest.is_empty() || !rest.bytes().all(|byte| byte.is_ascii_digit()))

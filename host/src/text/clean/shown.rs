@@ -8,39 +8,41 @@ use crate::text::{
     unit::TextUnit,
 };
 
-/// The longest name, in characters.
+/// Maximum length of a name, in characters.
 const NAME: usize = 64;
-/// The longest value, in characters.
+/// Maximum length of a value, in characters.
 const VALUE: usize = 512;
-/// The longest attribute of a guest's, in characters.
+/// Maximum length of a guest's attribute, in characters.
 const ATTRIBUTE: usize = 64 << 10;
-/// The longest id, in bytes.
+/// Maximum length of an id, in bytes.
 const IDENTIFIER: usize = 256;
 
-/// What somebody is called, a chat or a file: one line that shows all there is, at most 64 characters, and
-/// `unnamed` where nothing is left.
+/// Returns the name of a person, a chat or a file in a form that can be shown: one line without hidden characters, at
+/// most 64 characters, or `unnamed` if nothing is left.
 ///
-/// White space of any kind and number becomes one space, and none at the ends. Lost are: the delimiters `<`, `>`,
-/// `"`, `&`, `=`, the backtick and the wide forms of angle and quote; controls; what is invisible, which also means
-/// the joiners of Persian and Indic scripts; all combining marks but four on a base. What joins an emoji stays.
-/// A longer name is cut and ends in `…`.
+/// White space of any kind and length becomes one space, and is removed at both ends. These characters are removed: the
+/// delimiters `<`, `>`, `"`, `&`, `=`, the backtick, and the wide forms of angle brackets and quotation mark; controls;
+/// invisible characters, which include the joiners of Persian and Indic scripts; all combining marks after the fourth
+/// on one base. Characters that join an emoji stay. A longer name is cut and ends in `…`.
 pub fn name(text: &str) -> Cow<'_, str> {
     let clean = shown(text, NAME, |character| is_delimiter(character) || matches!(character, '&' | '='));
     if clean.is_empty() { Cow::Borrowed("unnamed") } else { clean }
 }
 
-/// A value beside a text: like a name, but of at most 512 characters, perhaps none, and with `=` and `&`.
+/// Returns a value in a form that can be shown: like a name, but at most 512 characters, possibly empty, and with `=`
+/// and `&`.
 pub fn value(text: &str) -> Cow<'_, str> {
     shown(text, VALUE, is_delimiter)
 }
 
-/// What a guest gives as an attribute: like a value, but of at most 65,536 characters.
+/// Returns a guest's attribute in a form that can be shown: like a value, but at most 65,536 characters.
 pub fn attribute(text: &str) -> Cow<'_, str> {
     shown(text, ATTRIBUTE, is_delimiter)
 }
 
-/// Can this be an id that a session is told and hands back? 1 to 256 bytes, without white space, invisible
-/// characters, and the delimiters `<`, `>`, `"`, `'`, `&` and the backtick. Marks have something to stand on.
+/// Returns true if a session can be told this id and can hand it back: 1 to 256 bytes, without white space, invisible
+/// characters, the delimiters `<`, `>`, `"`, `'`, `&` and the backtick. A combining mark must have a character before
+/// it.
 pub fn is_identifier(text: &str) -> bool {
     let is_allowed = |character| !is_delimiter(character) && !matches!(character, '\'' | '&');
     (1..=IDENTIFIER).contains(&text.len())
@@ -51,7 +53,7 @@ pub fn is_identifier(text: &str) -> bool {
         })
 }
 
-/// What ends an attribute's value, a tag, or code in Markdown.
+/// Returns true for characters that end an attribute's value, a tag, or code in Markdown.
 fn is_delimiter(character: char) -> bool {
     matches!(character, '<' | '>' | '"' | '`' | '＜' | '＞' | '＂' | '﹤' | '﹥' | '≮' | '≯')
 }
@@ -71,7 +73,7 @@ fn shown(text: &str, limit: usize, is_lost: fn(char) -> bool) -> Cow<'_, str> {
     }
     let mut clean: String = shown().take(limit + 1).collect();
     if clean.chars().nth(limit).is_some() {
-        // Room for one character that says that there was more.
+        // Leave room for one character that says that the text was cut.
         let room = TextUnit::Scalar.prefix(&clean, limit - 1);
         let whole = grapheme::floor(&clean, room);
         clean.truncate(if whole == 0 { room } else { whole });
@@ -81,23 +83,23 @@ fn shown(text: &str, limit: usize, is_lost: fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(clean)
 }
 
-/// The characters that are left of a text.
+/// An iterator over the characters of a text that stay.
 struct Shown<'a> {
     rest: Peekable<Chars<'a>>,
     is_lost: fn(char) -> bool,
     last: Option<char>,
-    /// The last one that varies no other.
+    /// The last character that is not a variation of another.
     base: Option<char>,
-    /// White space was passed since.
+    /// Whether white space was skipped since the last character.
     gap: bool,
-    /// Comes next: the gap before it was told first.
+    /// The next character to return, after the space before it.
     held: Option<char>,
-    /// On the last base.
+    /// The number of marks on the last base.
     marks: usize,
 }
 
 impl Shown<'_> {
-    /// Is this invisible character what makes one emoji out of others, or gives it its colours?
+    /// Returns true if this invisible character joins emoji into one, or selects how an emoji is drawn.
     fn forms_emoji(&mut self, character: char) -> bool {
         let follows_emoji = !self.gap && self.base.is_some_and(is_pictographic);
         match character {
@@ -111,7 +113,8 @@ impl Shown<'_> {
     }
 }
 
-/// EMOJI MODIFIER FITZPATRICK TYPE-1-2 to -6; VARIATION SELECTOR-15 and -16: as text, as emoji
+/// Returns true for EMOJI MODIFIER FITZPATRICK TYPE-1-2 to -6, VARIATION SELECTOR-15 (text style) and VARIATION
+/// SELECTOR-16 (emoji style).
 fn varies_emoji(character: char) -> bool {
     matches!(character, '\u{1f3fb}'..='\u{1f3ff}' | '\u{fe0e}' | '\u{fe0f}')
 }
@@ -291,7 +294,7 @@ mod tests {
                 prop_assert!(clean.chars().all(|character| character == ' ' || !character.is_whitespace()));
                 for cluster in clean.graphemes(true) {
                     let marks = cluster.chars().filter(|character| Class::of(*character) == Class::Mark);
-                    // Letters of one cluster may each have some.
+                    // Each letter of one cluster may have some marks.
                     prop_assert!(marks.count() <= 4 * cluster.chars().count().div_ceil(5), "{cluster:?}");
                     let mut hidden = cluster.chars().filter(|character| Class::of(*character) == Class::Hidden);
                     prop_assert!(hidden.all(|it| "\u{200d}\u{fe0e}\u{fe0f}".contains(it)), "{cluster:?}");

@@ -4,17 +4,18 @@ use std::borrow::Cow;
 
 use crate::text::character::Class;
 
-/// LESS-THAN SIGN, its full-width, small and tag form, and NOT LESS-THAN, which is one with a mark.
+/// LESS-THAN SIGN, its full-width, small and tag forms, and NOT LESS-THAN, which is a LESS-THAN SIGN with a mark.
 const BRACKETS: [char; 5] = ['<', '＜', '﹤', '\u{e003c}', '≮'];
 
-/// What nobody but the host may write: `<channel …>` or `</channel>`.
+/// The name of the tag that only the host may write: `<channel …>` or `</channel>`.
 const NAME: [u8; 7] = *b"channel";
 
-/// A text with no such tag in it, and nothing that a reader could take for one: there, the `<` is `&lt;`.
+/// Returns the text without such tags, and without anything that a reader could mistake for one: its `<` becomes
+/// `&lt;`.
 ///
-/// The name is recognised in either case, in the styles that Unicode has of the Latin letters, in Cyrillic and Greek
-/// letters of the same look, and with any slashes, white space, marks and invisible characters before or within it.
-/// What follows it does not matter. All else stays as it is, byte by byte; most texts are lent.
+/// The name is recognised in upper and lower case, in all styles that Unicode has for Latin letters, in Cyrillic and
+/// Greek letters that look the same, and with any slashes, white space, marks and invisible characters before or within
+/// it. The text after the name does not matter. All other text stays as it is, byte by byte. Most texts are borrowed.
 pub fn content(text: &str) -> Cow<'_, str> {
     let mut clean = String::new();
     let mut kept = 0;
@@ -34,7 +35,8 @@ pub fn content(text: &str) -> Cow<'_, str> {
     Cow::Owned(clean)
 }
 
-/// The first bracket from a place on. Nearly all of every text is passed here: 64 bytes in a few instructions.
+/// Returns the first bracket at or after `from`. Nearly all of each text is skipped here: 64 bytes in a few
+/// instructions.
 fn next_bracket(text: &str, from: usize) -> Option<(usize, char)> {
     let bytes = text.as_bytes().get(from..)?;
     let mut start = from;
@@ -55,14 +57,15 @@ fn next_bracket(text: &str, from: usize) -> Option<(usize, char)> {
     None
 }
 
-/// The first byte of each.
+/// Returns true for the first byte of each bracket.
 fn may_begin_bracket(byte: u8) -> bool {
     matches!(byte, b'<' | 0xe2 | 0xef | 0xf3)
 }
 
-/// Reads on until the name is complete or cannot be any more, and never past the next bracket.
+/// Returns true if the text begins with the name. Reads until the name is complete or cannot match any more, and never
+/// past the next bracket.
 fn begins_with_name(text: &str) -> bool {
-    // Bit n: the first n letters have been read. A tag letter can be one of them, or be overlooked.
+    // Bit n: the first n letters have been read. A tag letter can be one of them, or be skipped.
     let mut read = 1_u8;
     for character in text.chars() {
         if BRACKETS.contains(&character) {
@@ -84,7 +87,7 @@ fn is_overlooked(character: char) -> bool {
     matches!(character, '/' | '\\' | '⁄' | '∕' | '／' | '＼') || Class::of(character) != Class::Plain
 }
 
-/// The lower-case ASCII letter that a reader sees, as far as one of [`NAME`] can be meant.
+/// Returns the lower-case ASCII letter that a reader sees. Covers the characters that look like a letter of [`NAME`].
 fn plain_letter(character: char) -> Option<u8> {
     let nth = |first: u32| u8::try_from((u32::from(character) - first) % 26).ok().map(|index| b'a' + index);
     match character {
@@ -142,7 +145,7 @@ mod tests {
             ("<ⓒⒽⓐⓃⓝⓔⓛ <🄲🅗🅰🄽🅝🅴🄻 <🇨🇭🇦🇳🇳🇪🇱", "&lt;ⓒⒽⓐⓃⓝⓔⓛ &lt;🄲🅗🅰🄽🅝🅴🄻 &lt;🇨🇭🇦🇳🇳🇪🇱"),
             ("<сһаnnеӏ <СНАΝΝЕΙ <channeI", "&lt;сһаnnеӏ &lt;СНАΝΝЕΙ &lt;channeI"),
             ("<<channel <c<channel", "<&lt;channel <c&lt;channel"),
-            // In tag characters, and with some of them in between.
+            // Tag characters only, and some tag characters in between.
             (
                 "\u{e003c}\u{e0063}\u{e0068}\u{e0061}\u{e006e}\u{e006e}\u{e0065}\u{e006c}",
                 "&lt;\u{e0063}\u{e0068}\u{e0061}\u{e006e}\u{e006e}\u{e0065}\u{e006c}",
@@ -188,7 +191,7 @@ mod tests {
         }
     }
 
-    /// Something that can be written, and what it is to a reader: a bracket, a letter, nothing, or something else.
+    /// Returns a piece of text and how a reader sees it: as a bracket, a letter, nothing, or something else.
     fn part() -> impl Strategy<Value = (&'static str, char)> {
         const LETTERS: [&[&str]; 6] = [
             &["c", "C", "ｃ", "Ⓒ", "𝐂"],
@@ -226,7 +229,7 @@ mod tests {
         ]
     }
 
-    /// The name's letters in order more often than chance would have it, with other things among them.
+    /// Returns the letters of the name in order, more often than chance would, with other pieces among them.
     fn parts() -> impl Strategy<Value = Vec<(&'static str, char)>> {
         let name = (prop::collection::vec(part(), 8), prop::collection::vec(any::<bool>(), 8), 0_usize..12);
         let name = name.prop_map(|(noise, noisy, broken)| {

@@ -1,4 +1,4 @@
-//! The search for the place where a piece ends.
+//! Finds the place where a piece ends.
 
 use super::{
     ChunkMode, Shape,
@@ -6,10 +6,10 @@ use super::{
 };
 use crate::text::grapheme;
 
-/// How many clusters further back a line may be cut to avoid what would look like a fence.
+/// How many clusters a cut in a line may move back to avoid text that looks like a fence.
 const STEPS: usize = 64;
 
-/// Where a piece ends and where the next one begins; what lies between is dropped.
+/// The end of a piece and the beginning of the next one. The text between them is dropped.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cut {
     pub(super) end: usize,
@@ -20,22 +20,22 @@ pub(super) struct Cut {
 #[derive(Clone, Copy)]
 pub(super) struct Cutter<'a> {
     pub(super) text: &'a str,
-    /// Those that can be closed and opened again.
+    /// The blocks that can be closed and opened again.
     pub(super) blocks: &'a [Block<'a>],
     pub(super) shape: Shape,
 }
 
-/// Where the text may be cut for one piece: up to `end`, all of it in a code block or all of it outside.
+/// The range in which the text may be cut for one piece: up to `end`, and either all in a code block or all outside.
 #[derive(Clone, Copy)]
 struct Reach {
-    /// The piece's beginning.
+    /// The beginning of the piece.
     start: usize,
-    /// In a code block: where its code begins, or the piece in it.
+    /// In a code block, the later of two places: the beginning of its code, and the beginning of the piece.
     code: Option<usize>,
     end: usize,
 }
 
-/// The last ends of lines in reach, by how good they are.
+/// The last line ends in the range, by quality.
 #[derive(Default)]
 struct Breaks {
     paragraph: Option<usize>,
@@ -45,13 +45,13 @@ struct Breaks {
 }
 
 impl<'a> Cutter<'a> {
-    /// The block that is open at `at`.
+    /// Returns the block that is open at `at`.
     pub(super) fn block_around(&self, at: usize) -> Option<&'a Block<'a>> {
         let before = self.blocks.partition_point(|block| block.start < at);
         self.blocks.get(before.checked_sub(1)?).filter(|block| at < block.end)
     }
 
-    /// Ends the piece that begins at `start` and has room for so many units of text.
+    /// Returns the end of the piece that begins at `start` and has room for `room` units of text.
     pub(super) fn cut(&self, start: usize, room: usize) -> Cut {
         let rest = self.text.len() - start;
         let end = start + self.fitting(start, room);
@@ -63,14 +63,15 @@ impl<'a> Cutter<'a> {
         };
         let code = start.max(block.body);
         let end = start + self.fitting(start, room.saturating_sub(block.reserve(self.shape.unit)));
-        // A line break ends what is before the block. Behind the first line alone it makes no sense to cut.
+        // The text before the block ends with a line break. A cut directly after the block's first line would be
+        // useless.
         if end <= code && block.start > start {
             return self.outside(start, block.start - 1);
         }
         self.within(Reach { start, code: Some(code), end })
     }
 
-    /// How many bytes fit: at least one character's.
+    /// Returns how many bytes fit. At least one character always counts as fitting.
     fn fitting(&self, start: usize, room: usize) -> usize {
         let rest = self.from(start);
         self.shape.unit.prefix(rest, room).max(rest.chars().next().map_or(0, char::len_utf8))
@@ -89,23 +90,23 @@ impl<'a> Cutter<'a> {
         if let Some(at) = breaks.paragraph.filter(late).or(breaks.line.filter(late)) {
             return self.outside(start, at);
         }
-        // A line of code that is broken is another program: any line's end is better.
+        // A broken line of code changes the program, so any end of a line is better.
         if let Some(at) = breaks.code_paragraph.filter(late).or(breaks.code_line) {
             return self.inside(at);
         }
         self.within_line(reach, half, near)
     }
 
-    /// Looks at the ends of lines from `low` on.
+    /// Finds the ends of lines from `low` on.
     fn breaks(&self, reach: Reach, low: usize) -> Breaks {
         let mut breaks = Breaks::default();
-        // What ends right behind the reach is still in it.
+        // A line that ends directly after the range still fits.
         let high = reach.end + usize::from(self.from(reach.end).starts_with('\n'));
         for (index, _) in self.between(low, high).rmatch_indices('\n') {
             let at = low + index;
             if reach.code.is_some_and(|code| at > code) {
                 breaks.code_line.get_or_insert(at);
-                // Here the blank line comes first: it is kept, and looks better at the end of a piece.
+                // In code, the cut is after the blank line: it is kept, and looks better at the end of a piece.
                 if breaks.code_paragraph.is_none() && ends_blank(self.between(low, at)) {
                     breaks.code_paragraph = Some(at);
                 }
@@ -120,7 +121,7 @@ impl<'a> Cutter<'a> {
         breaks
     }
 
-    /// Cuts the last line in reach, because no line ends where it should.
+    /// Cuts the last line in the range, because there is no suitable end of a line.
     fn within_line(&self, reach: Reach, half: usize, near: usize) -> Cut {
         let Reach { start, code, end } = reach;
         let line = self.between(start, end).rfind('\n').map_or(start, |index| start + index + 1);
@@ -133,7 +134,8 @@ impl<'a> Cutter<'a> {
                 return cut;
             }
         }
-        // All of it is one cluster, or like a fence. Better one line less.
+        // The line is a single cluster, or looks like a fence everywhere. It is better to end the piece one line
+        // earlier.
         let block = self.block_around(end).filter(|block| code.is_some() && block.start > start);
         match (code, block) {
             (Some(code), _) if line > code + 1 => self.inside(line - 1),
@@ -150,7 +152,7 @@ impl<'a> Cutter<'a> {
         }
     }
 
-    /// From where on this line may be cut at all, if it may.
+    /// Returns the first place where this line may be cut, or `None` if it may not be cut.
     fn cuttable_from(&self, reach: Reach, line: usize) -> Option<usize> {
         let low = line.max(reach.code.unwrap_or(line));
         match Fence::new(self.between(line, reach.end)).filter(|_| self.shape.markdown) {
@@ -159,11 +161,11 @@ impl<'a> Cutter<'a> {
         }
     }
 
-    /// Behind the last sentence that ends near the end, else behind the last word.
+    /// Cuts after the last sentence that ends near the end, or else after the last word.
     fn between_words(&self, reach: Reach, low: usize, near: usize) -> Option<Cut> {
         let Reach { start, end, .. } = reach;
         let mut word = None;
-        // White space that begins right behind the reach may be dropped as well.
+        // White space that begins directly after the range may be dropped as well.
         let space = self.from(end).chars().next().filter(|next| is_space(*next));
         let mut below = end + space.map_or(0, char::len_utf8);
         while let Some((index, character)) = self.between(low, below).char_indices().next_back() {
@@ -174,7 +176,7 @@ impl<'a> Cutter<'a> {
             }
             let at = if full_stop { below + character.len_utf8() } else { below };
             let cut = self.outside(start, at);
-            // One look at a run of white space is enough.
+            // Look at each run of white space only once.
             below = below.min(cut.end.max(low));
             if cut.end < low || cut.end == start || !self.is_fit(start, at, cut.next) {
                 continue;
@@ -191,14 +193,14 @@ impl<'a> Cutter<'a> {
         word
     }
 
-    /// Behind the last white space in a line of code. It stays: it may matter there.
+    /// Cuts after the last white space in a line of code. The white space is kept, because it may matter there.
     fn between_code_words(&self, reach: Reach, low: usize) -> Option<Cut> {
         let spaces = self.between(low, reach.end).char_indices().rev().filter(|(_, it)| is_space(*it));
         let mut places = spaces.map(|(index, space)| low + index + space.len_utf8());
         places.find(|&at| self.is_fit(reach.start, at, at)).map(|at| self.inside(at))
     }
 
-    /// As late as a cluster ends.
+    /// Cuts after the last cluster that allows it.
     fn between_clusters(&self, reach: Reach, low: usize) -> Option<Cut> {
         let Reach { start, code, end } = reach;
         let mut at = end;
@@ -216,14 +218,15 @@ impl<'a> Cutter<'a> {
         None
     }
 
-    /// Tears no cluster, and what follows does not become a fence by coming to stand at a line's beginning.
+    /// Returns true if the cut tears no cluster, and if the text after it does not become a fence by moving to the
+    /// beginning of a line.
     fn is_fit(&self, start: usize, at: usize, next: usize) -> bool {
         let splits_line = !self.between(start, next).ends_with('\n');
         grapheme::is_boundary(self.from(start), at - start)
             && !(self.shape.markdown && splits_line && fence::looks_like_one(self.from(next)))
     }
 
-    /// A cut in a code block: of all white space, one line break is dropped.
+    /// Cuts in a code block. Of the white space, only one line break is dropped.
     fn inside(&self, at: usize) -> Cut {
         if self.from(at).starts_with('\n') {
             let carriage_return = self.between(0, at).ends_with('\r');
@@ -233,13 +236,13 @@ impl<'a> Cutter<'a> {
         }
     }
 
-    /// A cut outside of code blocks: white space on both sides is dropped, but not the next line's indent.
+    /// Cuts outside of code blocks. White space on both sides is dropped, except the indent of the next line.
     fn outside(&self, start: usize, at: usize) -> Cut {
         let rest = self.from(start);
         let before = self.between(start, at);
         let mut end = before.trim_end_matches(is_space).len();
         if !grapheme::is_boundary(rest, end) {
-            // The first space belongs to a character that takes in what follows it.
+            // The character before the first space forms one cluster with it, such as a prepended mark.
             end += before.get(end..).and_then(|run| run.chars().next()).map_or(0, char::len_utf8);
         }
         let behind = self.from(at);
@@ -263,7 +266,7 @@ impl<'a> Cutter<'a> {
     }
 }
 
-/// White space where a line may be broken.
+/// Returns true for white space at which a line may be broken.
 fn is_space(character: char) -> bool {
     // NO-BREAK SPACE, FIGURE SPACE, NARROW NO-BREAK SPACE
     character.is_whitespace() && !matches!(character, '\u{a0}' | '\u{2007}' | '\u{202f}')
@@ -277,7 +280,7 @@ fn ends_blank(text: &str) -> bool {
     text.trim_end_matches([' ', '\t', '\r']).ends_with('\n')
 }
 
-/// Brackets, quotes and emphasis may come behind the full stop.
+/// Returns true if the text ends with a full stop or similar mark. Brackets, quotes and emphasis may follow the mark.
 fn ends_sentence(text: &str) -> bool {
     text.trim_end_matches([')', ']', '"', '\'', '’', '”', '»', '*', '_']).ends_with(['.', '!', '?', '…'])
 }

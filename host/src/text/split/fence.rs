@@ -1,19 +1,19 @@
-//! Fenced code blocks, as far as cutting a text needs to know them.
+//! Fenced code blocks, as far as cutting a text requires.
 //!
-//! Follows `CommonMark` 0.31, section 4.5: three or more backticks or tildes, indented by at most three spaces,
-//! until a line with at least as many of the same. Fences deeper inside lists and quotes are plain text here.
+//! Follows `CommonMark` 0.31, section 4.5: three or more backticks or tildes, indented by at most three spaces, up to a
+//! line with at least as many of the same character. Fences inside lists and quotes count as plain text here.
 
 use crate::text::unit::TextUnit;
 
-/// A line that begins as a fence does.
+/// A line that begins like a fence.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Fence<'a> {
     mark: char,
-    /// How many marks.
+    /// The number of marks.
     run: usize,
-    /// Indent and marks: the bytes before `info`.
+    /// The length of indent and marks, in bytes: what comes before `info`.
     length: usize,
-    /// What follows on the line.
+    /// The rest of the line.
     info: &'a str,
 }
 
@@ -27,17 +27,18 @@ impl<'a> Fence<'a> {
         (indent <= 3 && run >= 3).then_some(Self { mark, run, length: indent + run, info })
     }
 
-    /// Can it begin a block? Behind backticks no others may follow.
+    /// Returns true if this can open a block. After backticks, the rest of the line may contain no backtick.
     fn opens(&self) -> bool {
         self.mark == '~' || !self.info.contains('`')
     }
 
-    /// Does it end the block that `opening` began?
+    /// Returns true if this closes the block that `opening` opened.
     fn closes(&self, opening: &Self) -> bool {
         self.mark == opening.mark && self.run >= opening.run && self.info.trim_ascii().is_empty()
     }
 
-    /// How much of its line is needed to see that it is none: outside of blocks, or inside of one.
+    /// Returns how many bytes of the line are needed to see that it is not a fence: a closing fence inside a block, or
+    /// an opening fence outside.
     pub(super) fn refuted_at(&self, inside: bool) -> Option<usize> {
         let is_proof = |character: char| match (inside, self.mark) {
             (true, mark) => !character.is_ascii_whitespace() && character != mark,
@@ -48,31 +49,31 @@ impl<'a> Fence<'a> {
     }
 }
 
-/// Would this be taken for a fence at the beginning of a line, whatever follows?
+/// Returns true if this would be taken for a fence at the beginning of a line, whatever text follows.
 pub(super) fn looks_like_one(text: &str) -> bool {
     let marks = (0..3).fold(text, |text, _| text.strip_prefix(' ').unwrap_or(text));
     marks.starts_with("```") || marks.starts_with("~~~")
 }
 
-/// A code block, by byte offsets in its text.
+/// A code block. All positions are byte offsets in its text.
 #[derive(Clone, Debug)]
 pub(super) struct Block<'a> {
-    /// Where its first line begins.
+    /// The beginning of its first line.
     pub(super) start: usize,
-    /// Where the code begins.
+    /// The beginning of its code.
     pub(super) body: usize,
-    /// Behind the last mark of the closing fence, or behind the text.
+    /// The end of the closing fence's last mark, or the end of the text.
     pub(super) end: usize,
-    /// The first line, which opens it once more.
+    /// The first line, which opens the block again.
     pub(super) opening: &'a str,
-    /// Closes it early.
+    /// The fence that closes the block early.
     pub(super) closing: &'a str,
-    /// The text's own last line of it.
+    /// The closing fence in the text.
     closed_by: &'a str,
 }
 
 impl<'a> Block<'a> {
-    /// All blocks, in order. One that the text leaves open reaches to its end.
+    /// Returns all blocks, in order. A block that the text leaves open reaches to the end of the text.
     pub(super) fn all(text: &'a str) -> Vec<Self> {
         let mut blocks = Vec::new();
         let mut open: Option<(Fence<'a>, Self)> = None;
@@ -104,13 +105,14 @@ impl<'a> Block<'a> {
         blocks
     }
 
-    /// What a piece must keep free for closing this block, with the line break before it: the host's way or
-    /// the text's own.
+    /// Returns how much room a piece must reserve to close this block, including the line break before the fence. The
+    /// fence may be the host's or the text's own.
     pub(super) fn reserve(&self, unit: TextUnit) -> usize {
         1 + unit.length(self.closing).max(unit.length(self.closed_by))
     }
 
-    /// What a piece of this block loses to its fences. The first line counts with what is cut off behind it.
+    /// Returns how much room a piece of this block loses to its fences. The first line counts with the white space that
+    /// is cut off at its end.
     pub(super) fn overhead(&self, text: &str, unit: TextUnit) -> usize {
         unit.length(text.get(self.start..self.body).unwrap_or_default()) + 1 + self.reserve(unit)
     }

@@ -1,4 +1,4 @@
-//! One long text as several messages.
+//! Cuts one long text into several messages.
 
 mod cut;
 mod fence;
@@ -6,44 +6,45 @@ mod fence;
 use self::{cut::Cutter, fence::Block};
 use super::unit::TextUnit;
 
-/// What the pieces are to be like.
+/// The required shape of the pieces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// The longest piece, in `unit`s; 0 counts as 1.
+    /// Maximum length of a piece, in `unit`s. 0 counts as 1.
     pub limit: usize,
-    /// What is counted.
+    /// The unit of the limit.
     pub unit: TextUnit,
-    /// Where cuts are preferred.
+    /// Where to prefer a cut.
     pub mode: ChunkMode,
-    /// The text is Markdown: code blocks are kept whole or closed and opened again.
+    /// Whether the text is Markdown: then code blocks are kept whole, or are closed and opened again.
     pub markdown: bool,
 }
 
-/// Where cuts are preferred: the official plugins' `chunkMode`.
+/// Where to prefer a cut: the `chunkMode` of the official plugins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ChunkMode {
-    /// As late as possible: at the best place in the last quarter of a piece. That is the end of a paragraph,
-    /// else of a line, else of a sentence; else the last space in the second half. In a code block it is the
-    /// last end of a line in the second half, behind a blank line if there is one in the last quarter.
+    /// As late as possible, at the best place in the last quarter of a piece: the end of a paragraph, or else of a
+    /// line, or else of a sentence; or else the last space in the second half. In a code block, at the last end of a
+    /// line in the second half, or after a blank line if there is one in the last quarter.
     #[default]
     Length,
-    /// At the last end of a paragraph, else of a line, however early; else as `Length`.
+    /// At the last end of a paragraph, or else of a line, however early; or else as `Length`.
     Newline,
 }
 
-/// Cuts a text into pieces that are not longer than the limit. A text that fits is its only piece, as it is.
+/// Cuts a text into pieces that are not longer than the limit. A text that fits is returned unchanged as the only
+/// piece.
 ///
-/// What is dropped at a cut is the white space around it, except for no-break spaces and for the indent of the
-/// line that follows. In a code block it is only the line break at the cut, if there is one there. A piece of
-/// nothing but white space is left out, so that a blank text has no pieces at all.
+/// At a cut, the white space around it is dropped, except no-break spaces and the indent of the next line. In a code
+/// block, only the line break at the cut is dropped, if there is one. A piece that is only white space is left out, so
+/// a blank text has no pieces.
 ///
-/// A grapheme cluster is cut only where it does not fit into a piece of its own, and then between characters;
-/// a character that alone is longer than the limit is a piece all the same: the only one that is too long.
+/// A grapheme cluster is cut only if it does not fit into a piece alone, and then between characters. A character that
+/// is longer than the limit becomes a piece that is too long. No other piece is too long.
 ///
-/// With `markdown`, a piece that ends in a fenced code block ends with a closing fence of the block's own kind,
-/// and the next one begins with the block's first line. A block whose fences would take more than half of the
-/// limit is cut as other text is. A block that the text itself does not close stays open in the last piece.
-/// Inside a line, no cut makes a fence of something that was none, unless the line leaves no other choice.
+/// With `markdown`, a piece that ends in a fenced code block ends with a closing fence of the same kind, and the next
+/// piece begins with the first line of the block. A block whose fences would take more than half of the limit is cut
+/// like other text. A block that the text itself does not close stays open in the last piece. A cut inside a line does
+/// not turn other text into a fence, unless the line leaves no other choice.
 pub fn split(text: &str, shape: Shape) -> Vec<String> {
     if shape.unit.prefix(text, shape.limit) == text.len() {
         return if text.trim().is_empty() { Vec::new() } else { vec![text.to_owned()] };
@@ -275,7 +276,7 @@ mod tests {
         assert_eq!(split(text, newline), pieces);
     }
 
-    /// Is a code block open at the end? Reads lines as a renderer would.
+    /// Returns true if a code block is open at the end. Reads lines as a renderer would.
     fn ends_open(text: &str) -> bool {
         let mut open: Option<(char, usize)> = None;
         for line in text.lines() {
@@ -296,7 +297,7 @@ mod tests {
         open.is_some()
     }
 
-    /// Do the pieces give the text again, from this byte on, without the fences that were put in between?
+    /// Returns true if the pieces, without the fences added at cuts, give the text from this byte on.
     fn is_whole(text: &str, at: usize, pieces: &[String], opened: Option<&str>) -> bool {
         let rest = &text[at..];
         let Some((piece, pieces)) = pieces.split_first() else { return rest.trim().is_empty() };
@@ -323,7 +324,7 @@ mod tests {
         })
     }
 
-    /// The clusters that a cut goes through.
+    /// Returns the first cluster that a cut goes through.
     fn torn<'a>(text: &'a str, pieces: &[String]) -> Option<&'a str> {
         let mut at = 0;
         for piece in pieces {
@@ -364,7 +365,7 @@ mod tests {
         prop::collection::vec(token, 0..80).prop_map(|tokens| tokens.concat())
     }
 
-    /// Lines of prose and of code, and fences between them, matching or not.
+    /// Returns lines of prose and of code with fences between them, matching or not.
     fn markdown() -> impl Strategy<Value = String> {
         let word = prop_oneof![
             12 => "[a-z]{1,12}[.!,]? ",

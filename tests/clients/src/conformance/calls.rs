@@ -1,4 +1,4 @@
-//! The client calls tools: what the model and the page see of it.
+//! Checks the client's tool calls, at the model and at the page.
 
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
@@ -13,14 +13,14 @@ use crate::{
     wait,
 };
 
-/// fakechat's one chat.
+/// fakechat's only chat.
 const CHAT: &str = "web";
-/// More than ASCII, and what JSON, HTML and Markdown take as their own.
+/// A text with characters beyond ASCII, and with characters that are special in JSON, HTML and Markdown.
 const TEXT: &str = "hi <&> \"é😀\"\nline two";
 const EDITED: &str = "edited";
-/// A file that is not there: sending it fails.
+/// A file that does not exist: sending it fails.
 const MISSING: &str = "no-such-file.txt";
-/// How many prompts a client may take until it has heard that the tools have changed.
+/// The maximum number of prompts until the client must know that the tools have changed.
 pub(super) const ROUNDS: u32 = 20;
 /// A part of the server's instructions.
 const INSTRUCTIONS: &str = "Messages from outside arrive as <channel";
@@ -60,7 +60,7 @@ struct Calls<'a, 's> {
 }
 
 impl Calls<'_, '_> {
-    /// The client has read what the server answered to `initialize`: its instructions reach the model.
+    /// Checks that the client has read the server's answer to `initialize`: its instructions reach the model.
     fn handshake(&mut self) -> anyhow::Result<()> {
         self.session.say("hello-there")?;
         let asked = |request: &Request| request.mentions("hello-there") && request.has_tools();
@@ -79,10 +79,10 @@ impl Calls<'_, '_> {
         Ok(())
     }
 
-    /// The model knows the tools' names, and has the schema of the one that it answers with.
+    /// Checks that the model knows the tools' names, and has the schema of the tool for replies.
     ///
-    /// A server that still compiles its channel has more tools later and tells the client so
-    /// (`notifications/tools/list_changed`): what the model is told of then counts.
+    /// A server that still compiles its channel lists more tools later and notifies the client
+    /// (`notifications/tools/list_changed`): the tools after that count.
     fn tools(&mut self) -> anyhow::Result<()> {
         wait::until("the channel's page", self.workplace.patience, || {
             self.session.alive()?;
@@ -100,7 +100,7 @@ impl Calls<'_, '_> {
         outcome
     }
 
-    /// Gives the client a prompt, and looks at the tools that the model gets with it.
+    /// Sends a prompt, and checks the tools that the model gets with it.
     fn listed(&mut self, prompt: &str) -> anyhow::Result<()> {
         let description = &self.workplace.client.description;
         let [reply, edit] = ["reply", "edit_message"].map(|tool| description.tool_name(CHANNEL, tool));
@@ -144,7 +144,7 @@ impl Calls<'_, '_> {
         results.note_result(Step::FailingCall, self.failing_call());
     }
 
-    /// The message's id.
+    /// Sends a reply and returns the message's id.
     fn reply(&mut self, page: &mut Page) -> anyhow::Result<String> {
         let result = self.call("please-reply", "reply", json!({"chat_id": CHAT, "text": TEXT}))?;
         if result.is_error || !result.text.contains("sent (id: ") {
@@ -170,7 +170,7 @@ impl Calls<'_, '_> {
         page.wait("the edit on the page", self.workplace.patience, || self.session.alive(), shown)
     }
 
-    /// A call that the server refuses reaches the model as an error that says what failed.
+    /// Checks that a refused call reaches the model as an error that says what failed.
     fn failing_call(&mut self) -> anyhow::Result<()> {
         let file = self.workplace.project.join(MISSING);
         let result =
@@ -181,7 +181,7 @@ impl Calls<'_, '_> {
         Ok(())
     }
 
-    /// Makes the model call a tool of the server's, and waits for what it is told of it.
+    /// Makes the model call one of the server's tools, and returns the result that it gets.
     fn call(&mut self, cue: &str, tool: &str, input: Value) -> anyhow::Result<ToolResult> {
         let tool = self.workplace.client.description.tool_name(CHANNEL, tool);
         self.model.expect(cue, Call { tool: tool.clone(), input });

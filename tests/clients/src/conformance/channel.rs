@@ -1,4 +1,4 @@
-//! What reaches the client through the channel: messages and verdicts.
+//! Checks that messages and verdicts from the channel reach the client.
 
 use std::{
     fs,
@@ -18,7 +18,7 @@ use crate::{
     step::{Outcome, Results, Step},
 };
 
-/// What the person at the page writes.
+/// The message of the person at the page.
 const TEXT: &str = "ping é😀 one";
 
 pub(super) fn run(
@@ -58,7 +58,7 @@ struct Channel<'a, 's> {
     server: &'a Server,
     model: &'a Model,
     session: &'a mut Interactive<'s>,
-    /// The ids of the permission prompts that were answered.
+    /// The ids of the answered permission prompts.
     answered: Vec<Value>,
 }
 
@@ -83,7 +83,7 @@ impl Channel<'_, '_> {
         results.note_result(Step::Permission, self.permission(&mut page));
     }
 
-    /// The outcome of all steps where the client does not take messages from the channel.
+    /// Returns the outcome of all steps if the client does not receive messages from the channel.
     fn refused(&mut self) -> Option<Outcome> {
         let verdict = self.workplace.client.description.verdict.as_ref()?;
         match self.session.verdict(verdict) {
@@ -94,7 +94,7 @@ impl Channel<'_, '_> {
         }
     }
 
-    /// The page of a person who may answer permission prompts.
+    /// Opens the page of a person who may answer permission prompts.
     fn page(&mut self) -> anyhow::Result<Page> {
         let patience = self.workplace.patience;
         let key = self.server.key(patience, || self.session.alive());
@@ -102,7 +102,7 @@ impl Channel<'_, '_> {
             .with_context(|| format!("the server's log: {}", self.server.log_text()))
     }
 
-    /// What is written on the page reaches the model, with the chat that it came from.
+    /// Checks that a message from the page reaches the model, with its chat.
     fn push(&mut self, page: &mut Page) -> anyhow::Result<()> {
         page.say("u1", TEXT)?;
         let tag = self.model.wait(
@@ -119,7 +119,7 @@ impl Channel<'_, '_> {
         Ok(())
     }
 
-    /// The model's answer to the message comes out on the page.
+    /// Checks that the model's answer to the message appears on the page.
     fn reply_to_push(&mut self, page: &mut Page) -> anyhow::Result<()> {
         let expected = format!("echo: {TEXT}");
         page.wait(
@@ -144,7 +144,7 @@ impl Channel<'_, '_> {
         Ok(())
     }
 
-    /// A person at the page decides whether a tool runs: what is denied does not run, what is allowed does.
+    /// Checks that a person at the page decides whether a tool runs: a denied call does not run, an allowed call runs.
     fn permission(&mut self, page: &mut Page) -> anyhow::Result<()> {
         let denied = self.decide(page, "please-deny-it", "Deny")?;
         let allowed = self.decide(page, "please-allow-it", "Allow")?;
@@ -164,8 +164,8 @@ impl Channel<'_, '_> {
         Ok(())
     }
 
-    /// Makes the model call a tool that needs permission, and presses a button of the prompt on the page. The file
-    /// that the call makes if it runs.
+    /// Makes the model call a tool that needs permission, and presses a button of the prompt on the page. Returns the
+    /// file that the call creates if it runs.
     fn decide(&mut self, page: &mut Page, cue: &str, label: &str) -> anyhow::Result<PathBuf> {
         let file = self.workplace.project.join(format!("{cue}.txt"));
         let tool = &self.workplace.client.description.permission;

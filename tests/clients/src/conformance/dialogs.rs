@@ -1,4 +1,4 @@
-//! The server asks the client's user: a stranger wants to write, and is let in.
+//! Checks the server's dialogs with the client's user: a stranger writes, and the user lets them in.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -47,7 +47,8 @@ impl Platform {
         }
     }
 
-    /// A stranger writes and gets a code; the client's user types the code into the form; the stranger is told.
+    /// Makes a stranger write and get a code; types the code into the form; checks that the stranger gets a
+    /// confirmation.
     fn let_in(&self, form: &Form, patience: Duration, session: &mut Interactive) -> anyhow::Result<()> {
         let stranger = User::new(42, "Ada");
         self.bot.says(&stranger, &stranger.chat(), "let me in");
@@ -63,7 +64,7 @@ impl Platform {
         Ok(())
     }
 
-    /// The bot's next message to this person.
+    /// Returns the bot's next message to this person.
     fn hears(&self, person: &User, patience: Duration, session: &mut Interactive) -> anyhow::Result<String> {
         wait::until("a message of the bot's", patience, || {
             session.alive()?;

@@ -19,10 +19,11 @@ use crate::{
     step::{Results, Step},
 };
 
-/// The channel that is under test: it needs no account.
+/// The channel under test: it needs no account.
 const CHANNEL: &str = "fakechat";
 
-/// How long what a client has started may outlive it. Claude Code kills a server half a second after it asked it to end.
+/// The maximum time that the client's processes may outlive it. Claude Code kills a server half a second after it asked
+/// it to end.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Runs a client through all steps. Its home, its project and all logs are below `work`.
@@ -70,7 +71,7 @@ fn attempt(
     plugin::run(client, program, work, patience, results)
 }
 
-/// The client's name and what it calls its version.
+/// Returns the client's name and version.
 fn title(client: &Client, home: &Path, project: &Path) -> anyhow::Result<String> {
     let Description { title, version, .. } = &client.description;
     let mut command = clean(&client.program, home, project);
@@ -85,7 +86,7 @@ fn title(client: &Client, home: &Path, project: &Path) -> anyhow::Result<String>
     Ok(format!("{title} {}", number.unwrap_or("of no known version")))
 }
 
-/// The client has ended: was that as it should be, and has it left nothing behind?
+/// Checks that the client has ended successfully and has left no processes and no open port behind.
 fn check_end(ended: anyhow::Result<ExitStatus>, server: &Server) -> anyhow::Result<()> {
     // Also where the client did not end by itself: what it leaves would disturb the next part.
     let left = descendants::gone(GRACE);

@@ -1,4 +1,4 @@
-//! The client installs the channel as a plugin: first without the program, then with it.
+//! Checks the channel as a plugin of the client: first without the program, then with it.
 
 use std::{
     collections::BTreeMap,
@@ -25,12 +25,12 @@ use crate::{
     wait,
 };
 
-/// The one tool of a plugin without the program.
+/// The only tool of a plugin without the program.
 const MISSING: &str = "tidegate_is_not_installed";
-/// What the model is told then, by the instructions and by that tool.
+/// The text that the model then gets, in the instructions and from that tool.
 const SAID: &str = "tidegate is not installed";
 const STEPS: [&str; 2] = ["cargo xtask build", "open /mcp, choose"];
-/// What the model sends, once it can.
+/// The text that the model sends once the program runs.
 const TEXT: &str = "sent through the plugin";
 
 pub(super) fn run(
@@ -84,7 +84,7 @@ pub(super) fn run(
     Ok(())
 }
 
-/// The description with the names put in place.
+/// Returns the description with its placeholders filled in.
 fn filled(plugin: &Plugin) -> anyhow::Result<Plugin> {
     let marketplace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
     let marketplace = marketplace.to_string_lossy();
@@ -99,7 +99,7 @@ fn filled(plugin: &Plugin) -> anyhow::Result<Plugin> {
     Ok(plugin)
 }
 
-/// The client as it is started here: with the plugin's messages, and without a tidegate on its `PATH`.
+/// Returns the client as it is started here: with the plugin's messages, and without a tidegate on its `PATH`.
 fn prepared(client: &Client, plugin: &Plugin, server: &Server, program: &Path) -> Client {
     let mut description: Description = client.description.clone();
     description.interactive.arguments.clone_from(&plugin.arguments);
@@ -112,7 +112,7 @@ fn prepared(client: &Client, plugin: &Plugin, server: &Server, program: &Path) -
     Client { name: client.name.clone(), description, program: client.program.clone() }
 }
 
-/// The client itself finds nothing wrong with the plugin, and installs it.
+/// Checks that the client accepts the plugin, and installs it.
 fn install(workplace: &Workplace, plugin: &Plugin) -> anyhow::Result<()> {
     for arguments in &plugin.install {
         let mut command = workplace.command(arguments, &BTreeMap::new(), "install");
@@ -163,7 +163,7 @@ impl Run<'_> {
         results.note_result(Step::PluginTools, self.reply(refused.as_deref()));
     }
 
-    /// The session is told what is missing, by the instructions and by a tool that has the steps.
+    /// Checks that the session learns what is missing, from the instructions and from a tool that lists the steps.
     fn without_program(&mut self) -> anyhow::Result<()> {
         let tool = self.tool(MISSING);
         let says = |request: &Request| {
@@ -185,7 +185,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Once the program is there, the client's own command is enough: the session goes on, with the channel's tools.
+    /// Checks that, once the program is installed, the client's own command is enough: the session continues with the
+    /// channel's tools.
     fn reconnect(&mut self) -> anyhow::Result<()> {
         let data: PathBuf = self.workplace.home.join(&self.plugin.data);
         if !data.is_dir() {
@@ -203,8 +204,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Why the client takes no messages from the plugin, if it takes none: as the program has understood it. A reason of
-    /// the program's own is an error: it has not recognised the entry on the command line, or the client's log.
+    /// Returns the client's reason if it receives no messages from the plugin, as the program reports it. A reason from
+    /// the program itself is an error: it has not recognised the entry on the command line, or the client's log.
     fn refused(&mut self) -> anyhow::Result<Option<String>> {
         let known = self.workplace.client.description.verdict.as_ref();
         let report = wait::until("the program's word on the session", self.workplace.patience, || {
@@ -225,7 +226,8 @@ impl Run<'_> {
         Ok(Some(reason))
     }
 
-    /// The model's call reaches the program. It says so where it may not send anything, in the client's own words.
+    /// Checks that the model's call reaches the program. If the program may not send, it answers with the client's
+    /// reason.
     fn reply(&mut self, refused: Option<&str>) -> anyhow::Result<()> {
         let mut page = match refused {
             None => {
@@ -252,7 +254,7 @@ impl Run<'_> {
         self.workplace.client.description.tool_name(&self.plugin.tools, tool)
     }
 
-    /// Gives the client prompts until the model gets with one what is expected, and returns what it got last.
+    /// Sends prompts until the model gets the expected value with one, and returns the last value.
     fn ask<T: PartialEq>(
         &mut self,
         prompt: &str,
@@ -277,7 +279,7 @@ impl Run<'_> {
         }
     }
 
-    /// Makes the model call a tool of the plugin's, and waits for what it is told of it.
+    /// Makes the model call one of the plugin's tools, and returns the result that it gets.
     fn call(&mut self, cue: &str, tool: &str, input: Value) -> anyhow::Result<ToolResult> {
         let tool = self.tool(tool);
         self.model.expect(cue, Call { tool: tool.clone(), input });
@@ -288,7 +290,7 @@ impl Run<'_> {
     }
 }
 
-/// A text of the one session in the program's report.
+/// Returns a text of the only session in the program's report.
 fn session(report: &Value, field: &str) -> Option<String> {
     let text = report.pointer("/sessions/0")?.get(field)?.as_str()?;
     Some(text.to_owned())

@@ -1,10 +1,10 @@
-//! The shape of an answer, whole and as a stream of events.
+//! The format of an answer, whole and as a stream of events.
 
 use serde_json::{Value, json};
 
 use super::request::Request;
 
-/// A message with this one block, as the answer to the request with this number.
+/// Returns a message with this one block, as the answer to the request with this number.
 pub(super) fn message(request: &Request, number: usize, block: &Value) -> Value {
     let calls = block.get("type").is_some_and(|kind| kind == "tool_use");
     json!({
@@ -21,7 +21,7 @@ pub(super) fn message(request: &Request, number: usize, block: &Value) -> Value 
     })
 }
 
-/// The same as server-sent events: the block begins empty and is filled by one delta.
+/// Converts it to server-sent events: the block begins empty and is filled by one delta.
 pub(super) fn stream(message: &Value) -> String {
     let block = message.pointer("/content/0").cloned().unwrap_or_default();
     let mut empty = block.clone();

@@ -1,7 +1,7 @@
-//! A scripted stand-in for the model: `POST /v1/messages` on loopback, in one piece or as a stream.
+//! A scripted stand-in for the model: `POST /v1/messages` on loopback, whole or as a stream.
 //!
-//! It thinks nothing. The run tells it which prompt to answer with which call of a tool ([`Script`]), and reads
-//! afterwards what the client has sent to it.
+//! The run defines which tool call answers which prompt ([`Script`]), and later reads the requests that the client has
+//! sent.
 
 mod answer;
 mod request;
@@ -47,7 +47,7 @@ struct Shared {
 struct Conversation {
     script: Script,
     requests: Vec<Request>,
-    /// How many calls of tools were answered with: makes their ids unique.
+    /// The number of tool calls in answers, which makes their ids unique.
     calls: u64,
     log: File,
 }
@@ -59,7 +59,7 @@ impl Shared {
 }
 
 impl Model {
-    /// Listens on a free port. Each request is also a line of the file `log`.
+    /// Listens on a free port. Writes each request as a line of the file `log`.
     pub(crate) fn start(script: Script, log: &Path) -> anyhow::Result<Self> {
         let log = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
         let conversation = Conversation { script, requests: Vec::new(), calls: 0, log };
@@ -77,7 +77,7 @@ impl Model {
         Ok(Self { shared, address, _runtime: runtime })
     }
 
-    /// `http://127.0.0.1:PORT`.
+    /// Returns `http://127.0.0.1:PORT`.
     pub(crate) fn address(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -87,7 +87,7 @@ impl Model {
         self.shared.conversation().script.add(cue, call);
     }
 
-    /// The first that `look` finds in a request, oldest first. An error of `alive` ends the waiting.
+    /// Returns the first result of `look` for a request, oldest first. An error of `alive` ends the wait.
     pub(crate) fn wait<T>(
         &self,
         what: &str,
@@ -166,7 +166,7 @@ mod tests {
         (Model::start(script, &folder.path().join("requests.jsonl")).unwrap(), folder)
     }
 
-    /// The status and the body.
+    /// Sends a request and returns the status and the body.
     fn post(model: &Model, path: &str, body: &Value) -> (u16, String) {
         let mut stream = TcpStream::connect(model.address).unwrap();
         let body = body.to_string();

@@ -1,4 +1,4 @@
-//! What a client has sent to the model.
+//! The requests of a client to the model.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -9,21 +9,21 @@ use serde_json::Value;
 #[derive(Clone, Debug)]
 pub(crate) struct Request(Value);
 
-/// What a tool has answered.
+/// The result of a tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ToolResult {
     pub(crate) text: String,
     pub(crate) is_error: bool,
 }
 
-/// A message from a channel, as the model sees it.
+/// A message from a channel in the form that the model sees.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ChannelTag {
     pub(crate) attributes: BTreeMap<String, String>,
     pub(crate) text: String,
 }
 
-/// What the ids of the calls for a cue begin with.
+/// Returns the prefix of the ids of calls for a cue.
 pub(super) fn id_prefix(cue: &str) -> String {
     format!("toolu_{cue}_")
 }
@@ -37,12 +37,12 @@ impl Request {
         &self.0
     }
 
-    /// May the model call tools at all? Clients also ask for titles and the like.
+    /// Returns whether the request has tools. Clients also send requests without tools, for titles and similar texts.
     pub(crate) fn has_tools(&self) -> bool {
         self.tools().next().is_some()
     }
 
-    /// Is this tool there with its schema, so that the model can call it at once?
+    /// Returns whether this tool is present with its schema, so that the model can call it at once.
     pub(crate) fn loads(&self, tool: &str) -> bool {
         let named = |offered: &&Value| offered.get("name").is_some_and(|name| name == tool);
         self.tools().find(named).is_some_and(|offered| {
@@ -51,12 +51,12 @@ impl Request {
         })
     }
 
-    /// Is this tool there at all?
+    /// Returns whether this tool is present, with or without its schema.
     pub(crate) fn offers(&self, tool: &str) -> bool {
         self.tools().any(|offered| offered.get("name").is_some_and(|name| name == tool))
     }
 
-    /// Is this text anywhere in the request?
+    /// Returns whether this text is anywhere in the request.
     pub(crate) fn mentions(&self, text: &str) -> bool {
         fn search(value: &Value, text: &str) -> bool {
             match value {
@@ -77,7 +77,7 @@ impl Request {
         self.0.get("messages").and_then(Value::as_array).into_iter().flatten().map(Message)
     }
 
-    /// The result of the call that was made for this cue.
+    /// Returns the result of the call for this cue.
     pub(crate) fn result_of(&self, cue: &str) -> Option<ToolResult> {
         let prefix = id_prefix(cue);
         self.messages().flat_map(Message::blocks).find_map(|block| {
@@ -89,7 +89,7 @@ impl Request {
         })
     }
 
-    /// All messages from channels so far, oldest first.
+    /// Returns all messages from channels so far, oldest first.
     pub(crate) fn channel_tags(&self) -> Vec<ChannelTag> {
         self.messages()
             .filter(|message| message.is_from("user"))
@@ -111,7 +111,7 @@ impl<'a> Message<'a> {
         self.0.get("content").and_then(Value::as_array).into_iter().flatten()
     }
 
-    /// Its text, without what tools have answered and without the client's own reminders.
+    /// Returns its text, without results of tools and without the client's own reminders.
     pub(super) fn said(self) -> String {
         static REMINDER: LazyLock<Option<Regex>> =
             LazyLock::new(|| Regex::new("(?s)<system-reminder>.*?</system-reminder>").ok());
@@ -119,14 +119,14 @@ impl<'a> Message<'a> {
         REMINDER.as_ref().map_or(text.clone(), |reminder| reminder.replace_all(&text, "").into_owned())
     }
 
-    /// The names of the tools that it calls.
+    /// Returns the names of the tools that it calls.
     pub(super) fn calls(self) -> impl Iterator<Item = &'a str> {
         let calls = self.blocks().filter(|block| block.get("type").is_some_and(|kind| kind == "tool_use"));
         calls.filter_map(|block| block.get("name")?.as_str())
     }
 }
 
-/// A text, or the texts of a list of blocks.
+/// Returns a text, or the joined texts of a list of blocks.
 fn text_of(content: Option<&Value>) -> String {
     match content {
         Some(Value::String(text)) => text.clone(),
@@ -138,7 +138,7 @@ fn text_of(content: Option<&Value>) -> String {
     }
 }
 
-/// The messages from channels in a text.
+/// Returns the messages from channels in a text.
 pub(super) fn channel_tags(text: &str) -> Vec<ChannelTag> {
     static TAG: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r"(?s)<channel\b([^>]*)>(.*?)</channel>").ok());

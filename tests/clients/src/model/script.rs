@@ -1,4 +1,4 @@
-//! What the model answers, as a pure function of the request.
+//! The model's answer as a pure function of the request.
 
 use std::collections::BTreeMap;
 
@@ -19,25 +19,25 @@ pub(crate) struct Call {
     pub(crate) input: Value,
 }
 
-/// What to answer.
+/// The answer to a request.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Answer {
     Text(String),
-    /// `cue` is what it is for.
+    /// `cue` is the cue that it answers.
     Call {
         cue: String,
         call: Call,
     },
 }
 
-/// Which prompt is answered how.
+/// The mapping from prompts to answers.
 ///
 /// | the newest of these in the conversation | is answered by |
 /// | --- | --- |
 /// | a prompt that contains a cue | the call for that cue |
 /// | a message from a channel | a reply that says `echo:` and the same text |
 ///
-/// and by plain text once that call was made. A tool that the model knows by name only is loaded first.
+/// and by plain text once that call was made. If the model knows a tool only by its name, the tool is loaded first.
 pub(crate) struct Script {
     cues: BTreeMap<String, Call>,
     /// The tool that answers a message from a channel.
@@ -71,7 +71,7 @@ impl Script {
         text("ok")
     }
 
-    /// What this message asks for.
+    /// Returns the cue and the call that this message asks for.
     fn wanted(&self, message: Message) -> Option<(String, Call)> {
         if !message.is_from("user") {
             return None;
@@ -84,7 +84,7 @@ impl Script {
         Some((cue.clone(), call.clone()))
     }
 
-    /// Loads the tool of a call, if it has to be and has not been tried since.
+    /// Returns a call that loads the tool, if that is necessary and was not tried yet.
     fn load(&self, request: &Request, call: &Call, called: &[&str]) -> Option<Answer> {
         let search = self.search.as_ref().filter(|search| request.loads(&search.tool))?;
         if request.loads(&call.tool) || called.contains(&search.tool.as_str()) {

@@ -1,4 +1,4 @@
-//! A client without a terminal: one JSON object a line for each prompt.
+//! A client without a terminal: one JSON object per line for each prompt.
 
 use std::{
     fs::{self, File},
@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::wait;
 
-/// The client is killed when this is dropped.
+/// A running client, which is killed when this is dropped.
 pub(crate) struct Headless {
     child: Child,
     input: Option<ChildStdin>,

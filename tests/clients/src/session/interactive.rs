@@ -1,4 +1,4 @@
-//! A client in a terminal: its dialogs are answered, and it is typed to, as a person would.
+//! A client in a terminal: the run answers its dialogs and types prompts, like a person.
 
 use std::{collections::BTreeMap, fs, process::ExitStatus, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::{
     wait,
 };
 
-/// After so long without any effect a key is pressed again: it came before the client listened.
+/// The time without any effect after which a key is pressed again: the client was not yet ready for it.
 const UNHEARD: Duration = Duration::from_secs(5);
 
 /// A client that waits for a prompt.
@@ -29,7 +29,7 @@ impl<'a> Interactive<'a> {
         Self::start_with(workplace, run, &BTreeMap::new())
     }
 
-    /// Starts the client for the first time and ends it, if its description says that this has to be.
+    /// Starts the client once and ends it, if its description requires a first start.
     pub(crate) fn onboard(workplace: &'a Workplace) -> anyhow::Result<()> {
         let Some(environment) = &workplace.client.description.interactive.onboarding else { return Ok(()) };
         let status = Self::start_with(workplace, "onboarding", environment)?.end()?;
@@ -58,7 +58,7 @@ impl<'a> Interactive<'a> {
         Ok(session)
     }
 
-    /// Chooses a dialog's answer, key by key: each has had its effect before the next.
+    /// Chooses a dialog's answer, key by key: waits for the effect of each before the next.
     fn answer(&mut self, dialog: &Dialog) -> anyhow::Result<()> {
         let cursor = &self.workplace.client.description.interactive.cursor;
         let screen = self.terminal.screen();
@@ -78,7 +78,7 @@ impl<'a> Interactive<'a> {
         Ok(())
     }
 
-    /// Looks at the screen until there is something; the error shows the screen.
+    /// Checks the screen until `look` returns a value; the error shows the screen.
     fn wait<T>(
         &mut self,
         what: &str,
@@ -93,7 +93,7 @@ impl<'a> Interactive<'a> {
         .with_context(|| format!("the client's screen:\n{}", self.terminal.screen()))
     }
 
-    /// Types a text and, once it is on the screen, Enter: what comes with a text at once is taken as pasted.
+    /// Types a text and, once it is on the screen, Enter: a client treats Enter that arrives with the text as pasted.
     pub(crate) fn say(&mut self, text: &str) -> anyhow::Result<()> {
         self.write(text)?;
         self.terminal.send(Key::Enter.bytes())
@@ -105,7 +105,7 @@ impl<'a> Interactive<'a> {
         self.wait("what was typed", |_, screen| Ok(screen.contains(text).then_some(())))
     }
 
-    /// Fills in a form that a server has asked for: waits for it, types the text, and accepts.
+    /// Fills in a form of a server: waits for it, types the text, and accepts.
     pub(crate) fn fill_in(&mut self, form: &Form, text: &str) -> anyhow::Result<()> {
         self.wait("the form on the screen", |_, screen| Ok(screen.contains(&form.shows).then_some(())))?;
         self.write(text)?;
@@ -118,7 +118,7 @@ impl<'a> Interactive<'a> {
         })
     }
 
-    /// Types a command, and answers what it asks until this text is on the screen.
+    /// Types a command, and answers its dialogs until this text is on the screen.
     pub(crate) fn choose(&mut self, command: &str, dialogs: &[Dialog], done: &str) -> anyhow::Result<()> {
         self.say(command)?;
         self.wait(done, |session, screen| {
@@ -132,7 +132,7 @@ impl<'a> Interactive<'a> {
         })
     }
 
-    /// Fails once the client has ended.
+    /// Fails if the client has ended.
     pub(crate) fn alive(&mut self) -> anyhow::Result<()> {
         match self.terminal.ended()? {
             None => Ok(()),
@@ -140,7 +140,8 @@ impl<'a> Interactive<'a> {
         }
     }
 
-    /// What the client says in its log: does it take messages from the channel? The reason if it does not.
+    /// Returns whether the client receives the channel's messages, from its log. The inner error is its reason if it
+    /// does not.
     pub(crate) fn verdict(&mut self, verdict: &Verdict) -> anyhow::Result<Result<(), String>> {
         let pattern = fill(&verdict.pattern, &[("server", &self.workplace.server)]);
         let pattern = Regex::new(&pattern).context("verdict.pattern is not a regular expression")?;
@@ -154,7 +155,7 @@ impl<'a> Interactive<'a> {
         })
     }
 
-    /// Ends the client by its own command.
+    /// Ends the client through its own command.
     pub(crate) fn end(mut self) -> anyhow::Result<ExitStatus> {
         let exit = self.workplace.client.description.interactive.exit.clone();
         self.say(&exit)?;

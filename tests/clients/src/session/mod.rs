@@ -1,4 +1,4 @@
-//! A client that runs, and is spoken to as a person or a program would.
+//! A running client, controlled like by a person or by a program.
 
 mod headless;
 mod interactive;
@@ -15,35 +15,35 @@ use self::headless::Headless;
 pub(crate) use self::interactive::Interactive;
 use crate::{client::Client, description::fill};
 
-/// Where a client works, and what it is told about its surroundings.
+/// The surroundings of a client: its folders, its model and its server.
 pub(crate) struct Workplace<'a> {
     pub(crate) client: &'a Client,
     /// Its home folder.
     pub(crate) home: PathBuf,
-    /// Where it is started.
+    /// The folder in which it is started.
     pub(crate) project: PathBuf,
-    /// Where its logs and those of the run are.
+    /// The folder for its logs and those of the run.
     pub(crate) logs: PathBuf,
     /// The address of the model.
     pub(crate) model: String,
-    /// What its one channel server is called.
+    /// The name of its only channel server.
     pub(crate) server: String,
-    /// How long one thing may take.
+    /// The time limit of one step.
     pub(crate) patience: Duration,
 }
 
 impl Workplace<'_> {
-    /// The client's configuration of MCP servers for a run without a terminal.
+    /// Returns the path of the configuration of MCP servers for a run without a terminal.
     pub(crate) fn config(&self) -> PathBuf {
         self.logs.join("servers.json")
     }
 
-    /// The client's own log of one run.
+    /// Returns the path of the client's own log of one run.
     pub(crate) fn log(&self, run: &str) -> PathBuf {
         self.logs.join(format!("{run}-client.log"))
     }
 
-    /// The client with a clean environment. An empty value of `environment` takes a variable away.
+    /// Returns a command for the client with a clean environment. An empty value of `environment` removes a variable.
     pub(crate) fn command(
         &self,
         arguments: &[String],
@@ -71,7 +71,7 @@ impl Workplace<'_> {
     }
 }
 
-/// A program with nothing of this process's environment but `PATH`.
+/// Returns a command that inherits only `PATH` from this process's environment.
 pub(crate) fn clean(program: impl AsRef<OsStr>, home: &Path, folder: &Path) -> Command {
     let mut command = Command::new(program);
     command
@@ -84,16 +84,16 @@ pub(crate) fn clean(program: impl AsRef<OsStr>, home: &Path, folder: &Path) -> C
     command
 }
 
-/// A client that runs.
+/// A running client.
 pub(crate) enum Session<'a> {
     /// Without a terminal.
     Headless(Headless),
-    /// In one.
+    /// In a terminal.
     Interactive(Interactive<'a>),
 }
 
 impl<'a> Session<'a> {
-    /// Starts the client without a terminal if it can do that.
+    /// Starts the client, without a terminal if it supports that.
     pub(crate) fn start(workplace: &'a Workplace, run: &str) -> anyhow::Result<Self> {
         match &workplace.client.description.headless {
             Some(headless) => {
@@ -104,7 +104,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Gives it a prompt.
+    /// Sends a prompt.
     pub(crate) fn say(&mut self, prompt: &str) -> anyhow::Result<()> {
         match self {
             Self::Headless(session) => session.say(prompt),
@@ -112,7 +112,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Fails once the client has ended.
+    /// Fails if the client has ended.
     pub(crate) fn alive(&mut self) -> anyhow::Result<()> {
         match self {
             Self::Headless(session) => session.alive(),
@@ -120,7 +120,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Ends it as a person or a program would, and waits for that.
+    /// Ends it in its regular way, and waits for its exit.
     pub(crate) fn end(self, patience: Duration) -> anyhow::Result<ExitStatus> {
         match self {
             Self::Headless(session) => session.end(patience),

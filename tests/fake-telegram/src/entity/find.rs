@@ -1,5 +1,5 @@
-//! What Telegram finds in a text by itself: mentions, commands, hashtags, and addresses that say `http://` or `https://`.
-//! (It finds more: bare host names, e-mail addresses, telephone and card numbers.)
+//! Finds the entities that Telegram finds by itself: mentions, commands, hashtags, and addresses with `http://` or
+//! `https://`. (Telegram finds more: bare host names, e-mail addresses, telephone and card numbers.)
 
 use super::{Entity, Kind};
 
@@ -23,7 +23,7 @@ pub(super) fn entities(text: &str) -> Vec<Entity> {
     found
 }
 
-/// What begins here, and how many bytes it has.
+/// Returns the entity that begins here, and its length in bytes.
 fn one(rest: &str, before: char) -> Option<(Kind, usize)> {
     let word = |text: &str| text.find(|c| !is_word(c)).unwrap_or(text.len());
     let sign = rest.chars().next()?;

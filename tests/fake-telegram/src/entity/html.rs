@@ -1,6 +1,6 @@
-//! Telegram's HTML, as strictly as Telegram reads it: <https://core.telegram.org/bots/api#html-style>.
+//! Parses Telegram's HTML as strictly as Telegram: <https://core.telegram.org/bots/api#html-style>.
 //!
-//! Where the documentation is silent, `TDLib`'s parser says what is refused and with which words. An offset in an error
+//! Where the documentation is not specific, refusals and their texts follow `TDLib`'s parser. An offset in an error
 //! counts bytes from the beginning of the text.
 
 use super::{Entity, Formatted, Kind, link};
@@ -25,7 +25,7 @@ const TAGS: [&str; 17] = [
     "u",
 ];
 
-/// What is wrong with a text.
+/// An error in a text.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Error {
     #[error("Unclosed start tag at byte offset {0}")]
@@ -56,14 +56,14 @@ pub(super) enum Error {
     Surrogate,
 }
 
-/// A tag that is open.
+/// An open tag.
 struct Open {
     tag: String,
-    /// Whichever attribute matters for this tag.
+    /// The attribute that matters for this tag.
     argument: String,
     /// `unix` of `tg-time`.
     unix: i64,
-    /// Where it begins in the result, in UTF-16 units and in bytes.
+    /// Its start in the result, in UTF-16 units and in bytes.
     offset: usize,
     begin: usize,
 }
@@ -123,12 +123,12 @@ impl Parser<'_> {
         self.text.get(self.at..).unwrap_or_default()
     }
 
-    /// The byte so far ahead; zero beyond the end.
+    /// Returns the byte at this distance; zero beyond the end.
     fn byte(&self, ahead: usize) -> u8 {
         self.text.as_bytes().get(self.at + ahead).copied().unwrap_or(0)
     }
 
-    /// Goes on for as long as the byte at hand is such a one; gives what was passed.
+    /// Advances while the current byte matches; returns the skipped text.
     fn skip(&mut self, wanted: impl Fn(u8) -> bool) -> String {
         let begin = self.at;
         while self.at < self.text.len() && wanted(self.byte(0)) {
@@ -155,7 +155,7 @@ impl Parser<'_> {
         }
     }
 
-    /// The character that the reference at hand stands for, which is passed; `None` if it stands for itself.
+    /// Reads a character reference and advances past it; returns `None` if the text is not a reference.
     fn reference(&mut self) -> Option<u32> {
         let rest = self.rest().strip_prefix('&')?;
         let (code, length) = if let Some(number) = rest.strip_prefix('#') {
@@ -262,7 +262,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// A value in quotes, or a bare word of letters, digits, periods and hyphens.
+    /// Reads a value in quotes, or a bare word of letters, digits, periods and hyphens.
     fn value(&mut self) -> Result<String, Error> {
         let quote = self.byte(0);
         if !b"\"'".contains(&quote) {
@@ -314,7 +314,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// Turns a tag with something in it into an entity.
+    /// Turns a tag that contains text into an entity.
     fn close(&mut self, open: Open) -> Result<(), Error> {
         let Open { tag, argument, unix, offset, begin } = open;
         let length = self.units - offset;

@@ -1,8 +1,8 @@
-//! Which links Telegram takes, and how it writes them.
+//! The links that Telegram accepts, and their spelling.
 
 use std::fmt::Write as _;
 
-/// The user of `tg://user?id=…`.
+/// Returns the user of `tg://user?id=…`.
 pub(super) fn user(url: &str) -> Option<i64> {
     let url = url.to_ascii_lowercase();
     let rest = url.strip_prefix("tg:")?;
@@ -13,7 +13,7 @@ pub(super) fn user(url: &str) -> Option<i64> {
     id.parse().ok().filter(|id| *id > 0)
 }
 
-/// The link as it is shown, `None` if it is none. Telegram drops such an entity without a word.
+/// Returns the link as it is shown, or `None` if it is not valid. Telegram drops such an entity without an error.
 pub(super) fn checked(link: &str) -> Option<String> {
     for scheme in ["tg", "tonsite", "ton"] {
         if let Some(rest) = without_prefix(link, scheme).and_then(|rest| rest.strip_prefix(':')) {

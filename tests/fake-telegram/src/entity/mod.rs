@@ -1,4 +1,4 @@
-//! Texts with entities: parsed from HTML, cleaned, and put in order as Telegram does it.
+//! Texts with entities: parsed from HTML, cleaned, and ordered by Telegram's rules.
 
 mod find;
 mod html;
@@ -9,16 +9,16 @@ use serde_json::{Value, json};
 
 use crate::error::ApiError;
 
-/// The longest text in markup that is looked at at all, in bytes.
+/// The longest text with markup that is parsed, in bytes.
 const MARKUP: usize = 1 << 15;
 
-/// What an entity makes of its part of the text.
+/// The kind of an entity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Blockquote,
     Bold,
     BotCommand,
-    /// The language is only for a `pre` around it; nobody sees it in the end.
+    /// The language is only for a `pre` around it; it is not shown in the end.
     Code {
         language: String,
     },
@@ -55,7 +55,7 @@ impl Entity {
         self.offset + self.length
     }
 
-    /// As the Bot API shows it.
+    /// Converts to the Bot API's form.
     fn to_json(&self) -> Value {
         let mut value = json!({"offset": self.offset, "length": self.length});
         let name = match &self.kind {
@@ -99,7 +99,7 @@ impl Entity {
         value
     }
 
-    /// As a bot gives it; `None` for kinds that only Telegram finds.
+    /// Reads a bot's entity; returns `None` for kinds that only Telegram finds.
     fn from_json(value: &Value) -> Result<Option<Self>, &'static str> {
         let number =
             |name: &str| value.get(name).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
@@ -130,7 +130,7 @@ impl Entity {
     }
 }
 
-/// A text and what is special in it.
+/// A text and its entities.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Formatted {
     pub(crate) text: String,
@@ -138,7 +138,7 @@ pub(crate) struct Formatted {
 }
 
 impl Formatted {
-    /// What a bot sends: plain, with entities, or as HTML.
+    /// Reads a bot's text: plain, with entities, or as HTML.
     pub(crate) fn from_bot(text: &str, parse_mode: &str, entities: Option<&Value>) -> Result<Self, ApiError> {
         if text.len() > MARKUP {
             return Err(ApiError::bad_request("text is too long"));
@@ -154,18 +154,18 @@ impl Formatted {
         order::cleaned(formatted)
     }
 
-    /// What a person writes.
+    /// Reads a person's text.
     pub(crate) fn from_person(text: &str) -> Self {
         let entities = find::entities(text);
         Self { text: text.to_owned(), entities }
     }
 
-    /// The length that Telegram's limits are about.
+    /// Returns the length in UTF-16 units, which Telegram's limits count.
     pub(crate) fn units(&self) -> usize {
         self.text.encode_utf16().count()
     }
 
-    /// The `MessageEntity` objects, `None` if there are none.
+    /// Returns the `MessageEntity` objects, `None` if there are none.
     pub(crate) fn entities(&self) -> Option<Value> {
         let entities: Vec<Value> = self.entities.iter().map(Entity::to_json).collect();
         (!entities.is_empty()).then(|| entities.into())

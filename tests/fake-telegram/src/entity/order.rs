@@ -1,24 +1,24 @@
-//! What becomes of a text before it is sent: control characters go, the ends are trimmed, and entities are brought into
-//! the one order that clients can show.
+//! Prepares a text for sending: removes control characters, trims the ends, and brings entities into the only order
+//! that clients can show.
 
 use std::{iter::Peekable, vec::IntoIter};
 
 use super::{Entity, Formatted, Kind, find};
 use crate::error::ApiError;
 
-/// How an entity goes together with others.
+/// The rule for nesting an entity.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Class {
-    /// Nothing goes inside, and it goes only inside quotes.
+    /// It contains no entities, and is allowed only inside quotes.
     Pre,
-    /// Nothing but the splittable goes inside.
+    /// It contains only splittable entities.
     Continuous,
     Blockquote,
-    /// May be cut wherever another begins or ends.
+    /// It may be cut wherever another entity begins or ends.
     Splittable(usize),
 }
 
-/// How many splittable kinds there are.
+/// The number of splittable kinds.
 const SPLITTABLE: usize = 5;
 
 impl Kind {
@@ -45,7 +45,7 @@ impl Kind {
         [Self::Bold, Self::Italic, Self::Underline, Self::Strikethrough, Self::Spoiler].get(index).cloned()
     }
 
-    /// Which of two that cover the same text comes first.
+    /// Returns the order of two entities that cover the same text.
     fn priority(&self) -> u8 {
         match self {
             Self::Blockquote | Self::ExpandableBlockquote => 0,
@@ -64,7 +64,7 @@ impl Kind {
     }
 }
 
-/// The text as Telegram keeps it.
+/// Returns the text as Telegram stores it.
 pub(super) fn cleaned(formatted: Formatted) -> Result<Formatted, ApiError> {
     let entities = fixed(formatted.entities);
     let mut formatted = trimmed(filtered(&formatted.text, entities)?);
@@ -85,7 +85,7 @@ pub(super) fn cleaned(formatted: Formatted) -> Result<Formatted, ApiError> {
     Ok(formatted)
 }
 
-/// Control characters become spaces, carriage returns and what turns the direction of lines vanish.
+/// Replaces control characters by spaces, and removes carriage returns and characters that change the text direction.
 fn filtered(text: &str, mut entities: Vec<Entity>) -> Result<Formatted, ApiError> {
     let mut result = String::with_capacity(text.len());
     // The new offset of each old one; `None` within a character.
@@ -125,7 +125,7 @@ fn filtered(text: &str, mut entities: Vec<Entity>) -> Result<Formatted, ApiError
     Ok(Formatted { text: result, entities })
 }
 
-/// Without spaces and newlines at the end, and at the beginning as far as no entity begins there.
+/// Removes spaces and newlines at the end, and those at the beginning before the first entity.
 fn trimmed(formatted: Formatted) -> Formatted {
     let blank = [' ', '\n'];
     let text = formatted.text.trim_end_matches(blank);
@@ -150,7 +150,7 @@ fn sort(entities: &mut [Entity]) {
     });
 }
 
-/// Entities that do not cross, where nothing is marked twice.
+/// Returns entities that do not cross and do not repeat a format.
 fn fixed(mut entities: Vec<Entity>) -> Vec<Entity> {
     entities.retain(|entity| entity.length > 0);
     sort(&mut entities);
@@ -208,7 +208,7 @@ fn are_valid(entities: &[Entity]) -> bool {
     true
 }
 
-/// Of those that overlap only the first stays. They are in order.
+/// Keeps only the first of overlapping entities. The entities are in order.
 fn first_of_each(entities: &mut Vec<Entity>) {
     let mut end = 0;
     entities.retain(|entity| {
@@ -220,7 +220,7 @@ fn first_of_each(entities: &mut Vec<Entity>) {
     });
 }
 
-/// Cuts what may be cut wherever one of the others begins or ends, and joins what touches.
+/// Cuts splittable entities wherever one of the others begins or ends, and joins adjacent ones.
 fn split(splittable: Vec<Entity>, others: &[Entity]) -> Vec<Entity> {
     let mut splitter =
         Splitter { waiting: splittable.into_iter().peekable(), open: [None; SPLITTABLE], result: Vec::new() };
@@ -242,13 +242,13 @@ fn split(splittable: Vec<Entity>, others: &[Entity]) -> Vec<Entity> {
 
 struct Splitter {
     waiting: Peekable<IntoIter<Entity>>,
-    /// Begin and end of what is open, for each kind.
+    /// The start and end of the open entity of each kind.
     open: [Option<(usize, usize)>; SPLITTABLE],
     result: Vec<Entity>,
 }
 
 impl Splitter {
-    /// Takes in all that begins before, and closes or cuts there.
+    /// Adds all entities that begin before `end`, and closes or cuts there.
     fn advance(&mut self, end: usize) {
         while let Some(entity) = self.waiting.next_if(|entity| entity.offset < end) {
             let Class::Splittable(index) = entity.kind.class() else { continue };

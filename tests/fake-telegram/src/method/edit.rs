@@ -1,4 +1,4 @@
-//! Messages that change: `edit…`, `delete…`, reactions.
+//! Methods that change messages: `edit…`, `delete…`, reactions.
 
 use serde_json::{Map, Value};
 
@@ -12,7 +12,7 @@ use crate::{
     world::{World, now},
 };
 
-/// What a bot may react with, beside custom emoji: the list of `ReactionTypeEmoji`.
+/// The emojis that a bot may react with, besides custom emoji: the list of `ReactionTypeEmoji`.
 const REACTIONS: [&str; 73] = [
     "❤",
     "👍",
@@ -89,7 +89,7 @@ const REACTIONS: [&str; 73] = [
     "😡",
 ];
 
-/// The chat and the id of the message that is meant.
+/// Returns the chat and the id of the target message.
 fn target(world: &World, request: &Request, what: &str) -> Result<(i64, i64), ApiError> {
     let (chat, id) = (request.text("chat_id"), request.number("message_id"));
     if chat.is_empty() && id == 0 {
@@ -106,7 +106,7 @@ fn target(world: &World, request: &Request, what: &str) -> Result<(i64, i64), Ap
     Ok((chat, id))
 }
 
-/// Replaces some fields of one of the bot's own messages; those that are `None` go.
+/// Replaces some fields of one of the bot's messages; removes fields whose value is `None`.
 fn edit(
     world: &mut World,
     request: &Request,

@@ -4,12 +4,12 @@ use serde_json::{Map, Value};
 
 use crate::{error::ApiError, request::Request};
 
-/// The most that a button may carry, in bytes.
+/// The maximum length of a button's data, in bytes.
 const DATA: usize = 64;
-/// The most buttons of one message.
+/// The maximum number of buttons of one message.
 const BUTTONS: usize = 100;
 
-/// What makes a button do something: exactly one of these.
+/// The fields that give a button its action: each button needs exactly one.
 const ACTIONS: [&str; 10] = [
     "callback_data",
     "callback_game",
@@ -23,7 +23,7 @@ const ACTIONS: [&str; 10] = [
     "web_app",
 ];
 
-/// The keyboard as the message shows it; other markup is for the person's own keyboard and shows nowhere.
+/// Returns the keyboard for the message; other markup concerns the person's own keyboard and is not shown.
 pub(super) fn inline(request: &Request) -> Result<Option<Value>, ApiError> {
     let markup = request
         .json("reply_markup")
@@ -66,7 +66,7 @@ fn button(button: &Value) -> Result<Value, ApiError> {
     Ok(shown.into())
 }
 
-/// What Telegram refuses only when the message is on its way.
+/// Checks the rules that Telegram applies only when it sends the message.
 pub(super) fn check(markup: Option<&Value>) -> Result<(), ApiError> {
     let rows = markup.and_then(|markup| markup["inline_keyboard"].as_array()).into_iter().flatten();
     let mut count = 0;

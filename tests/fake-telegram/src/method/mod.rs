@@ -1,4 +1,4 @@
-//! The methods, and what each answers. `getUpdates` is elsewhere, because it waits.
+//! The methods and their results. `getUpdates` is in another module, because it waits.
 
 mod edit;
 mod keyboard;
@@ -12,7 +12,7 @@ use crate::{error::ApiError, request::Request, world::World};
 
 type Method = fn(&mut World, &Request) -> Result<Value, ApiError>;
 
-/// The one method that waits.
+/// The only method that waits.
 pub(crate) const GET_UPDATES: &str = "getUpdates";
 
 const METHODS: [(&str, Method); 29] = [
@@ -47,7 +47,7 @@ const METHODS: [(&str, Method); 29] = [
     ("setWebhook", various::set_webhook),
 ];
 
-/// The method's name as it is documented: bots may write it as they like.
+/// Returns the documented spelling of a method's name: bots may use any case.
 pub(crate) fn named(name: &str) -> Option<&'static str> {
     METHODS
         .iter()

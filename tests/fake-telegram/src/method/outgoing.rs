@@ -1,4 +1,4 @@
-//! Where a message of the bot's goes, and what it replies to.
+//! The target of the bot's message, and the message that it replies to.
 
 use serde_json::{Map, Value};
 
@@ -16,13 +16,13 @@ const TEXT: usize = 4096;
 /// The longest caption, in UTF-16 units, after parsing.
 const CAPTION: usize = 1024;
 
-/// All of a message but its content.
+/// A message without its content.
 pub(super) struct Outgoing {
     chat: Chat,
     fields: Map<String, Value>,
 }
 
-/// A reply as the bot wants it.
+/// The requested reply.
 #[derive(Default)]
 struct Reply {
     message: i64,
@@ -68,7 +68,7 @@ impl Reply {
 }
 
 impl Outgoing {
-    /// Checks everything in the order in which Telegram does.
+    /// Reads and checks the parameters in Telegram's order.
     pub(super) fn read(world: &World, request: &Request) -> Result<Self, ApiError> {
         let reply = Reply::read(request)?;
         let markup = keyboard::inline(request)?;
@@ -106,7 +106,7 @@ impl Outgoing {
         Ok(Self { chat, fields })
     }
 
-    /// Sends it; gives the message.
+    /// Sends the message and returns it.
     pub(super) fn deliver(&self, world: &mut World, content: Map<String, Value>) -> Value {
         let mut fields = self.fields.clone();
         fields.extend(content);
@@ -147,7 +147,7 @@ fn reply_to(
     Ok(())
 }
 
-/// The text of a message; what is too long is refused only later.
+/// Returns the text of a message. Its length is checked later.
 pub(super) fn text(request: &Request) -> Result<Formatted, ApiError> {
     let text = request.text("text");
     if text.is_empty() {
@@ -156,7 +156,7 @@ pub(super) fn text(request: &Request) -> Result<Formatted, ApiError> {
     formatted(request, &text, "entities")
 }
 
-/// The caption of a message.
+/// Returns the caption of a message.
 pub(super) fn caption(request: &Request) -> Result<Formatted, ApiError> {
     formatted(request, &request.text("caption"), "caption_entities")
 }
@@ -166,7 +166,7 @@ fn formatted(request: &Request, text: &str, entities: &str) -> Result<Formatted,
     Formatted::from_bot(text, &request.text("parse_mode"), entities.as_ref())
 }
 
-/// `text` and `entities`, unless it is too long or empty.
+/// Returns `text` and `entities`; fails if the text is too long or empty.
 pub(super) fn text_fields(formatted: &Formatted, in_bytes: bool) -> Result<Map<String, Value>, ApiError> {
     if formatted.text.is_empty() {
         return Err(ApiError::bad_request("text must be non-empty"));
@@ -178,7 +178,7 @@ pub(super) fn text_fields(formatted: &Formatted, in_bytes: bool) -> Result<Map<S
     Ok(fields(formatted, "text", "entities"))
 }
 
-/// `caption` and `caption_entities`, unless it is too long.
+/// Returns `caption` and `caption_entities`; fails if the caption is too long.
 pub(super) fn caption_fields(formatted: &Formatted) -> Result<Map<String, Value>, ApiError> {
     if formatted.units() > CAPTION {
         return Err(ApiError::bad_request("message caption is too long"));

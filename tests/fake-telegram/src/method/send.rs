@@ -11,7 +11,7 @@ use crate::{
     world::World,
 };
 
-/// How many messages an album has.
+/// The number of messages in an album.
 const ALBUM: std::ops::RangeInclusive<usize> = 2..=10;
 
 pub(super) fn send_message(world: &mut World, request: &Request) -> Result<Value, ApiError> {
@@ -56,10 +56,10 @@ pub(super) fn send_voice(world: &mut World, request: &Request) -> Result<Value, 
     send_media(world, request, MediaKind::Voice)
 }
 
-/// Where a file comes from.
+/// The source of a file.
 enum Source<'a> {
     Upload(&'a Upload),
-    /// An id of one that is here, or an address.
+    /// The id of a stored file, or an address.
     Known(String),
 }
 
@@ -112,7 +112,7 @@ fn send_media(world: &mut World, request: &Request, kind: MediaKind) -> Result<V
     Ok(outgoing.deliver(world, fields))
 }
 
-/// What the bot tells of a file.
+/// Adds the bot's description of a file.
 fn described(shown: &mut Value, kind: MediaKind, told: impl Fn(&str) -> Option<Value>) {
     let names: &[&str] = match kind {
         MediaKind::Animation | MediaKind::Video => &["duration", "width", "height"],

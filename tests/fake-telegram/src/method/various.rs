@@ -1,11 +1,11 @@
-//! The bot itself, chats, files, commands, webhooks.
+//! Methods for the bot itself, chats, files, commands, webhooks.
 #![expect(clippy::unnecessary_wraps, reason = "all methods are of one type")]
 
 use serde_json::{Value, json};
 
 use crate::{error::ApiError, people::ChatKind, request::Request, world::World};
 
-/// What can be done so that others see it.
+/// The actions of `sendChatAction`.
 const ACTIONS: [&str; 15] = [
     "cancel",
     "choose_sticker",
@@ -89,7 +89,7 @@ pub(super) fn answer_callback_query(world: &mut World, request: &Request) -> Res
     Ok(true.into())
 }
 
-/// For whom commands are: scope and language.
+/// Returns the audience of commands: scope and language.
 fn audience(request: &Request) -> Result<String, ApiError> {
     let scope = request
         .json("scope")

@@ -1,4 +1,4 @@
-//! A client that knows no more than HTTP.
+//! A plain HTTP client.
 
 use std::{
     io::{self, Read, Write},
@@ -9,12 +9,12 @@ use std::{
 use fake_telegram::Server;
 use serde_json::Value;
 
-/// An answer as it came.
+/// An answer as it was received.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) head: String,
     pub(crate) body: Vec<u8>,
-    /// Did as much come as was announced?
+    /// Whether the body has its stated length.
     pub(crate) whole: bool,
 }
 
@@ -32,7 +32,7 @@ impl Answer {
     }
 }
 
-/// Sends one request on a connection of its own and reads until the end.
+/// Sends one request on a new connection and reads until the end.
 pub(crate) fn send(
     server: &Server,
     verb: &str,
@@ -77,7 +77,7 @@ fn dechunked(mut rest: &[u8]) -> Vec<u8> {
     body
 }
 
-/// A call with JSON parameters.
+/// Calls a method with JSON parameters.
 pub(crate) fn call(server: &Server, method: &str, parameters: &Value) -> Answer {
     try_call(server, method, parameters).unwrap()
 }
@@ -87,21 +87,21 @@ pub(crate) fn try_call(server: &Server, method: &str, parameters: &Value) -> io:
     send(server, "POST", &path, "application/json", parameters.to_string().as_bytes())
 }
 
-/// The result of a call that must succeed.
+/// Returns the result of a call that must succeed.
 pub(crate) fn result(server: &Server, method: &str, parameters: &Value) -> Value {
     let answer = call(server, method, parameters).json();
     assert_eq!(answer["ok"], true, "{method} {parameters}: {answer}");
     answer["result"].clone()
 }
 
-/// The description of a refusal.
+/// Returns the description of a refusal.
 pub(crate) fn refusal(server: &Server, method: &str, parameters: &Value) -> String {
     let answer = call(server, method, parameters).json();
     assert_eq!(answer["ok"], false, "{method} {parameters}: {answer}");
     answer["description"].as_str().unwrap().to_owned()
 }
 
-/// A call with parameters and files as a form: name of the field, name of the file, content.
+/// Calls a method with parameters and files as a form: name of the field, name of the file, content.
 pub(crate) fn upload(
     server: &Server,
     method: &str,

@@ -1,4 +1,4 @@
-//! What goes wrong on demand.
+//! Tests of faults on demand.
 
 use std::time::{Duration, Instant};
 

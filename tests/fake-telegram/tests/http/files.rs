@@ -1,4 +1,4 @@
-//! Files in both directions.
+//! Tests of files in both directions.
 
 use std::{
     io::{Read as _, Write as _},
@@ -15,7 +15,7 @@ use crate::{
     client::{refusal, result, send, upload},
 };
 
-/// The beginning of a picture of this size; nobody looks at the rest.
+/// Returns the beginning of a picture of this size; the rest is not read.
 fn png(width: u32, height: u32) -> Vec<u8> {
     let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
     bytes.extend_from_slice(&width.to_be_bytes());

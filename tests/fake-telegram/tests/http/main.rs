@@ -1,4 +1,4 @@
-//! The server as a plain HTTP client sees it.
+//! Tests of the server through a plain HTTP client.
 
 #![expect(
     clippy::indexing_slicing,
@@ -17,14 +17,14 @@ use std::time::Duration;
 
 use fake_telegram::{Server, User};
 
-/// Whatever takes longer has failed.
+/// The time limit of each wait.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn ada() -> User {
     User::new(42, "Ada").username("ada_l")
 }
 
-/// A server that Ada has written to.
+/// Starts a server on which Ada has written to the bot.
 fn acquainted() -> Server {
     let server = Server::start();
     server.knows(&ada().chat());

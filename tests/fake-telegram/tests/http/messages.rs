@@ -1,4 +1,4 @@
-//! What the bot says, and what it may not.
+//! Tests of the bot's messages and their limits.
 
 use fake_telegram::{Chat, Server};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! `getUpdates`.
+//! Tests of `getUpdates`.
 
 use std::{thread, time::Instant};
 

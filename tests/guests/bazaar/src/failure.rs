@@ -1,4 +1,4 @@
-//! Calls that are to fail. Each failure happens once; several of one call happen one after the other.
+//! Calls that a test makes fail. Each failure happens once; several failures of one call happen one after the other.
 
 use serde::{Deserialize, Serialize};
 use tidegate_guest::Fault;
@@ -7,16 +7,16 @@ use crate::memory;
 
 const KEY: &str = "failures";
 
-/// A failure that has not happened yet.
+/// A pending failure.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Failure {
     call: Failing,
-    /// So many calls succeed first.
+    /// The number of calls that succeed first.
     #[serde(default)]
     after: u32,
     pub(crate) fault: Kind,
-    /// What the fault says. For `rate-limited` it is the milliseconds to wait; `unsupported` says nothing.
+    /// The text of the fault. For `rate-limited` it is the time to wait, in milliseconds; `unsupported` has no text.
     #[serde(default)]
     text: String,
 }
@@ -25,7 +25,7 @@ pub(crate) struct Failure {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Failing {
-    /// Only after a restart: at the first start nobody could have asked for it.
+    /// Takes effect only after a restart: before the first start no test can request it.
     Identify,
     Send,
     Edit,
@@ -49,7 +49,7 @@ pub(crate) enum Kind {
 }
 
 impl Failure {
-    /// What the host is told.
+    /// Returns the fault for the host.
     pub(crate) fn fault(self) -> Fault {
         match self.fault {
             // `remember` has let numbers in only.
@@ -64,7 +64,7 @@ impl Failure {
     }
 }
 
-/// Lets a call fail later.
+/// Stores a failure for a later call.
 pub(crate) fn remember(failure: Failure) -> Result<(), String> {
     if let (Kind::RateLimited, Err(error)) = (failure.fault, failure.text.parse::<u64>()) {
         return Err(format!(
@@ -77,7 +77,7 @@ pub(crate) fn remember(failure: Failure) -> Result<(), String> {
     memory::store(KEY, &failures)
 }
 
-/// The failure of the call that is going on, if it is to fail. It is then forgotten.
+/// Removes and returns the failure for the current call, if there is one.
 pub(crate) fn due(call: Failing) -> Option<Failure> {
     let mut failures = memory::load::<Vec<Failure>>(KEY);
     let index = failures.iter().position(|failure| failure.call == call)?;

@@ -1,4 +1,4 @@
-//! What the platform remembers of its chats, as far as a test has said so.
+//! The platform's history of its chats, as a test has defined it.
 
 use tidegate_guest::{Message, Range};
 
@@ -6,14 +6,14 @@ use crate::{memory, told::Draft};
 
 const KEY: &str = "history";
 
-/// Replaces what is remembered.
+/// Replaces the history.
 pub(crate) fn remember(drafts: Vec<Draft>) -> Result<(), String> {
     let drafts: Vec<Draft> = drafts.into_iter().map(Draft::complete).collect();
     memory::store(KEY, &drafts)
 }
 
-/// A chat's messages, oldest first: the newest of the range; after a message, those that follow it at once.
-/// A message that is not there has everything before it and nothing after it.
+/// Returns a chat's messages, oldest first: the newest of the range; after a message, those that directly follow it.
+/// For a message that does not exist, all messages are before it and none after it.
 pub(crate) fn of(chat: &str, range: &Range, limit: u32) -> Vec<Message> {
     let drafts = memory::load::<Vec<Draft>>(KEY).into_iter();
     let mut messages: Vec<Message> = drafts.filter(|draft| draft.chat == chat).map(Draft::message).collect();

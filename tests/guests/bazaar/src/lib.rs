@@ -1,11 +1,11 @@
-//! A guest that is a puppet: a test, connected to `/ws`, is the whole platform.
+//! A guest that a test controls: the test, connected to `/ws`, is the whole platform.
 //!
-//! What the test says happens (somebody writes, presses a button, a group moves: [`told`]), and every call of
-//! the host's is shown to it ([`shown`]). A call can be made to fail ([`failure`]). What must outlive a call
-//! is in the channel's state.
+//! The test reports events (a person writes, presses a button, a group moves: [`told`]), and the guest shows it every
+//! call of the host ([`shown`]). A test can make a call fail ([`failure`]). Data that must outlive a call are in the
+//! channel's state.
 //!
-//! What the guest says of itself is chosen by the marker, which a test overwrites in the component's bytes
-//! (same length, padded with dots): `good`; `plain`, which has no buttons; `other`, which is called `bazaar2`.
+//! The marker chooses the guest's descriptor. A test overwrites it in the component's bytes (same length, padded with
+//! dots): `good`; `plain`, which has no buttons; `other`, which is called `bazaar2`.
 
 mod failure;
 mod history;
@@ -25,8 +25,8 @@ use told::Told;
 
 static MARKER: [u8; 32] = *b"BEHAVIOUR=good..................";
 
-/// Counts the messages that the bot has sent. The host takes turns within a chat only, but a call here never
-/// waits for anything, so that two of them do not overlap.
+/// The key of the number of messages that the bot has sent. The host serialises calls only within a chat, but a call
+/// here never waits, so that two calls do not overlap.
 const SENT: &str = "sent";
 
 struct Bazaar;
@@ -120,7 +120,7 @@ impl Channel for Bazaar {
         Ok(history::of(&chat, &range, limit))
     }
 
-    /// Without a network there is nothing to bring.
+    /// Shows the call, and downloads nothing, because there is no network.
     fn fetch(chat: String, message: String, wanted: Vec<Wanted>) -> Result<Vec<Saved>, Fault> {
         let wanted = wanted.iter().map(|wanted| wanted.id.as_str()).collect();
         let call = Shown::Fetch { chat: &chat, message: &message, wanted };
@@ -152,7 +152,7 @@ impl WebSource for Bazaar {
     }
 }
 
-/// Does what a frame says. The error says why it means nothing.
+/// Carries out a frame's command. The error says why the frame is not valid.
 fn obey(connection: u64, text: &str) -> Result<Vec<Event>, String> {
     let told = serde_json::from_str(text).map_err(|error| format!("not a frame of the bazaar's: {error}"))?;
     match told {
@@ -167,14 +167,14 @@ fn obey(connection: u64, text: &str) -> Result<Vec<Event>, String> {
     Ok(Vec::new())
 }
 
-/// Shows a call, and lets it fail if it is to.
+/// Shows a call, and returns its failure if there is one.
 fn perform(name: Failing, call: &Shown) -> Result<(), Fault> {
     let failure = failure::due(name);
     shown::push(call, failure.as_ref());
     failure.map(Failure::fault).map_or(Ok(()), Err)
 }
 
-/// The id of a new message.
+/// Returns the id of a new message.
 fn next() -> String {
     let count = memory::load::<u64>(SENT) + 1;
     memory::keep(SENT, &count);

@@ -1,16 +1,16 @@
-//! What a test is shown: every call of the host's, as a JSON text frame to all connections.
+//! Shows a test every call of the host, as a JSON text frame to all connections.
 
 use serde::Serialize;
 use tidegate_guest::{Audience, Button, ButtonStyle, Format, Upload, page};
 
 use crate::failure::{Failure, Kind};
 
-/// A call of the host's.
+/// A call of the host.
 #[derive(Debug, Serialize)]
 #[serde(tag = "call", rename_all = "lowercase")]
 pub(crate) enum Shown<'a> {
     Send {
-        /// The new message's. A send that fails makes none.
+        /// The id of the new message. A failed send has none.
         id: Option<&'a str>,
         key: &'a str,
         chat: &'a str,
@@ -101,19 +101,19 @@ struct Outcome<'a> {
     fault: Option<Kind>,
 }
 
-/// Shows a call to every test that is connected.
+/// Shows a call to every connected test.
 pub(crate) fn push(call: &Shown, failure: Option<&Failure>) {
     let outcome = Outcome { call, fault: failure.map(|failure| failure.fault) };
     // Plain structs with string keys: there is nothing in them that JSON could not say.
     page::push(Audience::All, &serde_json::to_string(&outcome).unwrap_or_default());
 }
 
-/// A frame was not understood, or could not be remembered.
+/// Returns the error frame: a frame was not valid, or could not be stored.
 pub(crate) fn error(reason: &str) -> String {
     serde_json::json!({ "error": reason }).to_string()
 }
 
-/// The answer to a ping.
+/// Returns the answer to a ping.
 pub(crate) fn pong(word: &str) -> String {
     serde_json::json!({ "pong": word }).to_string()
 }

@@ -1,6 +1,6 @@
-//! What a test says: JSON text frames on `/ws`, one object with one key each.
+//! Commands of a test: JSON text frames on `/ws`, each an object with one key.
 //!
-//! A field that does not exist is an error, so that a test's slip of the pen does not go unnoticed.
+//! An unknown field is an error, so that a test's mistake is noticed.
 
 use std::collections::BTreeMap;
 
@@ -15,30 +15,29 @@ use crate::failure::Failure;
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Told {
-    /// Somebody writes.
+    /// A person writes.
     Message(Box<Draft>),
-    /// Several messages that one call brings.
+    /// Several messages that one call reports.
     Messages(Vec<Draft>),
-    /// Somebody presses a button.
+    /// A person presses a button.
     Press(Pressed),
-    /// A group goes on under another id.
+    /// A group continues under another id.
     Moved(Moved),
-    /// What the platform remembers of its chats, oldest first. It replaces what it remembered before.
+    /// The platform's history of its chats, oldest first. It replaces the previous history.
     History(Vec<Draft>),
-    /// A call is to fail.
+    /// Makes a call fail.
     Fail(Failure),
-    /// Answered with `{"pong": …}` on the same connection, once all that this connection has said before
-    /// is stored.
+    /// Answered with `{"pong": …}` on the same connection, once all earlier frames of this connection are stored.
     Ping(String),
 }
 
-/// A message that somebody writes.
+/// A message of a person.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Draft {
-    /// The message's id. Without one it is the event's.
+    /// The message's id. The default is the event's id.
     id: Option<String>,
-    /// The event's id. Without one it is unique.
+    /// The event's id. The default is a unique id.
     event: Option<String>,
     pub(crate) chat: String,
     #[serde(with = "Readers", default = "direct")]
@@ -47,7 +46,7 @@ pub(crate) struct Draft {
     thread: Option<String>,
     title: Option<String>,
     sender: String,
-    /// Without one it is the sender's id.
+    /// The sender's name. The default is the sender's id.
     name: Option<String>,
     #[serde(default)]
     bot: bool,
@@ -57,7 +56,7 @@ pub(crate) struct Draft {
     #[serde(default)]
     edited: bool,
     reply_to: Option<String>,
-    /// In milliseconds since the Unix epoch. Without it, now.
+    /// The time in milliseconds since the Unix epoch. The default is the current time.
     sent_at: Option<u64>,
     #[serde(default)]
     attachments: Vec<Enclosed>,
@@ -133,7 +132,7 @@ impl Draft {
         Event { id, what: Happening::Message(message) }
     }
 
-    /// Fills in what would otherwise be another each time it is read.
+    /// Fills in the values that would otherwise differ each time the draft is read.
     pub(crate) fn complete(self) -> Self {
         let id = self.id.or_else(|| self.event.clone()).unwrap_or_else(unique);
         Self { id: Some(id), sent_at: self.sent_at.or_else(|| Some(environment::now())), ..self }
@@ -192,7 +191,7 @@ fn sender(id: String, name: Option<String>, is_bot: bool) -> Sender {
     Sender { name: name.unwrap_or_else(|| id.clone()), id, is_bot }
 }
 
-/// An id that will not come again.
+/// Returns a unique id.
 fn unique() -> String {
     let number = environment::random(8).iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
     format!("{number:016x}")

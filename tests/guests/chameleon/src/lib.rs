@@ -1,7 +1,7 @@
-//! A guest that misbehaves as it is told.
+//! A guest that misbehaves on command.
 //!
-//! What goes wrong in `describe` is chosen by the marker, which a test overwrites in the component's bytes
-//! (same length, padded with dots). What goes wrong later is chosen by the text of a frame.
+//! The marker chooses the fault in `describe`. A test overwrites it in the component's bytes (same length, padded with
+//! dots). The text of a frame chooses later faults.
 
 use std::hint::black_box;
 

@@ -1,8 +1,8 @@
-//! A guest that runs errands: a test posts a request to its page, and is answered with what came of it.
+//! A guest that sends requests for a test: the test posts a request to its page, and the answer has the outcome.
 //!
-//! `POST /` takes an [`Errand`] and answers with an [`Outcome`], both JSON. A reply of the session's is posted as a
-//! form, with its files, to the URL that is its text. `GET /wasi` tells what WASI has for it, `GET /complain`
-//! writes a lot to stderr, `GET /sleep` waits.
+//! `POST /` takes an [`Errand`] and answers with an [`Outcome`], both JSON. A reply of the session is posted as a form,
+//! with its files, to the URL in its text. `GET /wasi` reports what WASI provides, `GET /complain` writes many lines to
+//! stderr, `GET /sleep` waits.
 
 mod wasi;
 
@@ -12,14 +12,14 @@ use tidegate_guest::{
     Response, Sent, Setting, Signal, TextUnit, WebSource, http,
 };
 
-/// Bytes of an answer's body that are shown.
+/// The maximum number of bytes of an answer's body that are shown.
 const SHOWN: usize = 2000;
 
 struct Courier;
 
 tidegate_guest::web_channel!(Courier);
 
-/// A request to be sent.
+/// A request to send.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Errand {
@@ -29,11 +29,11 @@ struct Errand {
     #[serde(default)]
     headers: Vec<(String, String)>,
     body: Option<String>,
-    /// Bytes of a body that is to be large.
+    /// The size of a large body, in bytes.
     fill: Option<usize>,
     credential: Option<String>,
     timeout_ms: Option<u32>,
-    /// The answer's body becomes a file with this name.
+    /// The name of the file in which the answer's body is stored.
     download: Option<String>,
 }
 
@@ -41,7 +41,7 @@ fn get() -> String {
     "GET".to_owned()
 }
 
-/// What came of it.
+/// The outcome of an errand.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Outcome {

@@ -1,4 +1,4 @@
-//! What WASI has for this guest.
+//! Reports what WASI provides to this guest.
 
 use serde::Serialize;
 
@@ -142,7 +142,7 @@ use bindings::wasi::{
     },
 };
 
-/// What there is.
+/// The available parts of WASI.
 #[derive(Serialize)]
 pub(crate) struct World {
     environment: Vec<(String, String)>,
@@ -181,7 +181,7 @@ pub(crate) fn explore() -> World {
     }
 }
 
-/// Reads a file, as programs that have one do.
+/// Reads a file in the usual way.
 fn read(file: &Descriptor) -> bool {
     let stream = file.read_via_stream(0);
     let result = stream.map(|stream| match stream.read(10) {
@@ -191,7 +191,7 @@ fn read(file: &Descriptor) -> bool {
     result.unwrap_or(true)
 }
 
-/// Complains two hundred times.
+/// Writes two hundred lines to stderr.
 pub(crate) fn complain() {
     let err = stderr::get_stderr();
     for number in 0..200 {
@@ -199,7 +199,7 @@ pub(crate) fn complain() {
     }
 }
 
-/// Waits for this long, if it is let.
+/// Waits for this time, if the host allows it.
 pub(crate) fn sleep(milliseconds: u64) {
     monotonic_clock::subscribe_duration(milliseconds * 1_000_000).block();
 }

@@ -1,11 +1,11 @@
-//! A polled channel whose platform is a bag of letters: some of them kill whoever opens them.
+//! A polled channel whose platform is a bag of letters, some of which make the call that opens them fail.
 
 use tidegate_guest::{
     Batch, Channel, Chat, ChatKind, Descriptor, Event, Fault, Features, Happening, Message, PollSource,
     Sender, TextUnit, Update, state,
 };
 
-/// What the bag holds, in order.
+/// The letters in the bag, in order.
 const BAG: [&str; 5] = ["first", "trap", "later", "sulk", "last"];
 
 struct Postman;
@@ -59,7 +59,7 @@ impl PollSource for Postman {
     }
 }
 
-/// What a call does that ends well is kept, also where it says no.
+/// Rejects a letter until it was tried three times: a call that returns an error still keeps its state.
 fn sulk(letter: String) -> Result<Vec<Event>, Fault> {
     let asked = state::get("asked").and_then(|bytes| bytes.first().copied()).unwrap_or(0);
     if asked >= 3 {

@@ -1,11 +1,11 @@
-//! What the messages look like, by example.
+//! Tests of rendered messages, by example.
 
 use super::{
     super::{Piece, escape},
     render,
 };
 
-/// The only message.
+/// Renders a text of at most one message, and returns its HTML.
 fn html(markdown: &str) -> String {
     let mut pieces = render(markdown, 4_096);
     assert!(pieces.len() < 2, "{pieces:#?}");

@@ -1,21 +1,21 @@
-//! Which characters a reader is to see, from the parser's events alone: all text, and the documented additions.
+//! Computes the expected characters from the parser's events alone: all text, and the documented additions.
 //!
-//! White space is not compared. Where a layout depends on the width of the text, each documented one is accepted.
+//! White space is not compared. Where a layout depends on the width of the text, each documented layout is accepted.
 
 use pulldown_cmark::{Event, Parser, Tag, TagEnd};
 
 use super::super::OPTIONS;
 
-/// What may come next.
+/// An expected part of the text.
 enum Part {
     Text(String),
     /// One of these sequences.
     Either(Vec<Vec<Self>>),
-    /// The line under a table's header, with so many columns.
+    /// The line under a table's header, with this number of columns.
     Rule(usize),
 }
 
-/// A table's cells, as text.
+/// The cells of a table, as text.
 #[derive(Default)]
 struct Table {
     rows: Vec<Vec<String>>,
@@ -27,21 +27,22 @@ struct Anchor {
     is_link: bool,
 }
 
-/// What of a text is compared.
+/// Reduces a text to the characters that are compared.
 pub(super) type Filter = fn(&str) -> String;
 
-/// Is this what is to be seen of the Markdown?
+/// Returns whether this is an expected rendering of the Markdown.
 pub(super) fn is_seen(markdown: &str, seen: &str, filter: Filter) -> bool {
     let seen = filter(seen);
     ends(&parts(markdown), &seen, vec![0], filter).contains(&seen.len())
 }
 
-/// Without white space.
+/// Removes white space.
 pub(super) fn solid(text: &str) -> String {
     text.chars().filter(|c| !c.is_whitespace()).collect()
 }
 
-/// Without white space, and without what Telegram removes or shows nothing for: a message of nothing else is none.
+/// Removes white space, and characters that Telegram removes or does not show: Telegram refuses a message of only
+/// these.
 pub(super) fn visible(text: &str) -> String {
     let is_hidden = |c: char| {
         let zero_width = ('\u{200b}'..='\u{200f}').contains(&c) || c == '\u{feff}' || c == '\u{180e}';
@@ -53,7 +54,7 @@ pub(super) fn visible(text: &str) -> String {
     text.chars().filter(|c| !is_hidden(*c)).collect()
 }
 
-/// Where in `seen` the parts can end that begin at one of the places.
+/// Returns the positions in `seen` at which the parts can end, if they begin at one of `places`.
 fn ends(parts: &[Part], seen: &str, mut places: Vec<usize>, filter: Filter) -> Vec<usize> {
     for part in parts {
         places = match part {
@@ -90,7 +91,7 @@ fn parts(markdown: &str) -> Vec<Part> {
     let mut anchors: Vec<Anchor> = Vec::new();
     let mut table: Option<Table> = None;
     for event in Parser::new_ext(markdown, OPTIONS) {
-        // A bullet gives way to a box.
+        // A task's box replaces the bullet.
         if let Some(bullet) = item.take() {
             let gives_way = matches!(event, Event::TaskListMarker(_));
             if matches!(event, Event::Start(Tag::Paragraph | Tag::Heading { .. })) {
@@ -145,7 +146,7 @@ fn parts(markdown: &str) -> Vec<Part> {
     parts
 }
 
-/// An address is seen where nothing else is, and where Telegram makes no link of it.
+/// Appends the address, if the link has no other text, or if Telegram makes no link of it.
 fn spell_out(anchor: &Anchor, is_inside: bool, text: &mut String) {
     let address = &*anchor.address;
     let is_mail =
@@ -163,7 +164,7 @@ fn spell_out(anchor: &Anchor, is_inside: bool, text: &mut String) {
     }
 }
 
-/// The documented rule, said in another way.
+/// The documented rule, implemented in another way.
 fn is_link(address: &str) -> bool {
     let lower = address.to_lowercase();
     let Some(rest) = ["http://", "https://", "tg://"].iter().find_map(|scheme| lower.strip_prefix(scheme))
@@ -193,7 +194,7 @@ fn is_link(address: &str) -> bool {
 }
 
 impl Table {
-    /// Columns, or records with or without labels.
+    /// Returns the possible layouts: columns, or records with or without labels.
     fn layouts(self) -> Part {
         let text = |text: &str| Part::Text(text.to_owned());
         if self.rows.iter().flatten().all(String::is_empty) {

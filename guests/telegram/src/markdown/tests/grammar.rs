@@ -1,27 +1,28 @@
-//! Telegram's HTML, read strictly: <https://core.telegram.org/bots/api#html-style>, and what becomes of it in `TDLib`.
+//! A strict parser of Telegram's HTML (<https://core.telegram.org/bots/api#html-style>) and of `TDLib`'s treatment of
+//! it.
 //!
-//! It knows only what is documented, and shares nothing with the code that it judges.
+//! It knows only documented rules, and shares no code with the module under test.
 
-/// What Telegram makes of a piece of HTML.
+/// A parsed message.
 #[derive(Debug)]
 pub(super) struct Message {
-    /// Without tags, with entities decoded.
+    /// The text without tags, with entities decoded.
     pub(super) text: String,
-    /// How many entities there are, at most.
+    /// The maximum number of entities.
     pub(super) entities: usize,
-    /// How many bytes they take, approximately.
+    /// Their approximate size, in bytes.
     pub(super) weight: usize,
-    /// Where the links lead.
+    /// The addresses of the links.
     pub(super) links: Vec<String>,
 }
 
 struct Open {
     name: String,
-    /// How much text there was before it.
+    /// The length of the text before it.
     start: usize,
 }
 
-/// Reads HTML, or says what is wrong with it.
+/// Parses HTML; the error describes a mistake in it.
 pub(super) fn parse(html: &str) -> Result<Message, String> {
     let mut message = Message { text: String::new(), entities: 0, weight: 0, links: Vec::new() };
     let mut open: Vec<Open> = Vec::new();
@@ -41,7 +42,7 @@ pub(super) fn parse(html: &str) -> Result<Message, String> {
                 let end = rest.find(['<', '>']).unwrap_or(rest.len());
                 message.text.push_str(&decode(&rest[..end])?);
                 rest = &rest[end..];
-                // Bold and its like are split where anything begins or ends inside of them.
+                // Bold and similar formats are split where another format begins or ends inside of them.
                 let split = open.iter().filter(|open| ["b", "i", "s", "u"].contains(&&*open.name)).count();
                 message.entities += split;
                 message.weight += 16 * split;

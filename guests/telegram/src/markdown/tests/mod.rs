@@ -1,4 +1,4 @@
-//! What is true of all messages.
+//! Tests of the rendering of Markdown.
 
 mod examples;
 mod expectation;
@@ -8,7 +8,7 @@ mod properties;
 
 use super::Piece;
 
-/// Messages that all have the same limit.
+/// Renders messages that all have the same limit.
 fn render(markdown: &str, limit: usize) -> Vec<Piece> {
     super::render(markdown, |_| limit)
 }

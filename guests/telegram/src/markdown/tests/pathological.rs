@@ -1,4 +1,4 @@
-//! Inputs that are made to be slow, deep or large.
+//! Tests with inputs that could be slow, deep or large.
 
 use std::time::{Duration, Instant};
 
@@ -8,13 +8,13 @@ const SIZE: usize = 100_000;
 
 const LIMIT: usize = 4_096;
 
-/// Several times what a debug build needs.
+/// The time limit: several times the time that a debug build needs.
 const SLOW: Duration = Duration::from_secs(1);
 
-/// An eighth of what the linker gives a guest.
+/// The stack size, in bytes: an eighth of what the linker gives a guest.
 const STACK: usize = 128 << 10;
 
-/// What is repeated until it is large.
+/// The texts that are repeated to make a large input.
 const UNITS: [&str; 79] = [
     "a",
     "[",
@@ -135,7 +135,7 @@ fn check(input: &str) {
         render(input, LIMIT);
         before.elapsed()
     };
-    // Something else may be at work for a while.
+    // Retries, because the machine may be busy for a while.
     assert!((0..3).any(|_| time() < SLOW), "{start:?} takes too long");
     let pieces = render(input, LIMIT);
     let size: usize = pieces.iter().map(|piece| piece.html.len()).sum();

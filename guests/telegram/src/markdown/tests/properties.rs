@@ -1,10 +1,10 @@
-//! What is true of the messages of any text.
+//! Property tests of messages from arbitrary texts.
 
 use proptest::prelude::*;
 
 use super::{super::Piece, expectation, grammar, render};
 
-/// What Markdown is made of, and what characters are made of.
+/// Fragments of Markdown, and parts of characters.
 const FRAGMENTS: [&str; 98] = [
     "*",
     "**",
@@ -106,7 +106,7 @@ const FRAGMENTS: [&str; 98] = [
     "\0",
 ];
 
-/// Characters of several scalars, at most 11 units long, that do not run together.
+/// Characters of several scalar values, at most 11 units long, that do not combine with each other.
 const CHARACTERS: [&str; 10] = [
     "a",
     "e\u{301}",
@@ -132,7 +132,7 @@ fn limit() -> impl Strategy<Value = usize> {
     prop_oneof![1_usize..=20, 21_usize..=200, Just(1_024), Just(4_096)]
 }
 
-/// What is true of one message.
+/// Checks the properties of one message.
 fn check(piece: &Piece, limit: usize) -> Result<(), TestCaseError> {
     let message = grammar::parse(&piece.html);
     let message = message.map_err(|error| TestCaseError::fail(format!("{error}: {}", piece.html)))?;

@@ -29,7 +29,7 @@ fn an_answer_goes_where_the_message_came_from() {
         (direct(&text), ("412587349", ChatKind::Direct, None, None, None)),
         (grouped(&text), (group, ChatKind::Group, None, None, harbour_)),
         (thread(grouped, true), topic),
-        // The thread of replies below a message is no topic.
+        // The thread of replies below a message is not a topic.
         (thread(grouped, false), (group, ChatKind::Group, None, None, harbour_)),
         (
             thread(direct, true),
@@ -58,7 +58,7 @@ fn the_sender_is_whoever_speaks() {
         (direct(json!({"from": {"id": UPDATE, "first_name": "Ada"}})), "9007199254740993", "Ada", false),
         (direct(json!({"from": {"id": 8, "is_bot": "yes"}})), "8", "8", false),
         (grouped(json!({"from": the_bot()})), "7000000001", "tide_bot", true),
-        // An anonymous administrator, and somebody who writes as a channel.
+        // An anonymous administrator, and a person who writes as a channel.
         (grouped(json!({"from": stand_in, "sender_chat": harbour()})), "-1002147483649123", "Harbour", false),
         (grouped(json!({"from": stand_in, "sender_chat": channel})), "-1009876543210", "News", false),
         (
@@ -67,7 +67,7 @@ fn the_sender_is_whoever_speaks() {
             "GroupAnonymousBot",
             true,
         ),
-        // What a linked channel posts.
+        // A post of a linked channel.
         (
             grouped(json!({"from": telegram, "sender_chat": channel, "is_automatic_forward": true})),
             "777000",
@@ -80,7 +80,7 @@ fn the_sender_is_whoever_speaks() {
             "News",
             false,
         ),
-        // In a direct chat nobody else can speak.
+        // In a direct chat there is only one possible sender.
         (direct(json!({"sender_chat": channel})), "412587349", "ada_l", false),
         (direct(json!({"from": null})), "412587349", "ada_l", false),
         (grouped(json!({"from": null})), "0", "unknown", false),
@@ -114,7 +114,7 @@ fn the_bot_is_addressed_by_name_by_reply_or_in_private() {
         (grouped(&json!({"text": "hi", "reply_to_message": from_bot})), true),
         (in_topic(&json!({"text": "hi", "reply_to_message": from_bot})), true),
         (grouped(&json!({"text": "hi", "reply_to_message": grouped(&json!({"text": "hi"}))})), false),
-        // The bot may have made the topic: that is no reply to it.
+        // The bot may have created the topic: the message is still not a reply to the bot.
         (in_topic(&json!({"text": "hi"})), false),
         (grouped(&rich(json!({"type": "mention", "text": "@Tide_Bot", "username": "Tide_Bot"}))), true),
         (grouped(&rich(json!({"type": "mention", "text": "@other", "username": "other"}))), false),

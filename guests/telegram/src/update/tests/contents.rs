@@ -1,4 +1,4 @@
-//! Tests of what a message says.
+//! Tests of a message's content.
 
 use serde_json::json;
 use tidegate_guest::AttachmentKind;
@@ -28,7 +28,7 @@ fn an_edit_says_so_and_when() {
     assert_eq!(edit.sent_at, 1_785_585_660_000);
     let undated = told("edited_message", &direct(&json!({"text": "new", "edit_date": "x"})));
     assert_eq!(undated.sent_at, 1_785_585_600_000);
-    // A message that came late may have been edited already.
+    // A message that arrives late may have been edited already.
     let late = told("message", &direct(&json!({"text": "new", "edit_date": DATE + 60})));
     assert_eq!((late.edited, late.sent_at), (false, 1_785_585_600_000));
     for (date, expected) in [(-1, 0), (0, 0), (i64::MAX, 253_402_300_799_000)] {
@@ -141,9 +141,9 @@ fn of_a_photo_the_largest_size_counts() {
     let [attachment] = &message.attachments[..] else { panic!("{:?}", message.attachments) };
     assert_eq!((attachment.id.as_str(), attachment.size), ("AgAClarge", Some(98_301)));
     assert_eq!(attachment.media_type.as_deref(), Some("image/jpeg"));
-    // A part of an album says nothing by itself.
+    // A part of an album has no text.
     assert_eq!((message.text.as_str(), message.album.as_deref()), ("", Some("13370001")));
-    // Without any measure the last one, which Telegram has made the largest.
+    // Without sizes the last one is chosen, which Telegram makes the largest.
     let bare =
         told("message", &direct(&json!({"photo": [{"file_id": "a"}, {"file_id": "b"}, {"width": 9}, 7]})));
     assert_eq!(bare.attachments[0].id, "b");

@@ -1,4 +1,4 @@
-//! Tests of quotes, answers and forwards.
+//! Tests of quotes, replies and forwards.
 
 use serde_json::json;
 
@@ -52,7 +52,7 @@ fn a_topics_beginning_is_no_reply() {
     let answered = grouped(&json!({"message_id": 46, "text": "so"}));
     let reply = told("message", &in_topic(&json!({"text": "hi", "reply_to_message": answered})));
     assert_eq!(reply.reply_to.as_deref(), Some("46"));
-    // Outside of a topic a message with the thread's number is an ordinary one.
+    // Outside of a topic, the message with the thread's number is an ordinary one.
     let unknown = told("message", &grouped(&json!({"text": "hi", "reply_to_message": {"text": "so"}})));
     assert_eq!((unknown.reply_to.as_deref(), extra(&unknown, "reply_to_text")), (None, Some("so")));
     let thread = json!({"text": "hi", "message_thread_id": 46, "reply_to_message": answered});

@@ -1,4 +1,4 @@
-//! Tests of fields without which an update makes no sense.
+//! Tests of essential fields.
 
 use serde_json::json;
 
@@ -38,7 +38,7 @@ fn a_message_without_an_essential_field_is_rejected_by_name() {
             *update.pointer_mut(&pointer).unwrap() = wrong.clone();
             let reason = rejected(update.to_string().as_bytes());
             let usable = reason.rsplit(' ').next().unwrap();
-            // Without an object for a message its first field is what is missing.
+            // If a message is not an object, the error names its first missing field.
             assert!(field == usable || usable.starts_with(field), "{field} as {wrong}: {reason}");
             assert!(reason.contains(kind) && reason.contains(&UPDATE.to_string()), "{reason}");
         }

@@ -1,4 +1,4 @@
-//! Tests of which event an update becomes.
+//! Tests that each update becomes the right event.
 
 use serde_json::json;
 use tidegate_guest::Topic;
@@ -24,11 +24,11 @@ fn a_press_has_the_id_that_answers_it() {
     assert_eq!((press.action.as_str(), press.message.as_str()), ("allow abcde", "366"));
     assert_eq!((press.sender.id.as_str(), press.sender.name.as_str()), ("412587349", "ada_l"));
     assert_eq!((press.chat.id.as_str(), press.chat.thread.as_deref()), ("-1002147483649123/45", Some("45")));
-    // Too old for the bot to see.
+    // A message that is too old for the bot to see.
     let old = json!({"chat": harbour(), "message_id": 12, "date": 0});
     let Happening::Press(press) = super::event(&query(json!({"message": old}))).what else { panic!() };
     assert_eq!((press.chat.id.as_str(), press.message.as_str()), ("-1002147483649123", "12"));
-    // A game's button, a message sent by way of the bot.
+    // A game's button, and a message sent via the bot.
     assert!(events(&query(json!({"data": null, "game_short_name": "waves"}))).is_empty());
     assert!(events(&query(json!({"message": null, "inline_message_id": "AbC"}))).is_empty());
     assert!(
@@ -71,7 +71,7 @@ fn both_chats_tell_of_a_migration() {
         let Happening::Moved(moved) = event(&update("message", &message)).what else { panic!("{message}") };
         assert_eq!((moved.from_chat.as_str(), moved.to_chat.as_str()), ("-4012345678", "-1002147483649123"));
     }
-    // No person's chat ever becomes a group.
+    // A person's chat never becomes a group.
     assert!(events(&update("message", &direct(&json!({"migrate_to_chat_id": -5})))).is_empty());
 }
 

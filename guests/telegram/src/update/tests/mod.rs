@@ -1,4 +1,4 @@
-//! Whole updates, as the Bot API spells them.
+//! Tests with whole updates, in the Bot API's spelling.
 
 mod chats;
 mod contents;
@@ -26,7 +26,7 @@ fn event(update: &Value) -> Event {
     event
 }
 
-/// What an update of this type with this message tells.
+/// Returns the message of the event for an update of this type with this message.
 fn told(kind: &str, message: &Value) -> Message {
     match event(&sample::update(kind, message)).what {
         Happening::Message(message) => message,

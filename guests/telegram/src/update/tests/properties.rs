@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{sample::all, *};
 
-/// The fields that are read somewhere, and one that is not.
+/// The fields that the translation reads, and one that it does not read.
 const NAMES: [&str; 24] = [
     "update_id",
     "message",
@@ -66,7 +66,7 @@ fn anything() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A place in a document, and what becomes of it: another value, or nothing.
+/// A place in a document and its replacement: another value, or nothing.
 fn mutation() -> impl Strategy<Value = (Index, Option<Value>)> {
     (any::<Index>(), prop::option::of(anything()))
 }
@@ -102,7 +102,7 @@ fn mutate(document: &mut Value, index: Index, value: Option<Value>) {
     }
 }
 
-/// Is everything there that has to be?
+/// Returns whether all essential fields are present.
 fn is_whole(update: &Value) -> bool {
     let Some(update) = update.as_object().filter(|update| update.get("update_id").is_some_and(Value::is_i64))
     else {
@@ -128,7 +128,7 @@ fn is_whole(update: &Value) -> bool {
         && message.map_or(is_inline, |message| integers(message, &["/message_id", "/chat/id"]))
 }
 
-/// May the host take this for an id?
+/// Returns whether the host accepts this id.
 fn is_identifier(id: &str) -> bool {
     (1..=256).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
 }

@@ -1,8 +1,8 @@
-//! Realistic JSON to begin with.
+//! Realistic sample JSON.
 
 use serde_json::{Value, json};
 
-/// Above what a float can hold.
+/// A number above the integers that a float represents exactly.
 pub(super) const UPDATE: i64 = 9_007_199_254_740_993;
 pub(super) const DATE: i64 = 1_785_585_600;
 
@@ -10,7 +10,7 @@ pub(super) fn update(kind: &str, content: &Value) -> Value {
     json!({"update_id": UPDATE, kind: content})
 }
 
-/// Puts these fields over those; `null` removes one.
+/// Sets these fields in the object; `null` removes a field.
 pub(super) fn with(mut object: Value, fields: &Value) -> Value {
     for (name, value) in fields.as_object().unwrap() {
         if value.is_null() {
@@ -35,19 +35,19 @@ pub(super) fn harbour() -> Value {
     json!({"id": -1_002_147_483_649_123_i64, "title": "Harbour", "type": "supergroup"})
 }
 
-/// A message in a direct chat, without any content yet.
+/// Returns a message in a direct chat, without content.
 pub(super) fn direct(fields: &Value) -> Value {
     let chat = json!({"id": 412_587_349, "first_name": "Ada", "last_name": "L.", "username": "ada_l",
                       "type": "private"});
     with(json!({"message_id": 365, "from": ada(), "chat": chat, "date": DATE}), fields)
 }
 
-/// The same in a supergroup.
+/// Returns the same message in a supergroup.
 pub(super) fn grouped(fields: &Value) -> Value {
     with(json!({"message_id": 366, "from": ada(), "chat": harbour(), "date": DATE}), fields)
 }
 
-/// The same in a topic of a forum: Telegram has it answer the topic's beginning.
+/// Returns the same message in a forum's topic, where Telegram marks it as a reply to the topic's root message.
 pub(super) fn in_topic(fields: &Value) -> Value {
     let root = json!({
         "message_id": 45, "from": the_bot(), "chat": with(harbour(), &json!({"is_forum": true})), "date": DATE,
@@ -66,7 +66,7 @@ pub(super) fn photo() -> Value {
     ])
 }
 
-/// One of each that tells something, with everything that is read in it.
+/// Returns one update of each type that becomes an event, with every field that is read.
 pub(super) fn all() -> Vec<Value> {
     let file = |name: &str| {
         json!({"file_id": format!("BQAC{name}"), "file_unique_id": "u", "file_name": name,

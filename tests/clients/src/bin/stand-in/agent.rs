@@ -26,7 +26,7 @@ const REQUEST_IDS: [&str; 2] = ["abcde", "fghij"];
 pub(crate) struct Agent {
     servers: Vec<Server>,
     events: Receiver<Event>,
-    /// Events that came while something else was waited for.
+    /// Events that arrived during the wait for another one.
     backlog: VecDeque<Event>,
     messages: Vec<Value>,
     channel: String,
@@ -63,7 +63,7 @@ impl Agent {
         Ok(())
     }
 
-    /// What happens next.
+    /// Returns the next event.
     pub(crate) fn next(&mut self) -> anyhow::Result<Event> {
         match self.backlog.pop_front() {
             Some(event) => Ok(event),
@@ -71,7 +71,7 @@ impl Agent {
         }
     }
 
-    /// The next key. What servers say meanwhile comes later.
+    /// Returns the next key. Events of servers in the meantime are kept for later.
     pub(crate) fn key(&mut self) -> anyhow::Result<Event> {
         loop {
             match self.events.recv()? {
@@ -87,7 +87,7 @@ impl Agent {
         self.server(server)?.send(&answer)
     }
 
-    /// A prompt, and all that the model makes of it.
+    /// Sends a prompt, and handles all answers of the model.
     pub(crate) fn turn(&mut self, prompt: &str) -> anyhow::Result<()> {
         self.servers.iter_mut().try_for_each(Server::list_tools)?;
         self.messages.push(json!({"role": "user", "content": [{"type": "text", "text": prompt}]}));
@@ -115,7 +115,7 @@ impl Agent {
             .with_context(|| format!("no server {name}"))
     }
 
-    /// Calls a tool: what it answers, and whether that is an error.
+    /// Calls a tool; returns its result, and whether that is an error.
     fn call(&mut self, name: &str, input: &Value) -> anyhow::Result<(Value, bool)> {
         if name == SHELL {
             return self.run(input.get("command").and_then(Value::as_str).unwrap_or_default());
@@ -128,7 +128,7 @@ impl Agent {
         Ok((result.get("content").cloned().unwrap_or(result), is_error))
     }
 
-    /// Runs a command, if somebody on the channel allows it.
+    /// Runs a command, if a person on the channel allows it.
     fn run(&mut self, command: &str) -> anyhow::Result<(Value, bool)> {
         let id = *REQUEST_IDS.get(self.permissions).context("too many permissions")?;
         self.permissions += 1;
@@ -155,7 +155,7 @@ impl Agent {
         Ok(("done".into(), !status.success()))
     }
 
-    /// One request to the model, over HTTP/1.0: the answer ends with the connection.
+    /// Sends one request to the model, over HTTP/1.0: the answer ends with the connection.
     fn ask(&self) -> anyhow::Result<Value> {
         let instructions: Vec<&str> =
             self.servers.iter().map(|server| server.instructions.as_str()).collect();

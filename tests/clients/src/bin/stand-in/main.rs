@@ -1,5 +1,5 @@
-//! A small client of the channel protocol, for the tests of the run itself. It does what a real one does as far as the
-//! run can see, and can be told to do one thing wrong.
+//! A small client of the channel protocol, for the tests of the run itself. In everything that the run checks it
+//! behaves like a real client, and it can be told to make one mistake.
 
 mod agent;
 mod mcp;
@@ -34,49 +34,49 @@ struct Arguments {
     mcp_config: PathBuf,
     #[arg(long, required_unless_present = "install")]
     log: Option<PathBuf>,
-    /// The server whose messages are taken
+    /// The server whose messages are received
     #[arg(long, default_value = "fakechat")]
     channel: String,
-    /// Install the plugin in this folder, and end
+    /// Install the plugin in this folder, and exit
     #[arg(long)]
     install: Option<String>,
-    /// The servers are those of this plugin
+    /// Use the servers of this plugin
     #[arg(long)]
     plugin: Option<String>,
     #[arg(long)]
     flaw: Option<Flaw>,
 }
 
-/// What it does wrong.
+/// The mistake that it makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Flaw {
-    /// It takes no messages, for a reason that is its own affair.
+    /// It receives no messages, for a reason that does not depend on the server.
     Unavailable,
-    /// It takes no messages, and gives a reason that the server is to blame for.
+    /// It receives no messages, for a reason that the server has caused.
     Refusing,
-    /// It keeps from the model what the server's instructions are.
+    /// It does not pass the server's instructions to the model.
     Unread,
-    /// It keeps the schemas of tools from the model.
+    /// It does not pass the schemas of tools to the model.
     Unloaded,
-    /// It tells the model of no error.
+    /// It does not report errors to the model.
     Rosy,
-    /// It runs what was denied.
+    /// It runs denied calls.
     Disobedient,
-    /// It ends where a server asks for a form.
+    /// It exits when a server asks for a form.
     Fragile,
     /// It leaves a process behind.
     Untidy,
     /// It installs no plugin.
     Picky,
-    /// It says that it has started a server again, and has not.
+    /// It claims that it has restarted a server, but has not.
     Stuck,
 }
 
-/// What can happen.
+/// An event.
 enum Event {
     /// A key was pressed.
     Key(Key),
-    /// A server says something of its own: its name, and the message.
+    /// A server sent a request or notification: its name, and the message.
     Server(String, Value),
     /// There will be no more keys.
     Closed,
@@ -122,7 +122,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     agent.end()
 }
 
-/// The names and entries of the servers.
+/// Returns the names and entries of the servers.
 fn entries(arguments: &Arguments) -> anyhow::Result<Vec<(String, Value)>> {
     if let Some(plugin) = &arguments.plugin {
         return plugin::servers(plugin);
@@ -141,7 +141,7 @@ fn verdict(flaw: Option<Flaw>) -> &'static str {
     }
 }
 
-/// Prompts come as lines.
+/// Reads prompts as lines.
 fn print(agent: &mut Agent) -> anyhow::Result<()> {
     for line in std::io::stdin().lock().lines() {
         let prompt: Value = serde_json::from_str(&line?)?;
@@ -151,7 +151,7 @@ fn print(agent: &mut Agent) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Prompts are typed, messages come from the channel, and servers ask for forms to be filled in.
+/// Runs in a terminal: prompts are typed, messages come from the channel, and servers ask for forms.
 fn converse(
     agent: &mut Agent,
     screen: &Screen,
@@ -194,7 +194,7 @@ fn converse(
     }
 }
 
-/// A message from a channel, as the model sees it.
+/// Formats a message from a channel in the form that the model sees.
 fn tag(server: &str, message: &Value) -> String {
     let meta = message.pointer("/params/meta").and_then(Value::as_object);
     let attributes: Vec<String> = meta

@@ -1,4 +1,4 @@
-//! A server that was started, spoken to in lines of JSON-RPC.
+//! A running MCP server, controlled through lines of JSON-RPC.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -23,7 +23,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts it, shakes hands, and asks for its tools. What it says of its own becomes an event.
+    /// Starts it, does the handshake, and requests its tools. Its requests and notifications become events.
     pub(crate) fn start(name: &str, entry: &Value, events: Sender<Event>) -> anyhow::Result<Self> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let list = |field: &str| entry.get(field).and_then(Value::as_array).into_iter().flatten();
@@ -69,14 +69,14 @@ impl Server {
         Ok(server)
     }
 
-    /// Asks for its tools: it may have more of them than before.
+    /// Requests its tools, which may have changed.
     pub(crate) fn list_tools(&mut self) -> anyhow::Result<()> {
         let tools = self.request("tools/list", &json!({}))?;
         self.tools = tools.get("tools").and_then(Value::as_array).cloned().unwrap_or_default();
         Ok(())
     }
 
-    /// The result, or the error's object.
+    /// Sends a request and returns the result, or the error object.
     pub(crate) fn request(&mut self, method: &str, params: &Value) -> anyhow::Result<Value> {
         self.last_id += 1;
         let id = self.last_id;

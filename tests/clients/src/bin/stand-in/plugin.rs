@@ -1,11 +1,11 @@
-//! A plugin: its folder is noted in the home, and its servers are started as Claude Code starts them.
+//! Plugins: the folder of a plugin is stored in the home, and its servers are started as Claude Code starts them.
 
 use std::{env, fs, path::PathBuf};
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-/// Where the folder of the installed plugin is noted.
+/// Returns the path of the file that stores the installed plugin's folder.
 fn note() -> anyhow::Result<PathBuf> {
     Ok(home()?.join("plugin"))
 }
@@ -22,7 +22,7 @@ pub(crate) fn install(folder: &str) -> anyhow::Result<()> {
     Ok(fs::write(note()?, folder)?)
 }
 
-/// The names and entries of its servers.
+/// Returns the names and entries of its servers.
 pub(crate) fn servers(plugin: &str) -> anyhow::Result<Vec<(String, Value)>> {
     let folder = fs::read_to_string(note()?).context("no plugin is installed")?;
     let data = home()?.join("data").join(format!("{plugin}-tidegate"));

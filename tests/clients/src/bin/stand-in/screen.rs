@@ -1,4 +1,4 @@
-//! What stands on the terminal, and the keys that are pressed there.
+//! The terminal: its text, and its keys.
 
 use std::{
     io::{Read as _, Stdout, Write as _},
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{Event, agent::Agent};
 
-/// What a key does.
+/// The meaning of a key.
 pub(crate) enum Key {
     Up,
     Down,
@@ -20,13 +20,13 @@ pub(crate) enum Key {
     Text(String),
 }
 
-/// The terminal that this program has as its own.
+/// This program's terminal.
 pub(crate) struct Screen {
     output: Stdout,
 }
 
 impl Screen {
-    /// Takes the terminal: keys become events.
+    /// Opens the terminal: keys become events.
     pub(crate) fn take(events: Sender<Event>) -> anyhow::Result<Self> {
         let mut mode = tcgetattr(std::io::stdin()).context("this is no terminal")?;
         mode.make_raw();
@@ -50,7 +50,7 @@ impl Screen {
         Ok(output.flush()?)
     }
 
-    /// Which of the options is chosen.
+    /// Shows options and returns the chosen one.
     pub(crate) fn choose(
         &self,
         events: &Receiver<Event>,
@@ -77,7 +77,7 @@ impl Screen {
         }
     }
 
-    /// Asks for the one field of a form: the result of the server's request.
+    /// Asks for the only field of a form; returns the result for the server's request.
     pub(crate) fn fill_in(&self, agent: &mut Agent, request: &Value) -> anyhow::Result<Value> {
         let message = request.pointer("/params/message").and_then(Value::as_str).unwrap_or_default();
         let fields = request.pointer("/params/requestedSchema/properties").and_then(Value::as_object);
