@@ -8,6 +8,7 @@
 //! on a module above it.
 
 pub mod admission;
+pub mod atomic_file;
 pub mod builtin;
 pub mod capability;
 pub mod claude;

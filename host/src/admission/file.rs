@@ -5,7 +5,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Read as _, Write as _},
+    io::{self, Read as _},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -16,7 +16,10 @@ use rustix::{
     io::Errno,
 };
 
-use crate::gate::document::{Document, Invalid};
+use crate::{
+    atomic_file::{self, Readers},
+    gate::document::{Document, Invalid},
+};
 
 /// Maximum size of the file, in bytes.
 const SIZE: u64 = 4 << 20;
@@ -141,27 +144,10 @@ impl AccessFile {
         parsed.map(Some).map_err(|source| Broken::Invalid { path: self.path.clone(), source })
     }
 
-    /// Replaces the file atomically: another process reads either the old content or the new. Only the user can read
-    /// the file.
+    /// Replaces the file. A reader sees the old content or the new content. Only the user can read the file.
     pub(super) fn write(&self, document: &Document, _guard: &Guard) -> Result<(), Broken> {
-        // If the path is a symbolic link, the link stays and its target is replaced.
-        let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
-        let fresh = path.with_extension(format!("json.{}", std::process::id()));
-        let replace = || {
-            let _ = fs::remove_file(&fresh);
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
-            file.write_all(document.render().as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&fresh, &path)?;
-            if let Some(folder) = path.parent() {
-                File::open(folder)?.sync_all()?;
-            }
-            Ok(())
-        };
-        replace().map_err(|source| {
-            let _ = fs::remove_file(&fresh);
-            self.io("written", source)
-        })
+        atomic_file::replace(&self.path, document.render().as_bytes(), Readers::User)
+            .map_err(|source| self.io("written", source))
     }
 
     /// Returns the permission bits of the file, or `None` if there is no file.

@@ -214,7 +214,7 @@ fn a_change_that_cannot_be_written_lets_nobody_in() {
     let (folder, one, other) = both();
     allow(&one, "ada");
     // A folder blocks the path of the temporary file that is written first.
-    let obstacle = folder.path().join(format!("access.json.{}", std::process::id()));
+    let obstacle = folder.path().join(format!(".access.json.{}", std::process::id()));
     fs::create_dir(&obstacle).unwrap();
     assert!(one.change_blocking(Change::Allow(SenderId::new("eve"))).is_err());
     for admission in [&one, &other] {

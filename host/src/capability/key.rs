@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, OpenOptions},
-    io::{self, Read as _, Write as _},
+    io::{self, Read as _},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -11,7 +11,10 @@ use std::{
 
 use rustix::fs::OFlags;
 
-use crate::clock;
+use crate::{
+    atomic_file::{self, Readers},
+    clock,
+};
 
 /// How long a kept key stays valid.
 const KEPT: Duration = Duration::from_hours(24);
@@ -94,16 +97,9 @@ impl Key {
         if !self.shared {
             return Err(io::Error::other("this session runs in a model's shell, which has seen its key"));
         }
-        let fresh = self.file.with_extension(format!("key.{}", std::process::id()));
         let end = clock::now().saturating_add(u64::try_from(KEPT.as_millis()).unwrap_or(u64::MAX));
         let mut key = self.valid();
-        let replace = || {
-            let _ = fs::remove_file(&fresh);
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
-            writeln!(file, "{end} {}", key.text)?;
-            fs::rename(&fresh, &self.file)
-        };
-        replace().inspect_err(|_| drop(fs::remove_file(&fresh)))?;
+        atomic_file::replace(&self.file, format!("{end} {}\n", key.text).as_bytes(), Readers::User)?;
         key.end = Some(end);
         Ok(())
     }

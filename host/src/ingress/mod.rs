@@ -1,4 +1,5 @@
-//! Lets events in: one loop for each channel, by the kind of its source, while the session takes messages.
+//! Takes events in while the session receives messages: one loop for each channel, which depends on the kind of its
+//! source.
 
 mod poll;
 pub mod web;
@@ -17,50 +18,53 @@ use crate::{
     lock::{self, Lock},
 };
 
-/// What is logged under this goes to stderr and to no file.
+/// The log target for secrets, which are written to stderr and to no file.
 pub const SECRET: &str = "tidegate::secret";
 
-/// How long to wait before trying again to take over a channel.
+/// The delay before the next try to take over a channel.
 const RETRY: Duration = Duration::from_secs(3);
 
-/// How often a page that only says why nothing is taken in looks whether another process needs its port.
+/// How often a session that serves its page only to say why nothing is taken in checks whether another process needs
+/// the port.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// How long such a session holds the lock at most while it opens its page.
+/// The longest time that such a session holds the lock while it opens its page.
 const BRIEF: Duration = Duration::from_millis(25);
 
-/// How long a page of such a session may hold the port when this one begins, and how often to try meanwhile.
+/// How long the page of such a session may still hold the port when this session begins, and how often to try
+/// meanwhile.
 const YIELD: Duration = Duration::from_secs(2);
 const TRY: Duration = Duration::from_millis(100);
 
-/// A channel's way in: the lock of its folder, and the loop that its kind of source needs.
+/// The inbound side of a channel: the lock of its folder, and the loop that its kind of source needs.
 pub struct Ingress {
     channel: Arc<Channel>,
     folder: PathBuf,
     source: Source,
     reception: watch::Receiver<Reception>,
-    /// The page, which is also there while nothing is taken in: then it says why.
+    /// The page. It is also served while nothing is taken in, and then says why.
     page: Option<web::Server>,
-    /// Gives the link to that page to a person who asks for it.
+    /// Gives the link to that page, with the key, to a person who asks for it.
     doorkeeper: Option<Doorkeeper>,
-    /// The last process that had the channel before the page only said why.
+    /// The last process that served the channel before the page only said why nothing is taken in.
     last_owner: Option<String>,
 }
 
-/// What brings news.
+/// Where a channel's events come from.
 #[derive(Clone, Copy, Debug)]
 pub enum Source {
     /// A page on this loopback port.
     Web {
-        /// 0 for any.
+        /// The port; 0 means any free one.
         port: u16,
     },
-    /// The platform is asked.
+    /// The platform, which is polled.
     Poll,
 }
 
 impl Ingress {
-    /// For this channel, whose folder that is, and a session of which that is known.
+    /// Returns the ingress of this channel. `folder` is the channel's folder; `reception` says whether the session
+    /// receives messages.
     pub fn new(
         channel: Arc<Channel>,
         folder: PathBuf,
@@ -70,8 +74,8 @@ impl Ingress {
         Self { channel, folder, source, reception, page: None, doorkeeper: None, last_owner: None }
     }
 
-    /// Begins if the session takes messages, and goes on trying in the background if that fails. Either way the
-    /// channel's condition says where things are.
+    /// Starts to take events in if the session receives messages, and keeps trying in the background if that fails. In
+    /// either case the channel's condition says what the state is.
     pub async fn start(mut self) {
         self.channel.note(&self.reception.borrow());
         let lock = if self.reception.borrow_and_update().is_open() {
@@ -115,14 +119,14 @@ impl Ingress {
         }
     }
 
-    /// Takes events in until the session takes no messages any more, or the source fails. The answer is what the channel
-    /// is then.
+    /// Takes events in until the session receives no messages any more, or the source fails. Returns the condition of
+    /// the channel after that.
     async fn serve(&mut self) -> Condition {
         let Self { channel, source, reception, page, .. } = self;
         let closed = async {
             loop {
                 changed(reception).await;
-                // What tells that it is open may change, too.
+                // The basis of an open reception may change, too.
                 let now = reception.borrow().clone();
                 channel.note(&now);
                 if !now.is_open() {
@@ -146,7 +150,7 @@ impl Ingress {
         Condition::Down { reason: "its page's socket has failed, and is opened again in a moment".to_owned() }
     }
 
-    /// Says why nothing is taken in, on the page too.
+    /// Reports why nothing is taken in, on the page too.
     fn stand_by(&mut self) {
         let name = self.channel.name();
         let condition = match &*self.reception.borrow() {
@@ -163,10 +167,11 @@ impl Ingress {
         self.open_lobby();
     }
 
-    /// Serves the page, so that it says that nobody listens, and why. A process that serves the channel has a page.
+    /// Serves the page, so that it says that no session listens, and why. If another process serves the channel, that
+    /// process has the page.
     fn open_lobby(&mut self) {
         let (Source::Web { port }, None) = (self.source, &self.page) else { return };
-        // Held for a moment, so that a process that takes it afterwards is noticed by its introduction.
+        // The lock is held for a moment, so that a process that takes it afterwards is noticed by its introduction.
         let Ok(_free) = Lock::look(&self.folder) else { return };
         self.last_owner = lock::introduction(&self.folder);
         let name = self.channel.name();
@@ -177,8 +182,8 @@ impl Ingress {
         }
     }
 
-    /// Waits until the session may receive messages after all. Meanwhile another process that takes over the channel gets
-    /// the port, and when that process has ended, the page is here again.
+    /// Waits until the session may receive messages after all. If another process takes over the channel meanwhile,
+    /// that process gets the port; when it has ended, the page is served here again.
     async fn wait_for_the_session(&mut self) {
         let has_page = matches!(self.source, Source::Web { .. });
         loop {
@@ -194,8 +199,8 @@ impl Ingress {
         }
     }
 
-    /// Takes the channel over. The page of a session that waits may have the port, or such a session looks at the lock:
-    /// both are over in a moment.
+    /// Takes the channel over, with retries: the page of a session that waits may have the port, or such a session may
+    /// hold the lock. Both take only a moment.
     async fn begin_patiently(&mut self) -> Option<Lock> {
         let start = Instant::now();
         while start.elapsed() < LOOK * 2 {
@@ -208,7 +213,7 @@ impl Ingress {
         self.begin(true)
     }
 
-    /// Takes the channel over. A failure is told, unless it may pass in a moment.
+    /// Takes the channel over. A failure is reported, unless `tell` is false and the failure may pass in a moment.
     fn begin(&mut self, tell: bool) -> Option<Lock> {
         match self.attempt() {
             Ok(lock) => Some(lock),
@@ -250,7 +255,7 @@ impl Ingress {
         self.channel.surroundings().page.key().take_over();
         self.channel.set_condition(Condition::Up { address });
         if let Some(link) = self.channel.link() {
-            // For the person who reads this, and in no file of ours: with it, a browser may decide.
+            // Only for the person who reads stderr, and in no log file: a browser with this link may decide.
             tracing::info!(target: SECRET, "{name}: to answer permission prompts on the page, open {link}");
             self.doorkeeper = Doorkeeper::start(&self.folder, &self.channel)
                 .inspect_err(|error| {
@@ -265,9 +270,9 @@ impl Ingress {
     }
 }
 
-/// Waits for the next word about the session.
+/// Waits for the next change of the session's reception.
 async fn changed(reception: &mut watch::Receiver<Reception>) {
-    // The other way out is a session whose client is never asked again.
+    // An error means that the reception never changes again.
     if reception.changed().await.is_err() {
         std::future::pending::<()>().await;
     }

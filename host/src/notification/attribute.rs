@@ -1,4 +1,4 @@
-//! A message's attributes, those first that a session needs most.
+//! The attributes of a message. Those that a session needs most come first.
 
 use std::fmt;
 
@@ -11,23 +11,24 @@ use crate::{
     text,
 };
 
-/// Set by the host where a picture could not be brought: why.
+/// The attribute that the host sets where a picture could not be downloaded. Its value is the reason.
 pub const PICTURE_MISSING: &str = "picture_missing";
 
 /// One attribute. Serialised, its value has at most 1,024 bytes: a longer one is cut and ends in `…`.
 #[derive(Clone, Copy, Debug)]
 pub struct Attribute<'a> {
-    /// What it is called.
+    /// The name of the attribute.
     pub key: Key<'a>,
-    /// What it says.
+    /// The value of the attribute.
     pub value: Value<'a>,
 }
 
-/// `attachment_name` for the first file, as the official plugins have it; `attachment_name_2` for the second, and so on.
+/// The name of an attribute: `attachment_name` for the first file, as in the official plugins; `attachment_name_2` for
+/// the second, and so on.
 #[derive(Clone, Copy, Debug)]
 pub struct Key<'a> {
     stem: &'a str,
-    /// Which file it is about, from 0; 0 also for what is about no file.
+    /// The position of the file that the attribute is about, from 0; 0 also if it is about no file.
     index: usize,
 }
 
@@ -36,7 +37,7 @@ pub struct Key<'a> {
 pub enum Value<'a> {
     /// A text, which can be cut.
     Text(&'a str),
-    /// A path, of which a part would be another path.
+    /// A path, which is never cut: a part of it would be another path.
     Path(&'a str),
     /// Milliseconds since the Unix epoch.
     Time(u64),
@@ -51,7 +52,7 @@ impl<'a> Attribute<'a> {
 }
 
 impl Value<'_> {
-    /// In bytes, where it can be too many.
+    /// Returns the length in bytes; 0 for values that are never too long.
     pub(super) fn len(self) -> usize {
         match self {
             Self::Text(text) | Self::Path(text) => text.len(),
@@ -60,8 +61,9 @@ impl Value<'_> {
     }
 }
 
-/// All attributes of a message but those that depend on how it is delivered (`chat_id`, `redelivered`, where all of it
-/// is). First the host's own, then where the files are, then what they are, last the guest's.
+/// Returns all attributes of a message except those that depend on how it is delivered (`chat_id`, `redelivered`, and
+/// the one about the file with the whole message). First the host's own, then where the files are, then what they are,
+/// last the guest's.
 pub(super) fn attributes(message: &Message) -> impl Iterator<Item = Attribute<'_>> {
     let text = |stem, text| Attribute::new(stem, Value::Text(text));
     let own = [
@@ -80,15 +82,15 @@ pub(super) fn attributes(message: &Message) -> impl Iterator<Item = Attribute<'_
             Some(Attribute { key: Key { stem, index }, value })
         })
     });
-    // The journal may have some of an earlier version, which took other keys.
+    // The journal may hold attributes of an earlier version, which accepted other keys.
     let guests = message.extra.iter().filter(|(key, _)| check_key(key).is_ok());
     own.into_iter().flatten().chain(files).chain(guests.map(move |(key, value)| text(key, value)))
 }
 
-/// What a file has an attribute for.
+/// A function that returns one attribute of a file, if the file has it.
 type OfFile = for<'a> fn(&'a Attachment) -> Option<(&'static str, Value<'a>)>;
 
-/// Those first that a file cannot be found without.
+/// The attributes of a file. Those without which the file cannot be found come first.
 const FILE: [OfFile; 6] = [
     |file| match &file.saved {
         Some(path) => Some(("file_path", Value::Path(path))),
@@ -122,7 +124,7 @@ impl Serialize for Key<'_> {
     }
 }
 
-/// The whole value.
+/// Writes the whole value.
 impl fmt::Display for Value<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {

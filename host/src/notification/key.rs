@@ -1,4 +1,4 @@
-//! The keys that a guest may give to attributes of its own.
+//! The keys that a guest may give to its own attributes.
 
 use super::PICTURE_MISSING;
 
@@ -21,7 +21,7 @@ const RESERVED: [&str; 12] = [
     "user_id",
 ];
 
-/// The host's own are also those that begin like this.
+/// The prefixes of further attributes that only the host sets.
 const RESERVED_PREFIXES: [&str; 5] = ["attachment", "channel", "file_path", "full_message", "image_path"];
 
 /// Why a guest's attribute is left out.
@@ -30,12 +30,12 @@ pub enum InvalidKey {
     /// The client would drop it.
     #[error("a key has the form [A-Za-z_][A-Za-z0-9_]* and at most {LENGTH} bytes")]
     Form,
-    /// A session takes its value for the host's word.
+    /// A session would take the value for a statement of the host.
     #[error("only the host sets this key")]
     Reserved,
 }
 
-/// May a guest set this key? The form is the one that Claude Code takes: it drops all others.
+/// Checks whether a guest may set this key. The form is the one that Claude Code accepts: it drops all others.
 pub fn check_key(key: &str) -> Result<(), InvalidKey> {
     let mut bytes = key.bytes();
     let is_word = bytes.next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
@@ -43,7 +43,7 @@ pub fn check_key(key: &str) -> Result<(), InvalidKey> {
     if !is_word || key.len() > LENGTH {
         return Err(InvalidKey::Form);
     }
-    // A model does not tell `User_ID` from `user_id`.
+    // A model does not distinguish `User_ID` from `user_id`.
     let is_reserved = RESERVED.iter().any(|reserved| key.eq_ignore_ascii_case(reserved))
         || RESERVED_PREFIXES.iter().any(|prefix| {
             key.get(..prefix.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(prefix))

@@ -1,9 +1,9 @@
-//! What a notification carries of a message, and of which sizes: the smallest that any known client takes. Rules only:
-//! nothing here reads or writes.
+//! What a notification carries of a message, and the limits of its sizes: the smallest that any known client accepts.
+//! This module contains rules only: nothing here reads or writes.
 //!
-//! A content that is too long is cut, and says so; so is the value of an attribute. Attributes that are too many are left
-//! out, the guest's own first. All of such a message is in a file: [`whole`] is what stands there, and [`Whole`] where
-//! the file is.
+//! A content that is too long is cut, and says so; so is the value of an attribute. If there are too many attributes,
+//! some are left out, the guest's own first. The whole of such a message is in a file: [`whole`] returns the text of
+//! the file, and [`Whole`] says where the file is.
 
 mod attribute;
 mod key;
@@ -26,14 +26,15 @@ pub const ATTRIBUTES: usize = 32;
 /// The longest value of an attribute, in bytes of UTF-8.
 pub const VALUE: usize = 1024;
 
-/// Attributes that depend on how a message is delivered: `chat_id`, `redelivered`, and one about the file with all of
-/// it. Their places are always kept free, so that a message fits each time that it is delivered or never.
+/// The number of attributes that depend on how a message is delivered: `chat_id`, `redelivered`, and one about the file
+/// with the whole message. Their places are always kept free, so that a message fits at every delivery or at none.
 const DELIVERY: usize = 3;
 
-/// A text that is no longer than this fits however it is cleaned: for each `<channel` of 8 bytes there are 3 more.
+/// A length, in bytes, up to which any text fits, however it is cleaned: each `<channel` of 8 bytes becomes 3 bytes
+/// longer.
 const SURELY_FITS: usize = CONTENT / 2;
 
-/// Where all of a message is, if one notification does not carry it.
+/// Where the whole message is, if one notification does not carry it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Whole {
     /// In no file.
@@ -41,12 +42,12 @@ pub enum Whole {
     Nowhere,
     /// In the file at this path.
     Kept(String),
-    /// In no file, because that could not be written: why.
+    /// In no file, because the file could not be written for this reason.
     Lost(String),
 }
 
 impl Whole {
-    /// The attribute about the file.
+    /// Returns the attribute about the file.
     pub fn attribute(&self) -> Option<(&'static str, Value<'_>)> {
         match self {
             Self::Nowhere => None,
@@ -56,7 +57,7 @@ impl Whole {
     }
 }
 
-/// Can one notification carry all of this message? Cheap for nearly all.
+/// Returns whether one notification can carry the whole message. Cheap for nearly all messages.
 pub fn fits(message: &Message) -> bool {
     let content = message.text.len() <= SURELY_FITS || text::content(&message.text).len() <= CONTENT;
     // The host's own attributes alone are always short and few enough.
@@ -64,12 +65,12 @@ pub fn fits(message: &Message) -> bool {
     content && (plain || not_whole(message).next().is_none())
 }
 
-/// The content, made harmless, and cut where it is too long.
+/// Returns the content of a message, made harmless, and cut where it is too long.
 pub fn content<'a>(message: &'a Message, whole: &Whole) -> Cow<'a, str> {
     cut(text::content(&message.text), whole)
 }
 
-/// A text as long as a content may be. Where it is cut, that is told at its end.
+/// Cuts a text to the length that a content may have. A mark at its end then says that it was cut.
 pub fn cut<'a>(text: Cow<'a, str>, whole: &Whole) -> Cow<'a, str> {
     if text.len() <= CONTENT {
         return text;
@@ -84,17 +85,17 @@ pub fn cut<'a>(text: Cow<'a, str>, whole: &Whole) -> Cow<'a, str> {
     Cow::Owned([beginning, &mark].concat())
 }
 
-/// The attributes that a notification carries, beside those that depend on how it is delivered.
+/// Returns the attributes that a notification carries, except those that depend on how it is delivered.
 pub fn carried(message: &Message) -> impl Iterator<Item = Attribute<'_>> {
     attributes(message).filter(|attribute| can_be_carried(attribute.value)).take(ATTRIBUTES - DELIVERY)
 }
 
-/// Part of a path would mislead.
+/// Returns whether a value can be carried. A path that is too long cannot, because part of a path would mislead.
 fn can_be_carried(value: Value<'_>) -> bool {
     !matches!(value, Value::Path(path) if path.len() > VALUE)
 }
 
-/// The attributes that a notification leaves out or cuts.
+/// Returns the attributes that a notification leaves out or cuts.
 fn not_whole(message: &Message) -> impl Iterator<Item = Attribute<'_>> {
     let mut room = ATTRIBUTES - DELIVERY;
     attributes(message).filter(move |attribute| {
@@ -104,10 +105,10 @@ fn not_whole(message: &Message) -> impl Iterator<Item = Attribute<'_>> {
     })
 }
 
-/// All that a session is to be told, for a file: the content, and behind it the attributes that a notification leaves out
-/// or cuts, one a line.
+/// Returns the text of the file with the whole message: the content, followed by the attributes that a notification
+/// leaves out or cuts, one per line.
 ///
-/// The sender can write lines that look the same into the content. None of theirs comes behind the host's own.
+/// The sender can write lines that look the same into the content. None of them comes after the host's own lines.
 pub fn whole(message: &Message) -> String {
     let mut whole = text::content(&message.text).into_owned();
     let mut rest = not_whole(message).peekable();

@@ -46,7 +46,7 @@ fn a_content_is_cut_only_where_it_is_too_long() {
     assert_eq!(cut.len(), CONTENT);
     let mark = "… [cut: 65537 bytes in all; the whole message is in the file at full_message_path]";
     assert!(cut.starts_with("xxx") && cut.ends_with(&format!("x{mark}")));
-    // Cleaned it is too long.
+    // After it is cleaned, the text is too long.
     let tags = "<channel".repeat(CONTENT / 8);
     assert!(!fits(&message(&tags)) && tags.len() == CONTENT);
     assert!(content(&message(&tags), &kept).contains("90112 bytes in all"));
@@ -97,7 +97,7 @@ fn the_guests_attributes_go_first_and_then_what_files_can_do_without() {
     assert!(!keys.contains(&"k0".to_owned()), "{keys:?}");
     assert!(whole(&crowded).contains("\nattachment_name_10: 10.png\n"));
 
-    // A few files and attributes leave nothing to be desired.
+    // A few files and attributes all fit.
     let few = Message {
         attachments: vec![photo(1), photo(2)],
         extra: crowded.extra[..10].to_vec(),

@@ -1,4 +1,4 @@
-//! Asking the session's user for what only a person may approve: one dialog at a time.
+//! Asks the session's user for what only a person may approve, one dialog at a time.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -20,13 +20,13 @@ use crate::{
     hub::{Approval, Channel},
 };
 
-/// How long it is asked about a changed file, in milliseconds: others wait to be asked about as well.
+/// How long a dialog about a changed file stays open, in milliseconds. Other approvals wait behind it.
 const WIDENING: u64 = 60 * 60 * 1000;
 
-/// How often it is checked whether an open question still needs an answer: another process may have settled it.
+/// How often to check whether an open question still needs an answer: another process may have settled it.
 const CHECK: Duration = Duration::from_millis(500);
 
-/// What a question is about.
+/// The subject of a question.
 #[derive(Clone, Copy)]
 enum Matter<'a> {
     Pairing(&'a SenderId),
@@ -34,14 +34,14 @@ enum Matter<'a> {
 }
 
 impl Matter<'_> {
-    /// Whether it still needs an answer.
+    /// Returns whether the question still needs an answer.
     async fn is_open(self, channel: &Arc<Channel>) -> bool {
         match self {
             Self::Pairing(sender) => channel
                 .admission()
                 .pending(clock::now())
                 .is_ok_and(|waiting| waiting.iter().any(|other| other.sender == *sender && !other.denied)),
-            // A file that cannot be read now may be the same later.
+            // A file that cannot be read now may be unchanged once it can be read.
             Self::Widening(rules) => {
                 channel.admission().rules().await.map_or(true, |now| now.withheld == rules.withheld)
             }
@@ -49,14 +49,14 @@ impl Matter<'_> {
     }
 }
 
-/// Asks about whatever comes, as long as the session lasts.
+/// Asks about each approval that arrives, as long as the session lasts.
 pub(super) async fn ask(peer: Peer<RoleServer>, mut approvals: UnboundedReceiver<Approval>) {
     let mut asked = HashSet::new();
     while let Some(approval) = approvals.recv().await {
         let answered = match approval {
             Approval::Pairing { channel, pending } => pairing(&peer, &channel, &pending).await,
             Approval::Widening { channel, rules } => {
-                // Whoever was asked and has said no is not asked the same again.
+                // A user who has declined is not asked the same question again.
                 let text = describe(&channel, &rules);
                 if asked.insert(text.clone()) {
                     widening(&peer, &channel, &rules, text).await
@@ -71,10 +71,10 @@ pub(super) async fn ask(peer: Peer<RoleServer>, mut approvals: UnboundedReceiver
     }
 }
 
-/// So many answers that are no right code end a question: the terminal's way stays open.
+/// The number of answers without a correct code that end a question. The code can still be confirmed at a terminal.
 const SLIPS: u32 = 10;
 
-/// Asks for the code until it is right, or the user has had enough.
+/// Asks for the code until it is correct or the user gives up.
 async fn pairing(
     peer: &Peer<RoleServer>,
     channel: &Arc<Channel>,
@@ -105,7 +105,7 @@ async fn pairing(
             ElicitationAction::Accept => {
                 let code = answer.content.as_ref().and_then(|content| content.get("code")?.as_str());
                 match channel.pair(code.unwrap_or_default().to_owned()).await {
-                    // It may have been somebody else's code: then this one still waits.
+                    // The code may belong to another stranger: then this one still waits.
                     Ok(_) => String::new(),
                     Err(Unapproved::Locked(rest)) => {
                         let text = Unapproved::Locked(rest).to_string();
@@ -113,7 +113,7 @@ async fn pairing(
                         return Ok(());
                     }
                     Err(error) => {
-                        // A client that answers by itself would be asked for ever.
+                        // A client that answers automatically would be asked forever.
                         slips += 1;
                         if slips == SLIPS {
                             tracing::warn!(
@@ -136,7 +136,7 @@ async fn pairing(
                     format!("Not yet: {error}.\n\n")
                 }
             },
-            // Put off: the terminal's way stays open.
+            // The user has cancelled the dialog. The code can still be confirmed at a terminal.
             _ => return Ok(()),
         };
         message = format!("{complaint}{question}");
@@ -186,7 +186,8 @@ async fn widening(
     }
 }
 
-/// One question with one field, for as long as it makes sense. None if it was settled by other means.
+/// Asks one question with one field, until the time is over or the question needs no answer any more. Returns None in
+/// these two cases.
 async fn elicit(
     peer: &Peer<RoleServer>,
     message: String,

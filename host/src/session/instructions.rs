@@ -1,4 +1,4 @@
-//! What joins the session's system prompt.
+//! The instructions that are added to the session's system prompt.
 
 use std::fmt::Write as _;
 
@@ -8,9 +8,9 @@ use crate::{
     hub::{Channel, Loaded, Preparing},
 };
 
-/// How the channels work, what is special about each, and what does not work at the moment.
+/// Returns how the channels work, what is special about each, and what does not work at the moment.
 ///
-/// The `source` attribute is the client's business and may be scoped: it is not spelled here.
+/// The text does not spell out the value of the `source` attribute, which the client sets and may scope.
 pub(super) fn compose(loaded: &Loaded) -> String {
     let mut text = String::new();
     let several = loaded.several();

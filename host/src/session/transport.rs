@@ -1,4 +1,4 @@
-//! rmcp's messages as lines on a byte stream, and what rmcp would stumble over kept away from it.
+//! Reads and writes rmcp's messages as lines on a byte stream, and keeps lines away from rmcp that it cannot handle.
 
 use std::{
     io,
@@ -24,21 +24,21 @@ use super::wire::Wire;
 /// The longest line from a client, in bytes.
 const LINE: usize = 16 << 20;
 
-/// JSON-RPC's codes.
+/// The error codes of JSON-RPC.
 const PARSE_ERROR: i32 = -32700;
 const INVALID_REQUEST: i32 = -32600;
 const METHOD_NOT_FOUND: i32 = -32601;
 const INVALID_PARAMS: i32 = -32602;
 
-/// Newer clients ask this first. Answered by rmcp they would choose a revision that carries no channel
-/// messages; "method not found" makes them use the handshake that does.
+/// The first request of newer clients. If rmcp answered it, they would choose a revision that carries no channel
+/// messages. "Method not found" makes them use the handshake that does.
 const DISCOVER: &str = "server/discover";
 
-/// A session's two halves, as rmcp wants them.
+/// The two halves of a session, with the interface that rmcp needs.
 pub(super) struct Transport<R> {
     reader: BufReader<R>,
     line: Vec<u8>,
-    /// The rest of a line that is too long is being passed over.
+    /// The rest of a line that is too long is being skipped.
     skipping: bool,
     /// A client has begun the handshake.
     initialized: bool,
@@ -46,7 +46,7 @@ pub(super) struct Transport<R> {
     pending: Pending,
 }
 
-/// What is still to be answered, and whether more can come.
+/// The requests that are still to be answered, and whether more can come.
 #[derive(Clone, Default)]
 pub(super) struct Pending(Arc<State>);
 
@@ -82,7 +82,7 @@ impl Pending {
     }
 }
 
-/// Whoever drops it reads no more: the session is over, whatever the client does.
+/// Ends the session: after the drop nothing reads from the client any more.
 impl<R> Drop for Transport<R> {
     fn drop(&mut self) {
         self.pending.0.closed.cancel();
@@ -103,7 +103,8 @@ impl<R: AsyncRead + Unpin> Transport<R> {
         (transport, pending)
     }
 
-    /// Reads the next line into `self.line`; false at the end of the stream. Can be dropped and called again.
+    /// Reads the next line into `self.line`. Returns false at the end of the stream. The future can be dropped and the
+    /// method called again.
     async fn read_line(&mut self) -> bool {
         loop {
             let available = match self.reader.fill_buf().await {
@@ -135,7 +136,8 @@ impl<R: AsyncRead + Unpin> Transport<R> {
         }
     }
 
-    /// The message in `self.line`, if it is one for rmcp; whatever else it is has been answered here.
+    /// Parses `self.line`. Returns the message if it is one for rmcp; any other line has been answered here, or is
+    /// ignored.
     fn parse(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
         let line = self.line.trim_ascii();
         if line.is_empty() {
@@ -167,7 +169,7 @@ impl<R: AsyncRead + Unpin> Transport<R> {
         self.initialized |= initialize;
         match message {
             Ok(message) if self.initialized || matches!(message, JsonRpcMessage::Request(_)) => Some(message),
-            // rmcp ends the session over anything but a request before the handshake.
+            // rmcp ends the session if anything except a request comes before the handshake.
             Ok(_) => {
                 tracing::debug!("passed over {method:?}, which came before initialize");
                 None

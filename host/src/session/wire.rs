@@ -1,7 +1,7 @@
-//! The way out of a session: one buffer, one writer, whole lines.
+//! The outbound half of a session: one buffer, one writer, whole lines.
 //!
-//! A caller appends its lines and at once writes as much of the buffer as the stream accepts, without waiting and without
-//! waking a task. A task writes the rest.
+//! A caller appends its lines and at once writes as much of the buffer as the stream accepts, without waiting and
+//! without waking a task. A separate task writes the rest.
 
 use std::{
     io,
@@ -29,20 +29,20 @@ use crate::{
     hub::{Accepted, Approval, Delivery, Inbox, Ticket},
 };
 
-/// A buffer that has grown beyond this is given back once it is empty.
+/// The capacity, in bytes, to which an empty buffer is shrunk.
 const KEEP: usize = 256 << 10;
 
-/// Notices that are held until it is known whether the client takes messages, at most.
+/// The most notices that are held until it is known whether the client receives messages.
 const NOTICES: usize = 16;
 
-/// How long a receipt may take before the client is asked for a sign of life. It writes receipts once a second.
+/// How long a receipt may take before the client is asked for a sign of life. The client writes receipts once a second.
 const OVERDUE: Duration = Duration::from_mins(1);
 
 /// The writing half of a session.
 pub(super) struct Wire {
     inner: Mutex<Inner>,
     progress: Notify,
-    /// A receipt is overdue.
+    /// Notified when a receipt is overdue.
     overdue: Notify,
     reception: watch::Receiver<Reception>,
 }
@@ -50,38 +50,39 @@ pub(super) struct Wire {
 struct Inner {
     writer: Pin<Box<dyn AsyncWrite + Send>>,
     buffer: Vec<u8>,
-    /// How much of the buffer is written.
+    /// How many bytes of the buffer are written.
     start: usize,
-    /// Bytes that were ever appended.
+    /// The number of bytes that were appended to the stream so far.
     appended: u64,
-    /// Bytes that were ever written.
+    /// The number of bytes that were written to the stream so far.
     written: u64,
-    /// The task that goes on when the stream takes more.
+    /// Wakes the task that continues when the stream accepts more.
     driver: Waker,
     /// The stream has failed.
     broken: bool,
-    /// With several channels in one server a chat's id carries its channel's name.
+    /// Several channels share this server, so a chat's id carries its channel's name.
     several: bool,
-    /// Where what needs a person's approval goes, if the client can ask one.
+    /// Where requests for a person's approval go, if the client can ask its user.
     approvals: Option<mpsc::UnboundedSender<Approval>>,
     messages: Ledger,
     /// What the client's log says, in order.
     hearing: mpsc::UnboundedReceiver<Heard>,
-    /// Notices that wait for the client's verdict: before it, the client would drop them without a trace.
+    /// Notices that wait until it is known whether the client receives messages: until then, the client would drop them
+    /// without a trace.
     notices: Vec<(ChannelName, String)>,
 }
 
-/// What is known of the client's side of a connection.
+/// What is known about the client of a connection.
 #[derive(Debug)]
 pub struct Attention {
     /// Whether it receives messages.
     pub reception: watch::Receiver<Reception>,
-    /// What its log says, in order: by that its receipts are counted.
+    /// What its log says, in order. Its receipts are counted by this.
     pub hearing: mpsc::UnboundedReceiver<Heard>,
 }
 
 impl Attention {
-    /// Of a client that receives messages and gives no receipts.
+    /// Returns the state of a client that receives messages and gives no receipts.
     pub fn certain(basis: Basis) -> Self {
         let (_, reception) = watch::channel(Reception::Open(basis));
         let (_, hearing) = mpsc::unbounded_channel();
@@ -117,14 +118,14 @@ impl Wire {
         self.lock().several = several;
     }
 
-    /// From here on there is somebody to ask for approval.
+    /// Returns the receiver of approvals. From now on there is a client that can ask its user for them.
     pub(super) fn take_approvals(&self) -> mpsc::UnboundedReceiver<Approval> {
         let (sender, receiver) = mpsc::unbounded_channel();
         self.lock().approvals = Some(sender);
         receiver
     }
 
-    /// Appends lines and writes what the stream takes now.
+    /// Appends lines, and writes what the stream accepts now. Returns where the lines end in the stream.
     pub(super) fn send(&self, append: impl FnOnce(&mut Vec<u8>)) -> Ticket {
         let mut inner = self.lock();
         let before = inner.buffer.len();
@@ -132,11 +133,11 @@ impl Wire {
         self.sent(inner, before)
     }
 
-    /// The same for messages: the ledger has each by its end in the stream.
+    /// Like [`Self::send`], for messages: the ledger notes where each one ends in the stream.
     fn send_counted(&self, append: impl FnOnce(&mut Vec<u8>, &mut Count<'_>)) -> Ticket {
         let mut inner = self.lock();
         let Inner { buffer, appended, messages, hearing, .. } = &mut *inner;
-        // The task that attends to it may not have been at it.
+        // The task that runs `attend` may not have processed these yet.
         while let Ok(heard) = hearing.try_recv() {
             messages.hear(heard, clock::now());
         }
@@ -146,7 +147,7 @@ impl Wire {
         self.sent(inner, before)
     }
 
-    /// Writes what the stream accepts now of what was appended since the buffer had this length.
+    /// Counts what was appended since the buffer had this length, and writes what the stream accepts now.
     fn sent(&self, mut inner: MutexGuard<'_, Inner>, before: usize) -> Ticket {
         let ticket = inner.sent(before);
         let waker = inner.driver.clone();
@@ -155,13 +156,13 @@ impl Wire {
         ticket
     }
 
-    /// Waits until everything that was appended is written, or cannot be.
+    /// Waits until everything that was appended is written, or cannot be written.
     pub(super) async fn flushed(&self) {
         let ticket = Ticket(self.lock().appended);
         self.written(ticket).await;
     }
 
-    /// Keeps up with what the client says. Never ends.
+    /// Processes what the client's log says, and writes the notices that are held. Never ends.
     pub(super) async fn attend(self: Arc<Self>) {
         let hear = std::future::poll_fn(|context| self.poll_hear(context));
         tokio::join!(hear, self.let_notices_go());
@@ -173,12 +174,12 @@ impl Wire {
         while let Poll::Ready(Some(heard)) = hearing.poll_recv(context) {
             messages.hear(heard, clock::now());
         }
-        // Also because a sender may have heard something in between.
+        // Always, because a sender may have processed something in between.
         self.progress.notify_waiters();
         Poll::Pending
     }
 
-    /// Writes the notices that have waited, once it is known whether the client receives messages.
+    /// Writes the notices that are held, once it is known whether the client receives messages.
     async fn let_notices_go(&self) {
         let mut reception = self.reception.clone();
         let known = reception.wait_for(|reception| !matches!(reception, Reception::Awaited)).await;
@@ -191,7 +192,7 @@ impl Wire {
         }
     }
 
-    /// Waits until a receipt is overdue; then where the oldest such message ends.
+    /// Waits until a receipt is overdue. Returns where the oldest message without one ends.
     pub(super) async fn overdue(&self) -> Ticket {
         loop {
             self.overdue.notified().await;
@@ -201,8 +202,8 @@ impl Wire {
         }
     }
 
-    /// The client has processed the message that ends here, as it was `asked` then and has answered, but its log does not say
-    /// so.
+    /// Stops waiting for the receipt of the message that ends at `oldest`. The client was pinged at `asked` and has
+    /// answered, so it has processed the message, but its log does not say so.
     pub(super) fn give_up(&self, oldest: Ticket, asked: u64) {
         let given_up = self.lock().messages.give_up(oldest, asked, clock::now());
         match given_up {
@@ -220,7 +221,7 @@ impl Wire {
         self.progress.notify_waiters();
     }
 
-    /// Writes whenever the stream takes more. Never ends.
+    /// Writes whenever the stream accepts more. Never ends.
     pub(super) async fn drive(self: Arc<Self>) {
         std::future::poll_fn(|context| {
             let mut inner = self.lock();
@@ -231,7 +232,7 @@ impl Wire {
         .await;
     }
 
-    /// Writes what the stream takes now. Whoever waits is told of any progress, whoever made it.
+    /// Writes what the stream accepts now. Notifies the waiting tasks of any progress, no matter which task made it.
     fn write(&self, inner: &mut Inner, context: &mut Context<'_>) {
         let before = (inner.written, inner.broken);
         let _ = inner.poll_write(context);
@@ -246,7 +247,7 @@ impl Wire {
 }
 
 impl Inner {
-    /// Counts what was appended since the buffer had this length.
+    /// Counts what was appended since the buffer had this length. Returns where it ends in the stream.
     fn sent(&mut self, before: usize) -> Ticket {
         self.appended += (self.buffer.len() - before) as u64;
         if self.broken {
@@ -289,21 +290,21 @@ impl Inner {
 /// Counts the messages of one write.
 struct Count<'a> {
     messages: &'a mut Ledger,
-    /// Each has to be followed by itself.
+    /// Each message has to be followed separately.
     follows: bool,
-    /// Where the stream was before this write.
+    /// The length of the stream before this write.
     offset: u64,
-    /// Where the buffer was.
+    /// The length of the buffer before this write.
     before: usize,
 }
 
 impl Count<'_> {
-    /// Where the stream ends with all that is in the buffer now.
+    /// Returns where the stream ends, with everything that is in the buffer now.
     fn end(&self, buffer: &[u8]) -> Ticket {
         Ticket(self.offset + (buffer.len() - self.before) as u64)
     }
 
-    /// A message ends where the buffer ends now, and its text has this length.
+    /// Notes a message that ends where the buffer ends now, and the length of its text.
     fn message(&mut self, buffer: &[u8], length: u64) {
         self.messages.add(self.end(buffer), length, clock::now);
     }
@@ -315,7 +316,7 @@ impl Inbox for Wire {
         let mut each = Vec::new();
         let end = self.send_counted(|buffer, count| {
             for delivery in deliveries {
-                // What is not chat is between the channel and the host.
+                // Other events concern only the channel and the host.
                 if let Happening::Message(message) = &delivery.event.what {
                     let channel = several.then_some(channel);
                     let told =

@@ -1,12 +1,8 @@
 //! The file with a channel's secrets: one `NAME=value` per line, as the official plugins write it.
 
-use std::{
-    collections::BTreeMap,
-    fs::{self, File, OpenOptions},
-    io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
-    path::Path,
-};
+use std::{collections::BTreeMap, fs, io, path::Path};
+
+use crate::atomic_file::{self, Readers};
 
 /// Returns the values by name, without the quotes around them.
 pub(super) fn parse(text: &str) -> BTreeMap<&str, &str> {
@@ -37,20 +33,7 @@ pub(super) fn read(path: &Path) -> io::Result<String> {
 /// Sets these values and keeps all other lines. A reader sees either the old file or the new one, and only the user can
 /// read it.
 pub(super) fn write(path: &Path, values: &BTreeMap<String, String>) -> io::Result<()> {
-    let text = with(&read(path)?, values);
-    // If the path is a symbolic link, the file is replaced at the link's target.
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    let fresh = folder.join(format!(".env.{}", std::process::id()));
-    let replace = || {
-        let _ = fs::remove_file(&fresh);
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&fresh, &path)?;
-        File::open(folder)?.sync_all()
-    };
-    replace().inspect_err(|_| drop(fs::remove_file(&fresh)))
+    atomic_file::replace(path, with(&read(path)?, values).as_bytes(), Readers::User)
 }
 
 fn with(text: &str, values: &BTreeMap<String, String>) -> String {

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{ErrorKind, Write as _},
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
@@ -14,6 +14,7 @@ use super::super::{
     answers::Answers,
     output::{self, Paint},
 };
+use crate::atomic_file::{self, Readers};
 
 /// The name of the file in a project's folder.
 const FILE: &str = ".mcp.json";
@@ -112,7 +113,8 @@ impl Entry {
         };
         servers.insert(self.name.clone(), self.value());
         let text = serde_json::to_string_pretty(document)? + "\n";
-        replace(file, &text).with_context(|| format!("cannot write {}", file.display()))
+        atomic_file::replace(file, text.as_bytes(), Readers::AsBefore)
+            .with_context(|| format!("cannot write {}", file.display()))
     }
 
     fn command_line(&self) -> Vec<&str> {
@@ -165,24 +167,6 @@ fn read(file: &Path) -> anyhow::Result<Map<String, Value>> {
     serde_json::from_str(&text).with_context(|| {
         format!("{} is not a JSON object: correct it, and run `tidegate setup` again", file.display())
     })
-}
-
-/// Writes the file atomically. If it is a symbolic link, replaces the link's target.
-fn replace(file: &Path, text: &str) -> std::io::Result<()> {
-    let file = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
-    let new = file.with_extension(format!("json.{}", std::process::id()));
-    let written = fs::File::create_new(&new).and_then(|mut new| {
-        new.write_all(text.as_bytes())?;
-        new.sync_all()
-    });
-    if let Ok(old) = fs::metadata(&file) {
-        let _ = fs::set_permissions(&new, old.permissions());
-    }
-    let replaced = written.and_then(|()| fs::rename(&new, &file));
-    if replaced.is_err() {
-        let _ = fs::remove_file(&new);
-    }
-    replaced
 }
 
 #[cfg(test)]

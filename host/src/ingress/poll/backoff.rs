@@ -5,30 +5,30 @@ use std::time::Duration;
 /// The first pause after a failure.
 const FIRST: Duration = Duration::from_millis(250);
 
-/// The longest pause: whoever comes back is heard within half a minute.
+/// The longest pause, so that a platform that recovers is noticed within half a minute.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// The first pause where somebody else is at work.
+/// The first pause after a conflict with another consumer.
 const PATIENT: Duration = Duration::from_secs(2);
 
-/// How long to wait before the next try: twice as long each time, and never the same.
+/// The wait before the next try: it doubles each time, and is randomized.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     failures: u32,
 }
 
 impl Backoff {
-    /// It went well.
+    /// Resets the pause after a success.
     pub(super) fn reset(&mut self) {
         self.failures = 0;
     }
 
-    /// After a failure.
+    /// Returns the pause after a failure.
     pub(super) fn next(&mut self) -> Duration {
         self.after(FIRST)
     }
 
-    /// After a failure that passes more slowly.
+    /// Returns the pause after a failure that takes longer to pass.
     pub(super) fn patient(&mut self) -> Duration {
         self.after(PATIENT)
     }
@@ -36,15 +36,15 @@ impl Backoff {
     fn after(&mut self, first: Duration) -> Duration {
         let pause = first.saturating_mul(1 << self.failures.min(16)).min(LONGEST);
         self.failures = self.failures.saturating_add(1);
-        // From three quarters of it to five.
+        // From three quarters to five quarters of the pause.
         pause * 3 / 4 + jitter(pause / 2)
     }
 }
 
-/// Up to this: those who fail together must not come back together.
+/// Returns a random duration up to `most`: processes that fail together must not retry together.
 pub(super) fn jitter(most: Duration) -> Duration {
     let mut random = [0; 2];
-    // Without random bytes it is in the middle.
+    // Without random bytes the result is half of `most`.
     let share = getrandom::fill(&mut random)
         .map_or(u32::from(u16::MAX / 2), |()| u32::from(u16::from_ne_bytes(random)));
     most * share / u32::from(u16::MAX)

@@ -1,4 +1,4 @@
-//! Values that a channel cannot do without: waits for them, and looks for others.
+//! The credentials that a channel needs: waits for them, and checks for other ones.
 
 use std::{sync::Arc, time::Duration};
 
@@ -32,16 +32,17 @@ pub(super) async fn wait(channel: &Arc<Channel>) {
     }
 }
 
-/// How long to wait before looking for other credentials again. A keyring may ask a person each time.
+/// Returns how long to wait before the next check for other credentials. It grows with a keyring, which may ask a
+/// person each time.
 pub(super) fn look(channel: &Channel, last: Duration) -> Duration {
     if channel.surroundings().secrets.in_keyring() { last.saturating_mul(2).min(REFUSED) } else { LOOK }
 }
 
-/// Looks whether somebody has stored other credentials.
+/// Checks for other credentials. Returns whether some were stored.
 pub(super) async fn refresh(channel: &Arc<Channel>) -> Result<bool, Unavailable> {
     let surroundings = Arc::clone(channel.surroundings());
-    // A keyring may be locked until a person comes.
+    // A locked keyring may block this until a person unlocks it.
     let refreshed = tokio::task::spawn_blocking(move || surroundings.secrets.refresh()).await;
-    // The other way out is a process that ends.
+    // An error means that the process ends.
     refreshed.unwrap_or(Ok(false))
 }

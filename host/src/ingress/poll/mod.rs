@@ -1,5 +1,6 @@
-//! A polled channel's way in: asks the platform for news, has each update translated, and stores what it tells together
-//! with the cursor that moves past it. Only then is the platform asked again, which lets it forget them.
+//! The inbound side of a polled channel: polls the platform for updates, has each one translated, and stores its news
+//! together with the cursor that moves past it. Only then is the platform polled again, which lets it forget these
+//! updates.
 
 mod backoff;
 mod credential;
@@ -16,34 +17,36 @@ use crate::{
     sandbox::CallError,
 };
 
-/// How long to wait while nobody knows who may speak, and how often to look for a new credential.
+/// How long to wait while the access rules cannot be read, and how often to check for a new credential.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// A poll that brings nothing takes at least so long, or the next one is put off.
+/// The shortest time that a poll without news should take. After a shorter one, the next poll is delayed.
 const HELD: Duration = Duration::from_secs(1);
 
-/// A poll that nobody has contested for so long: whoever did has given up, or comes back only now.
+/// How long a poll must run without a conflict: the other consumer has then given up, or only comes back now.
 const UNCONTESTED: Duration = Duration::from_secs(20);
 
-/// After a refusal it is asked again now and then, though nobody has changed anything here: a server may have been wrong.
+/// How long after a refusal the platform is asked again, although no credential has changed here: the server may have
+/// been wrong.
 const REFUSED: Duration = Duration::from_mins(5);
 
 /// The longest pause that a platform may ask for before the next poll.
 const LONGEST: Duration = Duration::from_mins(15);
 
-/// Another consumer has to be met so often before it is told: this process's predecessor may still be in its last poll.
+/// How many conflicts with another consumer are needed before they are reported: this process's predecessor may still
+/// be in its last poll.
 const CONFLICTS: u32 = 2;
 
-/// An outage has to last so long before it is told.
+/// How long an outage must last before it is reported.
 const OUTAGE: Duration = Duration::from_secs(10);
 
-/// What keeps news from coming.
+/// The reason why no news arrives.
 #[derive(Debug, thiserror::Error)]
 enum Obstacle {
-    /// The platform, or the guest on its behalf, says no.
+    /// The platform, or the guest on its behalf, refused.
     #[error(transparent)]
     Platform(#[from] Failure),
-    /// What came cannot be taken in.
+    /// The news that arrived cannot be taken in.
     #[error(transparent)]
     Intake(#[from] IntakeError),
 }
@@ -56,23 +59,23 @@ impl From<CallError> for Obstacle {
     }
 }
 
-/// How it stands between the host and a platform.
+/// The state of polling one platform.
 struct Poller<'a> {
     channel: &'a Arc<Channel>,
-    /// Whose cursor it is.
+    /// The account that the cursor belongs to.
     account: String,
     cursor: Option<String>,
-    /// The cursor has moved since the disk was last waited for.
+    /// The cursor has moved since the journal was last synced to disk.
     moved: bool,
-    /// Who the bot is was found out with this account, now or before.
+    /// The identity of the bot was found out with this account, now or before.
     known: bool,
-    /// The guest keeps something, most likely that.
+    /// The guest has stored values, most likely the identity of the bot.
     has_state: bool,
     backoff: Backoff,
-    /// For a platform that answers at once, with nothing.
+    /// The pauses for a platform that answers at once and without news.
     lull: Backoff,
     conflicts: u32,
-    /// Since when nothing came of it.
+    /// When polling began to fail.
     failing: Option<Instant>,
 }
 
@@ -93,7 +96,7 @@ pub(super) async fn run(channel: &Arc<Channel>) {
     }
 }
 
-/// Tells everybody, once, that nothing comes.
+/// Reports, once, that nothing arrives.
 fn interrupt(channel: &Arc<Channel>, reason: String) {
     let text = format!("{}: nothing arrives at the moment: {reason}", channel.name());
     if channel.set_condition(Condition::Interrupted { reason }) {
@@ -108,7 +111,8 @@ impl<'a> Poller<'a> {
         let account = surroundings.account();
         let cursor = surroundings.journal.cursor(&account)?;
         if cursor.is_none() {
-            // A later return to another account finds out anew who the bot is.
+            // Drops the cursor of another account: on a later return to that account, the identity of the bot is found
+            // out again.
             let mut transaction = surroundings.journal.begin().await?;
             transaction.drop_cursor()?;
             transaction.commit()?;
@@ -127,7 +131,7 @@ impl<'a> Poller<'a> {
         })
     }
 
-    /// Until other credentials are needed, and there.
+    /// Polls until the credentials are refused, and it is time to try with other ones or to try again.
     async fn run(&mut self) {
         if self.known {
             self.identify_beside();
@@ -145,9 +149,9 @@ impl<'a> Poller<'a> {
         }
     }
 
-    /// Delivers what is stored while it asks for more, and stores that.
+    /// Delivers what was stored while it polls for more, and stores that. Returns what is to be delivered next.
     async fn turn(&mut self, stored: Vec<Delivery>) -> Result<Vec<Delivery>, Obstacle> {
-        // Whoever may not be heard is not listened to: the platform keeps it.
+        // While the channel is shut, it does not poll: the platform keeps the messages.
         if let Err(shut) = self.channel.admits().await {
             self.channel.deliver(stored).await;
             return Err(IntakeError::from(shut).into());
@@ -156,7 +160,7 @@ impl<'a> Poller<'a> {
         let asked = Instant::now();
         let ((), answered, identified) =
             tokio::join!(self.channel.deliver(stored), self.ask(), self.identify());
-        // Whatever becomes of the answer: the disk has what it takes.
+        // `ask` has synced the journal, even if the rest of this turn fails.
         let answered = answered?;
         self.moved = false;
         identified?;
@@ -166,7 +170,7 @@ impl<'a> Poller<'a> {
         let before = self.cursor.clone();
         let stored = self.take(updates).await?;
         self.healthy();
-        // Whoever does not hold a poll, or sends the same for ever, is not asked in a hot loop.
+        // A platform that does not hold a poll, or sends the same forever, must not be polled in a hot loop.
         let idle = before == self.cursor && asked.elapsed() < HELD;
         let pause = if idle {
             pause.max(self.lull.next())
@@ -182,7 +186,8 @@ impl<'a> Poller<'a> {
         Ok(Vec::new())
     }
 
-    /// With a cursor that has moved, the platform forgets what lies before it: the disk must have that first.
+    /// Polls the platform. When the cursor has moved, the platform forgets what lies before it, so the journal is
+    /// synced to disk first.
     async fn ask(&self) -> Result<Answered<Batch>, Obstacle> {
         if self.moved {
             self.channel.surroundings().journal.sync().await.map_err(IntakeError::from)?;
@@ -192,7 +197,8 @@ impl<'a> Poller<'a> {
         if !interrupted && self.failing.is_none() {
             return Ok(poll.await?);
         }
-        // A poll that is held says nothing for a long time. That it is over is told when it is known.
+        // A poll that is held returns nothing for a long time, so the end of an interruption is reported as soon as it
+        // is known.
         let mut poll = pin!(poll);
         let over = async {
             if self.conflicts > 0 {
@@ -210,7 +216,7 @@ impl<'a> Poller<'a> {
         Ok(poll.await?)
     }
 
-    /// Of an account that is new here nothing can be translated before it is known who the bot is.
+    /// Asks who the bot is, if the account is new here: nothing can be translated before that is known.
     async fn identify(&self) -> Result<(), Failure> {
         if self.known {
             return Ok(());
@@ -225,7 +231,7 @@ impl<'a> Poller<'a> {
         }
     }
 
-    /// What has changed since the last time is noticed beside the messages.
+    /// Asks in the background who the bot is, to notice what has changed since the last time.
     fn identify_beside(&self) {
         let channel = Arc::clone(self.channel);
         tokio::spawn(async move {
@@ -241,7 +247,7 @@ impl<'a> Poller<'a> {
         Ok(result.map_err(Failure::from)?)
     }
 
-    /// The platform answers.
+    /// Resets the failures, because the platform answers.
     fn healthy(&mut self) {
         self.backoff.reset();
         self.conflicts = 0;
@@ -249,7 +255,7 @@ impl<'a> Poller<'a> {
         self.recovered();
     }
 
-    /// Tells everybody, once, that messages come again.
+    /// Reports, once, that messages arrive again.
     fn recovered(&self) {
         let before = self.channel.condition();
         if self.channel.set_condition(Condition::Up { address: None })
@@ -261,7 +267,8 @@ impl<'a> Poller<'a> {
         }
     }
 
-    /// Waits as long as it makes sense. True if there are other credentials after that.
+    /// Waits as long as this obstacle requires. Returns true if polling has to begin again, with the credentials that
+    /// are stored then.
     async fn suffer(&mut self, obstacle: Obstacle) -> bool {
         tracing::debug!("{}: {obstacle}", self.channel.name());
         let since = *self.failing.get_or_insert_with(Instant::now);
@@ -300,7 +307,7 @@ impl<'a> Poller<'a> {
             Obstacle::Platform(failure) => {
                 if since.elapsed() >= OUTAGE || matches!(failure, Failure::Fault(Fault::Rejected(_))) {
                     let reason = format!("{failure}. It goes on trying");
-                    // An outage has many faces, and is told once.
+                    // An outage can cause different errors, and is reported once.
                     if matches!(self.channel.condition(), Condition::Interrupted { .. }) {
                         self.channel.set_condition(Condition::Interrupted { reason });
                     } else {

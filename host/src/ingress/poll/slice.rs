@@ -1,4 +1,4 @@
-//! Updates on their way from the platform into the journal, many at once.
+//! Stores the platform's updates in the journal, many at once.
 
 use std::sync::Arc;
 
@@ -11,21 +11,21 @@ use crate::{
     journal::SetAside,
 };
 
-/// How often an update is tried that the guest fails on.
+/// How many times an update is tried on which the guest fails.
 const TRIES: u32 = 2;
 
 /// The most updates that are stored together.
 const SLICE: usize = 100;
 
-/// What became of one update.
+/// The result of translating one update.
 enum Translated {
     News(News),
-    /// Nobody can make sense of it.
+    /// The guest cannot translate it.
     Nonsense {
         reason: String,
         payload: Vec<u8>,
     },
-    /// It is to be tried again.
+    /// It has to be tried again later.
     Later(Fault),
 }
 
@@ -33,17 +33,17 @@ enum Translated {
 #[derive(Default)]
 struct Slice {
     intake: Intake,
-    /// How many there are.
+    /// The number of updates.
     count: usize,
-    /// How many of them could not be translated, and the first of those.
+    /// How many of them could not be translated, and the id of the first of those.
     aside: usize,
     first: Option<String>,
-    /// Past the last of them.
+    /// The cursor past the last of them.
     cursor: Option<String>,
 }
 
 impl Slice {
-    /// Is there room for another one?
+    /// Returns whether there is room for another update.
     fn has_room(&self) -> bool {
         self.count < SLICE && !self.intake.is_due()
     }
@@ -56,7 +56,7 @@ impl Slice {
 }
 
 impl Poller<'_> {
-    /// Has updates translated and stores what they tell, many at once.
+    /// Has updates translated, and stores their news, many at once. Returns what is to be delivered.
     pub(super) async fn take(&mut self, updates: Vec<Update>) -> Result<Vec<Delivery>, Obstacle> {
         let mut updates = updates.into_iter().peekable();
         loop {
@@ -96,12 +96,13 @@ impl Poller<'_> {
         }
     }
 
-    /// Somebody has erased what the guest knew of the bot: without that nothing is addressed to it.
+    /// Returns whether the values that the guest had stored were erased. Without the identity of the bot, no message
+    /// counts as addressed to it.
     fn forgotten(&self) -> bool {
         self.has_state && self.channel.surroundings().journal.has_state().is_ok_and(|has| !has)
     }
 
-    /// Stores what updates tell, and the cursor that moves past them.
+    /// Stores the news of updates, and the cursor that moves past them.
     async fn store(&mut self, slice: Slice) -> Result<Vec<Delivery>, Obstacle> {
         let Slice { mut intake, aside, first, cursor, .. } = slice;
         let Some(cursor) = cursor else { return Ok(Vec::new()) };
@@ -111,7 +112,7 @@ impl Poller<'_> {
         self.cursor = Some(cursor);
         self.has_state = self.has_state || self.channel.surroundings().journal.has_state().unwrap_or(false);
         if let Some(first) = first {
-            // Why is in the report: it may quote what a stranger wrote.
+            // Only the report contains the reason, because it may quote what a stranger wrote.
             let text = format!(
                 "{aside} of what {} has sent could not be understood and was set aside, the rest goes on ({first}). \
                  `tidegate report {}` shows it: please report it to whoever makes the channel",
@@ -142,7 +143,7 @@ impl Poller<'_> {
                 }
             };
             match fault {
-                // It has tried something that may work later.
+                // The guest has tried something that may work later.
                 Fault::RateLimited(_) | Fault::Unauthorized(_) | Fault::Unavailable(_) => {
                     return Translated::Later(fault);
                 }

@@ -13,10 +13,10 @@ use tokio_util::io::ReaderStream;
 use super::brief;
 use crate::{capability::files::media_type, hub::Channel};
 
-/// What a published file may do in a browser: nothing, not even on this page's own origin.
+/// The content security policy of a published file: it may do nothing in a browser, not even on this page's own origin.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
 
-/// Serves what the session has sent.
+/// Serves a file that the session has sent.
 pub(super) async fn serve(State(channel): State<Arc<Channel>>, Path(name): Path<String>) -> Response {
     let (file, length) = match channel.surroundings().files.published(&name).await {
         Ok(opened) => opened,
@@ -36,7 +36,7 @@ pub(super) async fn serve(State(channel): State<Arc<Channel>>, Path(name): Path<
         (header::CONTENT_TYPE, media_type),
         (header::CONTENT_DISPOSITION, disposition.to_owned()),
         (header::CONTENT_SECURITY_POLICY, POLICY.to_owned()),
-        // A published file never changes: another gets another name.
+        // A published file never changes: another file gets another name.
         (header::CACHE_CONTROL, "private, max-age=31536000, immutable".to_owned()),
     ] {
         if let Ok(value) = value.parse() {

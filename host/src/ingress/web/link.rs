@@ -27,14 +27,14 @@ const REQUEST: u64 = 16;
 /// How long either side waits for the other.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What is asked for.
+/// What the caller asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wish {
     /// The link.
     Link,
-    /// The link, and its key is to stay good for a day.
+    /// The link; its key then stays valid for a day.
     Keep,
-    /// A link with a new key; the last one is good no more.
+    /// A link with a new key; the previous key becomes invalid.
     New,
 }
 
@@ -48,14 +48,15 @@ impl Wish {
     }
 }
 
-/// Gives the link away until this is dropped.
+/// Gives the link to callers until this is dropped.
 pub(in crate::ingress) struct Doorkeeper {
     path: PathBuf,
     task: JoinHandle<()>,
 }
 
 impl Doorkeeper {
-    /// For a channel that this process serves: a socket that is left in its folder is nobody's.
+    /// Opens the socket of a channel that this process serves. A socket that is already in the folder belongs to no
+    /// running process, and is removed.
     pub(in crate::ingress) fn start(folder: &Path, channel: &Arc<Channel>) -> io::Result<Self> {
         let path = folder.join(SOCKET);
         let _ = std::fs::remove_file(&path);
@@ -65,7 +66,7 @@ impl Doorkeeper {
         let task = tokio::spawn(async move {
             loop {
                 let Ok((stream, _)) = listener.accept().await else {
-                    // Too many files are open, for example. That passes.
+                    // For example, too many files are open. That passes.
                     tokio::time::sleep(PATIENCE).await;
                     continue;
                 };
@@ -101,7 +102,7 @@ async fn answer(stream: UnixStream, channel: &Channel) {
     let _ = stream.get_mut().write_all(line.as_bytes()).await;
 }
 
-/// The key is the user's own, and no model's: with it one answers what the model asks for.
+/// Checks that the user asks, and no model: with the key, the model could answer its own permission requests.
 fn judge(caller: io::Result<tokio::net::unix::UCred>) -> Result<(), String> {
     let caller = caller.map_err(|error| format!("who asks cannot be seen: {error}"))?;
     if caller.uid() != rustix::process::geteuid().as_raw() {
@@ -124,7 +125,8 @@ fn grant(wish: &str, channel: &Channel) -> Result<String, String> {
     link()
 }
 
-/// Asks the process that serves the channel with this folder. The inner error is that process's own word.
+/// Asks the process that serves the channel with this folder for the link. The inner error is the reason that this
+/// process gives.
 pub fn ask(folder: &Path, wish: Wish) -> io::Result<Result<String, String>> {
     let mut stream = std::os::unix::net::UnixStream::connect(folder.join(SOCKET))?;
     stream.set_read_timeout(Some(PATIENCE))?;

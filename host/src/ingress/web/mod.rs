@@ -1,4 +1,4 @@
-//! A web channel's server on loopback: the guest's page, its WebSocket, files in both directions.
+//! A web channel's server on loopback: the guest's page, its WebSocket, and files in both directions.
 
 mod files;
 pub mod link;
@@ -21,7 +21,8 @@ use tokio::task::JoinHandle;
 use self::origin::Hosts;
 use crate::{event::ChannelName, hub::Channel};
 
-/// Bytes of what a request says that are logged: any website can send one, as often and as long as it likes.
+/// The most bytes of a part of a request that are logged: any website can send a request, as often and as long as it
+/// likes.
 const LOGGED: usize = 200;
 
 /// A socket that listens on loopback.
@@ -36,7 +37,7 @@ impl Listener {
         Self::open(port).map_err(|error| Unusable::new(port, channel, &error).to_string())
     }
 
-    /// Tries whether this port could be listened on.
+    /// Checks whether this port could be listened on.
     pub fn check(port: u16, channel: &ChannelName) -> Result<(), Unusable> {
         Self::open(port).map(drop).map_err(|error| Unusable::new(port, channel, &error))
     }
@@ -48,20 +49,20 @@ impl Listener {
         Ok(Self { listener: tokio::net::TcpListener::from_std(listener)?, port })
     }
 
-    /// Where the page is.
+    /// Returns the address of the page.
     pub fn address(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 }
 
-/// A port that cannot be listened on: sentences without full stops at their ends.
+/// A port that cannot be listened on. The texts are sentences without a full stop at the end.
 #[derive(Debug)]
 pub struct Unusable {
-    /// What is the matter.
+    /// What is wrong.
     pub found: String,
     /// What a person can do about it.
     pub cure: String,
-    /// It is another program's at the moment.
+    /// Another program uses the port at the moment.
     pub in_use: bool,
 }
 
@@ -106,14 +107,14 @@ impl Server {
         Self { address, task: tokio::spawn(async move { serve(listener, &channel).await }) }
     }
 
-    /// Where the page is.
+    /// Returns the address of the page.
     pub fn address(&self) -> &str {
         &self.address
     }
 
     /// Waits until the socket fails.
     pub async fn ended(&mut self) {
-        // The other way out is a task that was aborted.
+        // An error means that the task was aborted.
         let _ = (&mut self.task).await;
     }
 }
@@ -136,7 +137,7 @@ async fn serve(listener: Listener, channel: &Arc<Channel>) {
         .layer(middleware::from_fn_with_state(hosts, origin::check))
         .with_state(Arc::clone(channel));
     let listener = listener.tap_io(|stream| {
-        // Frames are small and somebody waits for each.
+        // Frames are small, and a person waits for each.
         let _ = stream.set_nodelay(true);
     });
     if let Err(error) = axum::serve(listener, router).await {
@@ -144,7 +145,7 @@ async fn serve(listener: Listener, channel: &Arc<Channel>) {
     }
 }
 
-/// The beginning of a part of a request, for the log.
+/// Returns the beginning of a part of a request, for the log.
 fn brief(text: &str) -> &str {
     text.get(..text.floor_char_boundary(LOGGED)).unwrap_or_default()
 }

@@ -1,8 +1,8 @@
-//! Who may talk to the page: this machine's own browser tabs of this page, and programs that are no browser.
+//! The clients that may use the page: this machine's own browser tabs of this page, and programs that are not browsers.
 //!
-//! The `Host` check stops a foreign name that resolves to loopback (DNS rebinding); the `Origin` check stops
-//! another site's scripts, forms and sockets. With a GET no browser sends an origin: what another site's page has it
-//! load is stopped by `Sec-Fetch-Site`, and a link that is followed brings no events, see `page`.
+//! The `Host` check stops a foreign name that resolves to loopback (DNS rebinding). The `Origin` check stops another
+//! site's scripts, forms and sockets. Browsers send no origin with a GET: `Sec-Fetch-Site` stops what a page of another
+//! site loads, and a link that is followed brings no events (see `page`).
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ impl Hosts {
         self.0.iter().any(|own| own.eq_ignore_ascii_case(host))
     }
 
-    /// The complaint, if these headers come from elsewhere.
+    /// Fails with a complaint if these headers come from elsewhere.
     fn judge(&self, headers: &HeaderMap) -> Result<(), String> {
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let host = headers.get(header::HOST).map(text).unwrap_or_default();
@@ -46,9 +46,9 @@ impl Hosts {
         }
         let fetch = |name: &str| headers.get(name).map(text).unwrap_or_default();
         match fetch("sec-fetch-site").as_str() {
-            // A program that is no browser, an address that was typed, the page itself.
+            // A program that is not a browser, an address that was typed, or the page itself.
             "" | "none" | "same-origin" => Ok(()),
-            // A link on another page. A frame in one is none.
+            // A link on another page. A frame in another page does not match.
             _ if fetch("sec-fetch-mode") == "navigate" && fetch("sec-fetch-dest") == "document" => Ok(()),
             site => Err(format!(
                 "Pages of another site may not use this one (Sec-Fetch-Site: {}).\n",

@@ -20,17 +20,18 @@ use crate::{
     hub::{Channel, Intake},
 };
 
-/// The largest body that is no upload, in bytes.
+/// The largest body that is not an upload, in bytes.
 const BODY: usize = 1 << 20;
 
-/// How the bytes travel is the host's business.
+/// Headers that a guest cannot set, because the host decides how the bytes are transferred.
 const FRAMING: [HeaderName; 4] =
     [header::CONNECTION, header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::UPGRADE];
 
-/// Hands a request to the guest. The response leaves once the events are stored.
+/// Passes a request to the guest. The response is sent once the events are stored.
 pub(super) async fn handle(State(channel): State<Arc<Channel>>, request: Request) -> Response {
     channel.breathe().await;
-    // What the page is made of can be had at any time; a request that brings messages needs somebody to take them.
+    // The parts of the page can be loaded at any time; a request that brings messages needs a session that receives
+    // them.
     if !request.method().is_safe()
         && let Some(reason) = state::refusal(&channel).await
     {
@@ -57,21 +58,21 @@ pub(super) async fn handle(State(channel): State<Arc<Channel>>, request: Request
         Err(error) => return failed(&channel, &parts, StatusCode::BAD_GATEWAY, &error),
     };
     if parts.method.is_safe() && !news.events.is_empty() {
-        // Another site's page can have a browser follow a link.
+        // A page of another site can make a browser follow a link.
         let (method, path) = (brief(parts.method.as_str()), brief(parts.uri.path()));
         tracing::warn!("{}: {method} {path} brought an event, and was refused: use POST", channel.name());
         let text = "A GET or HEAD brings no message here. Use POST.\n";
         return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "POST")], text).into_response();
     }
     if channel.deaf().is_some() {
-        // The journal is not this process's: what the call has left is not stored.
+        // The journal is not this process's, so the effects of the call are not stored.
         return match (answer, news.events.is_empty()) {
             (Ok(response), true) => convert(response),
             (Err(fault), true) => failed(&channel, &parts, StatusCode::BAD_REQUEST, &fault),
             (_, false) => state::refuse("no session receives messages at the moment"),
         };
     }
-    // Only a WebSocket can show the key.
+    // Only a WebSocket can present the key, so this is a visitor's request.
     let mut intake = Intake::default();
     intake.add(news);
     match channel.take_in(Origin::Visitor, intake).await {
@@ -109,7 +110,7 @@ fn failed(channel: &Channel, parts: &Parts, status: StatusCode, error: &dyn std:
     (status, format!("The channel {} failed: {error}\n", channel.name())).into_response()
 }
 
-/// A guest's response, as far as it makes sense.
+/// Converts a guest's response. Headers that are invalid or set by the host are left out.
 fn convert(response: WebResponse) -> Response {
     let status = StatusCode::from_u16(response.status).ok().filter(|status| !status.is_informational());
     let Some(status) = status else {

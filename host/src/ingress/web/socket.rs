@@ -23,17 +23,17 @@ use crate::{
     hub::{Channel, Intake},
 };
 
-/// The largest frame that a guest gets, in bytes: files have their own way.
+/// The largest frame that is passed to a guest, in bytes. Files are uploaded in another way.
 const FRAME: usize = 1 << 20;
 
-/// The largest frame that is read at all. Whoever sends one in between is told so; a connection that ends while
-/// bytes are still coming tells nobody anything.
+/// The largest frame that is read at all, in bytes. A browser that sends a frame between the two limits is told so; a
+/// connection that ends while bytes are still arriving cannot tell the browser a reason.
 const READ: usize = 16 << 20;
 
-/// How long to wait for a browser to be told why its connection ends.
+/// How long to wait until the browser has been told why its connection ends.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Frames that are taken in together: one commit, one write to the session.
+/// The most frames that are taken in together, with one commit and one write to the session.
 const BATCH: usize = 256;
 
 pub(super) async fn upgrade(
@@ -41,7 +41,8 @@ pub(super) async fn upgrade(
     RawQuery(query): RawQuery,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    // `?key=…`, which the page has from its link, and `host`, where it understands the host's own frames.
+    // The query has `?key=…`, which the page takes from its link, and `host` if the page understands the host's own
+    // frames.
     let query = query.unwrap_or_default();
     let replacements = channel.surroundings().page.replacements();
     let key = query.split('&').find_map(|pair| pair.strip_prefix("key="));
@@ -58,7 +59,7 @@ pub(super) async fn upgrade(
 
 async fn converse(channel: &Arc<Channel>, socket: WebSocket, visit: Visit, replacements: u64) {
     if let Some(reason) = channel.deaf() {
-        // The page asks for all of it: see `state`.
+        // A close frame may hold only a part of the reason. The page requests all of it: see `state`.
         let mut socket = socket;
         let farewell = Message::Close(Some(again(&reason)));
         let _ = tokio::time::timeout(FAREWELL, socket.send(farewell)).await;
@@ -67,7 +68,7 @@ async fn converse(channel: &Arc<Channel>, socket: WebSocket, visit: Visit, repla
     let (connection, frames, cut_off) = channel.surroundings().page.open(visit);
     let is_outdated = || visit.owner && channel.surroundings().page.replacements() != replacements;
     if is_outdated() {
-        // Between the check of its key and now.
+        // The key was replaced after it was checked.
         cut_off.cancel();
     }
     let origin = if visit.owner { Origin::Trusted } else { Origin::Visitor };
@@ -76,7 +77,7 @@ async fn converse(channel: &Arc<Channel>, socket: WebSocket, visit: Visit, repla
         let cut_off = cut_off.clone();
         async move {
             let mut sink = sink;
-            // A browser that does not read would keep this waiting for ever.
+            // Without the cancellation, a browser that does not read would block this forever.
             let _ = cut_off.run_until_cancelled(write(&mut sink, frames)).await;
             sink
         }
@@ -102,7 +103,7 @@ async fn converse(channel: &Arc<Channel>, socket: WebSocket, visit: Visit, repla
     }
 }
 
-/// Sends frames until there will be no more.
+/// Sends frames until there are no more.
 async fn write(sink: &mut SplitSink<WebSocket, Message>, mut frames: Frames) -> Result<(), axum::Error> {
     while let Some(frame) = frames.next().await {
         sink.feed(Message::Text(frame)).await?;
@@ -114,7 +115,7 @@ async fn write(sink: &mut SplitSink<WebSocket, Message>, mut frames: Frames) -> 
     Ok(())
 }
 
-/// Takes in frames until the connection ends. The answer is what to say at the end.
+/// Takes in frames until the connection ends. Returns the close frame to send, if any.
 async fn read(
     channel: &Arc<Channel>,
     connection: u64,
@@ -161,8 +162,8 @@ async fn read(
     }
 }
 
-/// Hands signals to the guest, one after the other; stores what they bring, together; waits until the session
-/// has taken it. A signal that the guest fails on is left out; the answer is what the browser is told then.
+/// Passes signals to the guest, one after the other. Stores what they bring, together, and waits until the session has
+/// taken it. A signal that the guest fails on is left out; the close frame that tells the browser so is returned.
 async fn signal(
     channel: &Arc<Channel>,
     connection: u64,
@@ -172,7 +173,7 @@ async fn signal(
     channel.breathe().await;
     let mut intake = Intake::default();
     let mut failed = None;
-    // What comes while no message can be taken stays with the browser, which tries again.
+    // Frames that arrive while no message can be taken in stay with the browser, which tries again.
     let refusal = state::refusal(channel).await;
     for signal in signals {
         if let Some(reason) = &refusal
@@ -202,7 +203,7 @@ async fn signal(
     store(channel, origin, intake).await.err().or(failed)
 }
 
-/// Stores what has come, and waits until the session has taken it.
+/// Stores what has arrived, and waits until the session has taken it.
 async fn store(channel: &Arc<Channel>, origin: Origin, intake: Intake) -> Result<(), CloseFrame> {
     match channel.take_in(origin, intake).await {
         Ok(deliveries) => {
@@ -231,7 +232,7 @@ fn too_large() -> CloseFrame {
     close(close_code::SIZE, "a frame may have 1 MiB: use /upload for files")
 }
 
-/// The browser is to come back later, when this is over.
+/// Returns the close frame that tells the browser to come back later, when this reason no longer holds.
 fn again(reason: &str) -> CloseFrame {
     CloseFrame { code: close_code::AGAIN, reason: state::short(reason).into() }
 }

@@ -1,4 +1,5 @@
-//! Whether a session receives what is written on the page: for pages, which learn nothing from a refused connection.
+//! Whether a session receives what is written on the page. Pages request it here, because a refused connection tells
+//! them nothing.
 
 use std::sync::Arc;
 
@@ -11,11 +12,11 @@ use serde_json::json;
 
 use crate::hub::{Channel, Condition};
 
-/// `{"listening": true}`, or `{"listening": false, "waiting": BOOLEAN, "reason": "…"}`. `waiting` is true while the client
-/// has not said yet whether the session receives messages.
+/// The path of the state: `{"listening": true}`, or `{"listening": false, "waiting": BOOLEAN, "reason": "…"}`.
+/// `waiting` is true while the client has not said yet whether the session receives messages.
 pub(super) const PATH: &str = "/.well-known/tidegate";
 
-/// The longest reason that fits into the frame which closes a WebSocket, in bytes (RFC 6455, 5.5).
+/// The longest reason that fits into the close frame of a WebSocket, in bytes (RFC 6455, 5.5).
 const CLOSE: usize = 123;
 
 pub(super) async fn show(State(channel): State<Arc<Channel>>) -> Response {
@@ -30,7 +31,7 @@ pub(super) async fn show(State(channel): State<Arc<Channel>>) -> Response {
     (headers, format!("{state}\n")).into_response()
 }
 
-/// Why no session receives messages at the moment, if so.
+/// Returns why no session receives messages at the moment, if so.
 pub(super) async fn refusal(channel: &Arc<Channel>) -> Option<String> {
     match channel.deaf() {
         Some(reason) => Some(reason),
@@ -38,15 +39,15 @@ pub(super) async fn refusal(channel: &Arc<Channel>) -> Option<String> {
     }
 }
 
-/// The answer to a request that would bring messages.
+/// Returns the answer to a request that would bring messages.
 pub(super) fn refuse(reason: &str) -> Response {
-    // Another process may serve the page soon: the next request is to begin anew.
+    // Another process may serve the page soon, so the next request has to use a new connection.
     let headers = [(header::RETRY_AFTER, "2"), (header::CONNECTION, "close")];
     (StatusCode::SERVICE_UNAVAILABLE, headers, format!("No session receives this: {reason}.\n"))
         .into_response()
 }
 
-/// As much of a reason as a WebSocket can be closed with.
+/// Returns as much of a reason as fits into the close frame of a WebSocket.
 pub(super) fn short(reason: &str) -> &str {
     reason.get(..reason.floor_char_boundary(CLOSE)).unwrap_or_default()
 }

@@ -24,14 +24,14 @@ use crate::{
     text,
 };
 
-/// All texts of a form together, in bytes.
+/// The most bytes that all texts of a form may have together.
 const TEXT: usize = 1 << 20;
-/// What a form may have before and between its fields, in bytes, beside what one read brings.
+/// The most bytes that a form may have before and between its fields, in addition to one read.
 const HELD: usize = 1 << 20;
 /// The most fields of a form.
 const FIELDS: usize = 64;
 
-/// Why a request goes no further.
+/// The answer to a request that is rejected.
 pub(super) struct Rejection(StatusCode, String);
 
 impl Rejection {
@@ -50,7 +50,7 @@ impl Rejection {
 
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
-        // What is left of the body is not read: the connection ends here.
+        // The rest of the body is not read, so the connection ends here.
         (self.0, [(header::CONNECTION, "close")], self.1).into_response()
     }
 }
@@ -69,7 +69,8 @@ pub(super) async fn read(
     if announced.is_some_and(|length: u64| length > most) {
         return Err(too_large(descriptor.max_upload));
     }
-    // What the parser has been given since it last gave something back: between fields it keeps all of it.
+    // The number of bytes that the parser was given since it last returned something: between fields it keeps all of
+    // them.
     let held = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&held);
     let stream = body.into_data_stream().map_err(io::Error::other).and_then(move |chunk| {

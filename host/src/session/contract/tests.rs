@@ -93,7 +93,7 @@ fn each_file_has_its_own_keys_and_all_values_are_strings() {
     assert!(meta.values().all(Value::is_string));
 }
 
-/// Texts of up to some 90,000 bytes, with what is counted, escaped or replaced in them.
+/// Generates texts of up to about 90,000 bytes, with parts that are counted, escaped or replaced.
 fn text(most: usize) -> impl Strategy<Value = String> {
     let part = prop::sample::select(vec![
         "a",
@@ -165,17 +165,17 @@ proptest! {
         prop_assert!(content.len() <= 65_536, "{} bytes", content.len());
         prop_assert!(meta.len() <= 32, "{} attributes", meta.len());
         prop_assert!(meta.values().all(|value| value.len() <= 1024));
-        // Nothing in it is the client's own tag, cut or not.
+        // The content contains no tag of the client, whether it is cut or not.
         prop_assert_eq!(text::content(content), content);
 
-        // What a reply is addressed with is whole, whatever else is said.
+        // The attributes that a reply is addressed with are always complete.
         prop_assert_eq!(meta["chat_id"], if several { "fakechat:web" } else { "web" });
         prop_assert_eq!((meta["message_id"], meta["user_id"]), ("m1", "7"));
         prop_assert_eq!(meta.get("reply_to").copied(), message.reply_to.as_deref());
         prop_assert_eq!(meta.contains_key("redelivered"), redelivered);
         let path = match &whole { Whole::Kept(path) => Some(path.as_str()), _ => None };
         prop_assert_eq!(meta.get("full_message_path").copied(), path);
-        // The guest's go before any of the host's.
+        // The guest's attributes are left out before any of the host's.
         for attribute in notification::carried(&Message { extra: Vec::new(), ..message.clone() }) {
             prop_assert!(meta.contains_key(attribute.key.to_string().as_str()), "{}", attribute.key);
         }

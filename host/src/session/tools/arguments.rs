@@ -1,4 +1,4 @@
-//! What a call was given, checked as it is read.
+//! The arguments of a call, checked as they are read.
 
 use rmcp::model::JsonObject;
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::Refused;
 use crate::event::Format;
 
-/// A call's arguments, not yet trusted to be what the schema says.
+/// The arguments of a call. They may not match the schema.
 pub(super) struct Arguments(pub(super) JsonObject);
 
 impl Arguments {
@@ -45,7 +45,7 @@ impl Arguments {
 
     pub(super) fn format(&self) -> Result<Format, Refused> {
         match self.optional("format")? {
-            // CommonMark takes the backslashes of the official plugin's MarkdownV2 for what they are.
+            // CommonMark reads the backslashes in the official plugin's MarkdownV2 as the escapes that they are.
             None | Some("markdown" | "markdownv2") => Ok(Format::Markdown),
             Some("text" | "plain") => Ok(Format::Plain),
             Some(other) => {

@@ -22,13 +22,13 @@ use crate::{
     text,
 };
 
-/// Messages that `fetch_messages` brings unless told otherwise, and at most.
+/// How many messages `fetch_messages` returns by default, and at most.
 const FETCH_DEFAULT: u64 = 20;
 const FETCH_MOST: u64 = 100;
 
-/// Calls a tool. A failure is a result that says what failed. Where the session receives no messages from the channel,
-/// the last block of the result says so: a model that has sent something would wait for the answer.
-/// `folders` is where the client works: files are sent from there.
+/// Calls a tool. A failure is a result that says what failed. If the session receives no messages from the channel, the
+/// last block of the result says so, because a model that has sent something would wait for the answer. `folders` are
+/// the folders that the client works in: files are sent from there.
 pub(super) async fn call(
     loaded: &Loaded,
     tool: ToolName,
@@ -54,7 +54,7 @@ pub(super) async fn call(
     result([Some(text), refusal].into_iter().flatten().map(ContentBlock::text).collect())
 }
 
-/// What the session is told instead of a result.
+/// The error text that the session gets instead of a result.
 struct Refused(String);
 
 impl From<Failure> for Refused {
@@ -63,7 +63,7 @@ impl From<Failure> for Refused {
     }
 }
 
-/// Does a call need to know where files may be sent from?
+/// Returns whether a call needs to know from which folders files may be sent.
 pub(super) fn sends_files(arguments: &JsonObject) -> bool {
     arguments.get("files").and_then(Value::as_array).is_some_and(|files| !files.is_empty())
 }
@@ -139,7 +139,7 @@ async fn fetch(loaded: &Loaded, arguments: &Arguments) -> Result<String, Refused
     Ok(transcript(&history))
 }
 
-/// Whatever could be taken for the beginning of another line.
+/// The characters after which a reader could see the beginning of another line.
 const LINE_ENDS: [char; 7] = ['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'];
 
 fn transcript(history: &History) -> String {

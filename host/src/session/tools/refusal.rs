@@ -1,9 +1,10 @@
-//! What the result of a call says where the session receives no messages from the channel.
+//! The part of a call's result that says that the session receives no messages from the channel.
 
-/// The channels from which no messages are received, each with the reason. `said` is what the result says already: a
-/// reason is not repeated.
+/// Returns the channels from which no messages are received, each with the reason. `said` is the rest of the result: a
+/// reason that it contains is not repeated.
 pub(super) fn describe<'a>(refusals: impl Iterator<Item = (&'a str, String)>, said: &str) -> Option<String> {
-    // A session that is refused is refused for all of its channels, for one reason.
+    // A session that is refused is refused for all of its channels, for one reason, so the channels are grouped by
+    // reason.
     let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
     for (channel, reason) in refusals {
         match reasons.iter_mut().find(|(other, _)| *other == reason) {

@@ -1,4 +1,4 @@
-//! The tools as a client is told of them: names, arguments, descriptions.
+//! The tools as a client sees them: names, arguments, descriptions.
 
 use std::{fmt::Write as _, sync::Arc};
 
@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use super::{FETCH_MOST, target};
 use crate::hub::{Channel, Loaded};
 
-/// Clients that defer MCP tools, so that the model sees only their names until it searches, load the schema of a tool
-/// with this in its `_meta` at once.
+/// A key in the `_meta` of a tool. Some clients defer MCP tools, so that the model sees only their names until it
+/// searches. They load the schema of a tool with this key at once.
 const ALWAYS_LOAD: &str = "anthropic/alwaysLoad";
 
-/// A tool of ours.
+/// A tool that this server offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::session) enum ToolName {
     Reply,
@@ -23,11 +23,11 @@ pub(in crate::session) enum ToolName {
 }
 
 impl ToolName {
-    /// In the order in which they are listed.
+    /// All tools, in the order in which they are listed.
     const ALL: [Self; 5] =
         [Self::Reply, Self::React, Self::EditMessage, Self::DownloadAttachment, Self::FetchMessages];
 
-    /// The official plugins' name.
+    /// Returns the name that the official plugins use.
     pub(in crate::session) fn as_str(self) -> &'static str {
         match self {
             Self::Reply => "reply",
@@ -38,7 +38,7 @@ impl ToolName {
         }
     }
 
-    /// The argument that says which chat a call is about.
+    /// Returns the argument that says which chat a call is about.
     pub(super) fn chat_argument(self) -> &'static str {
         match self {
             Self::FetchMessages => "channel",
@@ -46,7 +46,7 @@ impl ToolName {
         }
     }
 
-    /// Can this channel do it?
+    /// Returns whether this channel offers the tool.
     pub(super) fn is_offered_by(self, channel: &Channel) -> bool {
         let features = &channel.descriptor().features;
         match self {
@@ -58,14 +58,15 @@ impl ToolName {
         }
     }
 
-    /// Does a model need the tool as soon as a message arrives? It reads the files of a message before it answers.
+    /// Returns whether a model needs the tool as soon as a message arrives. It reads the files of a message before it
+    /// answers.
     fn is_always_loaded(self) -> bool {
         matches!(self, Self::Reply | Self::DownloadAttachment)
     }
 }
 
-/// The tools that any channel offers. A channel that is being prepared most likely takes replies: a call says how far it
-/// is.
+/// Returns the tools that any channel offers. A channel that is being prepared most likely accepts replies, so the
+/// reply tool is listed as well; a call to it returns the state of the preparation.
 pub(in crate::session) fn offered(loaded: &Loaded) -> Vec<ToolName> {
     let is_expected = |tool: ToolName| tool == ToolName::Reply && !loaded.preparing().is_empty();
     let is_offered = |tool: &ToolName| {
@@ -74,7 +75,7 @@ pub(in crate::session) fn offered(loaded: &Loaded) -> Vec<ToolName> {
     ToolName::ALL.into_iter().filter(is_offered).collect()
 }
 
-/// The tools with their arguments.
+/// Returns the tools with their arguments.
 pub(in crate::session) async fn list(loaded: &Loaded) -> Vec<Tool> {
     let mut tools = Vec::new();
     for tool in offered(loaded) {

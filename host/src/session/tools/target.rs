@@ -1,4 +1,4 @@
-//! Which chat a call is about: the one that it names, or the only one that may be answered.
+//! The chat that a call is about: the one that it names, or the only one that may be answered.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -16,7 +16,7 @@ const CHOICES: usize = 10;
 /// The channel and the chat that a call is about.
 pub(super) type Target<'a> = (&'a Arc<Channel>, ChatId);
 
-/// The chat that a call names, or the only one that may be answered where it names none.
+/// Returns the chat that a call names. If the call names none, returns the only chat that may be answered.
 pub(super) async fn target<'a>(
     loaded: &'a Loaded,
     tool: ToolName,
@@ -28,7 +28,7 @@ pub(super) async fn target<'a>(
     }
 }
 
-/// The channels that a call can be about: the one that it names, or all that offer the tool.
+/// Returns the channels that a call can be about: the one that it names, or all that offer the tool.
 pub(super) fn candidates<'a>(
     loaded: &'a Loaded,
     tool: ToolName,
@@ -41,7 +41,7 @@ pub(super) fn candidates<'a>(
     }
 }
 
-/// The chat that a call need not name, as a client writes it.
+/// Returns the id of the chat that a call need not name, as a client writes it.
 pub(super) async fn sole(loaded: &Loaded, tool: ToolName) -> Option<String> {
     match choices(loaded, tool).await.ok()?.as_slice() {
         [(channel, addressee)] => Some(written(loaded, channel, &addressee.chat)),
@@ -69,7 +69,7 @@ fn named<'a>(loaded: &'a Loaded, chat_id: &str) -> Result<Target<'a>, Refused> {
     }
 }
 
-/// What a call is told while a channel that it may mean is being prepared.
+/// Returns the error for a call while a channel that it may mean is being prepared.
 fn unprepared(loaded: &Loaded) -> Option<Refused> {
     let Preparing { label, since } = loaded.preparing().first()?;
     Some(Refused(format!(
@@ -81,7 +81,7 @@ fn unprepared(loaded: &Loaded) -> Option<Refused> {
 
 async fn unnamed(loaded: &Loaded, tool: ToolName) -> Result<Target<'_>, Refused> {
     let argument = tool.chat_argument();
-    // With one channel's chats unknown, another's must not look like the only one.
+    // While the chats of one channel are unknown, a chat of another channel must not look like the only one.
     if let Some(refused) = unprepared(loaded) {
         return Err(refused);
     }
@@ -100,11 +100,11 @@ async fn unnamed(loaded: &Loaded, tool: ToolName) -> Result<Target<'_>, Refused>
     }
 }
 
-/// The chats that may be answered through the channels that offer this tool.
+/// Returns the chats that may be answered through the channels that offer this tool.
 async fn choices(loaded: &Loaded, tool: ToolName) -> Result<Vec<(&Arc<Channel>, Addressee)>, Refused> {
     let mut choices = Vec::new();
     for channel in loaded.channels().iter().filter(|channel| tool.is_offered_by(channel)) {
-        // With one channel's chats unknown, another's must not look like the only one.
+        // While the chats of one channel are unknown, a chat of another channel must not look like the only one.
         let addressees = channel.admission().addressees().await.map_err(|error| {
             let argument = tool.chat_argument();
             Refused(format!(
@@ -117,7 +117,7 @@ async fn choices(loaded: &Loaded, tool: ToolName) -> Result<Vec<(&Arc<Channel>, 
     Ok(choices)
 }
 
-/// `telegram`, or `NAME (NAME: fakechat, telegram)`.
+/// Returns the channel's name for a command: `telegram`, or `NAME (NAME: fakechat, telegram)`.
 fn channels(loaded: &Loaded, tool: ToolName) -> String {
     let offering = loaded.channels().iter().filter(|channel| tool.is_offered_by(channel));
     let names: Vec<&str> = offering.map(|channel| &**channel.name()).collect();
@@ -127,15 +127,15 @@ fn channels(loaded: &Loaded, tool: ToolName) -> String {
     }
 }
 
-/// `42 ("Ada", direct), -100123 (group), and 7 more`. Names are quoted: a person can choose one that contains commas
-/// and parentheses, but none with quotation marks.
+/// Lists chats, such as `42 ("Ada", direct), -100123 (group), and 7 more`. Names are quoted: a person can choose a name
+/// that contains commas and parentheses, but none that contains quotation marks.
 fn enumerate(loaded: &Loaded, choices: &[(&Arc<Channel>, Addressee)]) -> String {
     let mut names: HashMap<&str, HashMap<ChatId, String>> = HashMap::new();
     let mut listed: Vec<String> = choices
         .iter()
         .take(CHOICES)
         .map(|(channel, addressee)| {
-            // A list without names is of use as well.
+            // A list without names is useful as well.
             let names = names
                 .entry(channel.name())
                 .or_insert_with(|| channel.admission().chat_names().unwrap_or_default());
@@ -157,7 +157,7 @@ fn enumerate(loaded: &Loaded, choices: &[(&Arc<Channel>, Addressee)]) -> String 
     listed.join(", ")
 }
 
-/// A chat's id as a client writes it: with its channel's name where several share this server.
+/// Returns a chat's id as a client writes it: with its channel's name where several channels share this server.
 fn written(loaded: &Loaded, channel: &Channel, chat: &ChatId) -> String {
     if loaded.several() { address(channel.name(), chat) } else { chat.to_string() }
 }
