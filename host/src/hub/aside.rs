@@ -1,5 +1,5 @@
-//! The consequences of events that are not chat. They are carried out beside the inbound path, which they must not
-//! delay.
+//! The consequences of events that are not chat. They run in separate tasks, so that they do not delay the inbound
+//! path.
 
 use std::{sync::Arc, time::Duration};
 
@@ -31,7 +31,7 @@ const TOLD: usize = 100;
 /// How long refusals are collected before they are written together.
 const TALLY: Duration = Duration::from_secs(1);
 
-/// A task that is carried out beside the delivery of events.
+/// A task that runs in addition to the delivery of events.
 #[derive(Debug)]
 pub(super) enum Aside {
     /// Sends a stranger a pairing code.

@@ -215,7 +215,7 @@ impl Channel {
     pub fn set_condition(&self, condition: Condition) -> bool {
         let mut current = lock(&self.condition);
         let news = *current != condition;
-        // In standby another process serves the channel, and its trouble is the one that counts.
+        // In standby another process serves the channel, so only the trouble of that process counts.
         if news && let Condition::Down { reason } | Condition::Interrupted { reason } = &condition {
             self.trouble(reason);
         }

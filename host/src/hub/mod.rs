@@ -88,7 +88,7 @@ pub enum Approval {
     Pairing {
         /// The channel that the stranger writes on.
         channel: Arc<Channel>,
-        /// The stranger and their code.
+        /// The stranger's request to be paired.
         pending: Pending,
     },
     /// Something other than tidegate has changed the access rules so that they let in more.

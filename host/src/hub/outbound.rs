@@ -58,7 +58,7 @@ pub enum Failure {
     /// The message has neither a text nor files.
     #[error("there is nothing to send: give a text or files")]
     Empty,
-    /// An edited text is longer than the platform takes.
+    /// An edited text is longer than the platform accepts.
     #[error(
         "the text is {length} long, and {channel} accepts {limit} in one message: shorten it, or send the rest with reply"
     )]
@@ -373,7 +373,7 @@ impl Channel {
         Failure::Guest { channel: self.name().clone(), source }
     }
 
-    /// Carries out the effects of a call, whether it succeeded or not. Returns its result.
+    /// Carries out the effects of a call, no matter what the guest answered. Returns the answer.
     pub(super) async fn conclude<R>(&self, call: Result<Answered<R>, CallError>) -> Result<R, Failure> {
         let Answered { result, effects } = call.map_err(|source| self.failed(source))?;
         self.apply(effects).await?;

@@ -27,7 +27,7 @@ const RESERVED_PREFIXES: [&str; 5] = ["attachment", "channel", "file_path", "ful
 /// Why a guest's attribute is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidKey {
-    /// The client would drop it.
+    /// The client would drop the attribute.
     #[error("a key has the form [A-Za-z_][A-Za-z0-9_]* and at most {LENGTH} bytes")]
     Form,
     /// A session would take the value for a statement of the host.

@@ -131,7 +131,7 @@ impl<'a> Poller<'a> {
         })
     }
 
-    /// Polls until the credentials are refused, and it is time to try with other ones or to try again.
+    /// Polls until the platform refuses the credentials. Returns when polling has to begin again.
     async fn run(&mut self) {
         if self.known {
             self.identify_beside();

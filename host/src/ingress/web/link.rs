@@ -1,4 +1,5 @@
-//! The link with the key, for a person at a terminal: `tidegate open` asks for it over a socket in the channel's folder.
+//! The link with the key, for a person at a terminal: `tidegate open` asks for it over a socket in the channel's
+//! folder.
 //!
 //! A request is one line, `link`, `keep` or `new`; the answer is one line, `ok LINK` or `no REASON`.
 
