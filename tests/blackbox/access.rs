@@ -1,4 +1,4 @@
-//! `tidegate access`: for a person alone, one thing at a time, and never in somebody else's way.
+//! Tests of `tidegate access`: only for a person, one change at a time, and without blocking other programs.
 
 mod forget;
 mod race;
@@ -16,7 +16,7 @@ use crate::{
     pairing::{access, code, document, done, file, open, refused, say, status, write},
 };
 
-/// Each thing that can be done, in a way that would work.
+/// The arguments of each action, in a form that would work.
 const EVERYTHING: [&[&str]; 13] = [
     &[],
     &["status"],
@@ -37,14 +37,14 @@ fn rules() -> Value {
     json!({"dmPolicy": "allowlist", "allowFrom": ["ada"], "groups": {"g": {}}})
 }
 
-/// A home of the bazaar's that somebody could change.
+/// Returns a home of the bazaar with data to change.
 fn furnished() -> Home {
     let home = Home::new();
     home.access("bazaar", &rules());
     home
 }
 
-/// Nothing was told and nothing was done.
+/// Checks that the program printed and changed nothing.
 fn no_person(home: &Home, output: &Output, why: &str) {
     let Output { status, stdout, stderr } = output;
     assert!(status.code() == Some(1) && stdout.is_empty(), "{stdout}{stderr}");
@@ -84,7 +84,7 @@ fn below_a_childs_environment_nothing_is_done() {
     }
 }
 
-/// A shell under this name that runs a command by this script.
+/// Returns a shell of this name that runs a command through this script.
 pub(crate) fn through(home: &Home, name: &str, script: &str, command: &Command) -> Command {
     let shell = home.path().join("bin").join(name);
     let _ = std::fs::create_dir_all(shell.parent().unwrap());
@@ -99,7 +99,7 @@ fn shell_with(shell: &Path, arguments: &[&str], command: &Command) -> Command {
     above
 }
 
-/// A script that runs its arguments, and stays.
+/// Creates a script that runs its arguments, and stays.
 fn script(path: PathBuf) -> PathBuf {
     let _ = std::fs::create_dir_all(path.parent().unwrap());
     std::fs::write(&path, "\"$@\"\nexit $?\n").unwrap();
@@ -171,7 +171,7 @@ fn nothing_on_the_command_line_overrides_that() {
     no_person(&home, &home.run(["access", "bazaar", "allow", "--", "--force"], ""), "");
 }
 
-/// As an official plugin has left it, with keys that nobody here knows.
+/// Returns the access file of an official plugin, with keys that tidegate does not know.
 fn official() -> Value {
     json!({
         "dmPolicy": "pairing",

@@ -1,4 +1,4 @@
-//! `tidegate try` in a terminal: a person types while messages come.
+//! Tests of `tidegate try` in a terminal: a person types while messages arrive.
 
 use std::process::Command;
 
@@ -100,7 +100,7 @@ fn the_terminal_is_given_back_as_it_was() {
     assert!(!screen.contains("nobody has written yet>"), "{screen}");
 }
 
-/// The bazaar, with a person at a terminal.
+/// Starts the bazaar, with a person at a terminal.
 fn asked(home: &Home) -> (Person, Page) {
     let file = bazaar(home, "good");
     let load = "--dangerously-load-development-channels";

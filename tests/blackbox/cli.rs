@@ -1,4 +1,4 @@
-//! What a person types and reads.
+//! Tests of the command line: a person's input and the output.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Home, Page, chameleon};
 
-/// The one line that a person reads when it does not work.
+/// Returns the one line that a person reads after a failure.
 fn complaint(home: &Home, arguments: &[&str]) -> String {
     let output = home.run(arguments, "");
     assert_eq!(output.status.code(), Some(1), "{}", output.stderr);

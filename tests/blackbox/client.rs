@@ -1,4 +1,4 @@
-//! With rmcp's own client on the program's stdio.
+//! Tests with rmcp's client on the program's stdio.
 
 use std::process::Stdio;
 

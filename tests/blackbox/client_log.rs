@@ -1,4 +1,4 @@
-//! What Claude Code says in its own log of a server: a stand-in for it writes that log.
+//! Tests of Claude Code's log of a server, which a stand-in writes.
 
 use std::{
     fs::{self, OpenOptions},
@@ -23,17 +23,17 @@ const REGISTERED: &str = "Channel notifications registered";
 const SKIPPED: &str = "Channel notifications skipped: channels feature is not currently available";
 const RECEIPT: &str = "notifications/claude/channel (3 chars)";
 
-/// A client that keeps a log of its server.
+/// A client that writes a log of its server.
 struct Client {
     server: Server,
     log: PathBuf,
-    /// As the server introduces itself.
+    /// The version that the server reports.
     version: String,
-    /// What the session is told at the beginning.
+    /// The instructions for the session.
     instructions: String,
 }
 
-/// A process of the client's name, with these arguments, that starts this server.
+/// Returns a process of the client's name, with these arguments, that starts this server.
 fn claude(home: &Home, arguments: &[&str], serve: &[&str]) -> Command {
     let link = home.path().join("claude");
     if !link.exists() {
@@ -83,7 +83,7 @@ impl Client {
         }
     }
 
-    /// Writes lines as the client does.
+    /// Writes lines in the client's format.
     fn write(&self, lines: &[&str]) {
         fs::create_dir_all(self.log.parent().unwrap()).unwrap();
         let mut file = OpenOptions::new().create(true).append(true).open(&self.log).unwrap();
@@ -96,7 +96,7 @@ impl Client {
         file.write_all(text.as_bytes()).unwrap();
     }
 
-    /// The handshake's lines, and what the client says of channel messages.
+    /// Writes the handshake's lines, and the client's verdict on channel messages.
     fn say(&self, verdict: &str) {
         let capabilities =
             json!({"hasTools": true, "serverVersion": {"name": "tidegate", "version": self.version}});
@@ -104,7 +104,7 @@ impl Client {
         self.write(&["Starting connection with timeout of 30000ms", &connected, verdict]);
     }
 
-    /// Ends the client and its server as a machine does that fails.
+    /// Kills the client and its server at once, as a failing machine would.
     fn kill(self, home: &Home) {
         let sessions = status(home, "fakechat")["sessions"].clone();
         for session in sessions.as_array().unwrap() {
@@ -132,7 +132,7 @@ fn status(home: &Home, channel: &str) -> Value {
     serde_json::from_str::<Value>(&output.stdout).unwrap_or_else(|_| panic!("{}", output.stderr))[0].take()
 }
 
-/// What becomes true within a reasonable time.
+/// Waits until `look` returns a value.
 fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
@@ -144,7 +144,7 @@ fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// What the page is told about the session.
+/// Returns the state of the session as the page gets it.
 fn state(port: u16) -> Option<Value> {
     let response = try_http(port, "GET", "/.well-known/tidegate", &[], b"")?;
     serde_json::from_slice(&response.body).ok()
@@ -195,7 +195,8 @@ fn nothing_is_taken_from_a_platform_after_the_client_has_refused() {
     assert_eq!(other.content(), "first");
 }
 
-/// Calls every tool, well and badly: the last block of each result, and how many calls succeeded.
+/// Calls every tool, with valid and invalid arguments; returns the last block of each result, and the number of
+/// successful calls.
 fn call_everything(server: &mut Server, prefix: &str) -> (Vec<String>, usize) {
     let tools = server.request("tools/list", &json!({}))["result"]["tools"].clone();
     let chat = format!("{prefix}42");
@@ -435,7 +436,7 @@ fn a_refusal_that_comes_late_brings_back_what_was_written_before_it() {
     assert_eq!((&again["content"], &again["meta"]["redelivered"]), (&json!("hello"), &json!("true")));
 }
 
-/// The next event that a person has written, and not tidegate itself.
+/// Returns the next event that a person, and not tidegate itself, has written.
 fn message(server: &mut Server) -> Value {
     loop {
         let event = server.event();

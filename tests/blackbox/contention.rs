@@ -1,4 +1,4 @@
-//! What another process does to one channel's files holds up that channel, and nothing else.
+//! Tests that another process's use of one channel's files delays only that channel.
 
 use std::{
     fs::File,
@@ -17,10 +17,10 @@ use crate::{
     telegram::stage::{Stage, ada},
 };
 
-/// Messages of the channel that is held up.
+/// The number of messages of the delayed channel.
 const MESSAGES: usize = 20;
 
-/// A reply that is on its way.
+/// The id of a reply whose result is pending.
 const REPLY: u64 = 1 << 40;
 
 /// Another process's transaction, which lasts until this is dropped.
@@ -39,7 +39,7 @@ impl Writing {
     }
 }
 
-/// fakechat, and beside it a channel whose every message must go through.
+/// Starts fakechat, and another channel, all of whose messages must arrive without delay.
 fn pair(home: &Home) -> (Server, Page, Page) {
     home.access("bazaar", &json!({"dmPolicy": "allowlist", "allowFrom": ["ada"]}));
     let file = bazaar(home, "good");
@@ -54,7 +54,7 @@ fn pair(home: &Home) -> (Server, Page, Page) {
     (server, fakechat, other)
 }
 
-/// Messages from the other channel's page to the session, and replies back.
+/// Sends messages from the other channel's page to the session, and replies back.
 fn trips(server: &mut Server, page: &mut Page, count: usize) {
     for number in 0..count {
         let text = format!("trip {number}");
@@ -66,14 +66,14 @@ fn trips(server: &mut Server, page: &mut Page, count: usize) {
     }
 }
 
-/// Sends a reply to fakechat's page, and does not wait for it.
+/// Sends a reply to fakechat's page, without waiting for it.
 fn reply_later(server: &mut Server) {
     let arguments = json!({"chat_id": "fakechat:web", "text": "late"});
     let params = json!({"name": "reply", "arguments": arguments});
     server.send(&json!({"jsonrpc": "2.0", "id": REPLY, "method": "tools/call", "params": params}));
 }
 
-/// What was held up arrives, all of it and in order.
+/// Checks that all delayed messages arrive, in order.
 fn everything_arrives(server: &mut Server, page: &mut Page) {
     for number in 0..MESSAGES {
         let event = server.event();
@@ -254,7 +254,7 @@ fn market(home: &Home) -> (Server, Page) {
     (server, page)
 }
 
-/// Tells the bazaar this in frames that arrive all at once, and are taken in together.
+/// Sends the bazaar these frames so that they arrive together and are handled in one intake.
 fn tell_at_once(server: &Server, page: &mut Page, frames: impl IntoIterator<Item = Value>) {
     server.signal(Signal::STOP);
     for frame in frames {

@@ -1,4 +1,4 @@
-//! A journal that is damaged: what a person is told, and that the other channels are none the worse.
+//! Tests of a damaged journal: the error for a person, and that the other channels continue.
 
 use std::{
     fs::{self, File},
@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 
 use crate::harness::{Home, Server, free_port};
 
-/// Another file in the journal's place.
+/// Replaces the journal by another file.
 fn replace(journal: &Path) {
     fs::write(journal, "what is not a database".repeat(1000)).unwrap();
 }
 
-/// As a disk that fails: every page but the first is full of something else.
+/// Simulates a failing disk: overwrites every page except the first.
 fn overwrite(journal: &Path) {
     let length = fs::metadata(journal).unwrap().len();
     let mut file = File::options().write(true).open(journal).unwrap();
@@ -24,7 +24,7 @@ fn overwrite(journal: &Path) {
     file.write_all(&vec![0xaa; rest]).unwrap();
 }
 
-/// fakechat has run, and its journal is damaged since.
+/// Runs fakechat, and then damages its journal.
 fn damaged(damage: fn(&Path)) -> (Home, PathBuf) {
     let home = Home::new();
     let mut server = home.serve(["fakechat"]);
@@ -41,7 +41,7 @@ fn damaged(damage: fn(&Path)) -> (Home, PathBuf) {
     (home, journal)
 }
 
-/// Says which file is damaged, what that means, and what to do.
+/// Checks that the text says which file is damaged, the effect, and what to do.
 fn assert_clear(text: &str, journal: &Path) {
     let line = text.lines().find(|line| line.contains("is damaged")).unwrap_or_else(|| panic!("{text}"));
     for part in [

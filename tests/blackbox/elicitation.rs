@@ -1,5 +1,5 @@
-//! What the session's user is asked, by a client that can ask: about strangers, and about changes of access.json that
-//! somebody else has made.
+//! Tests of the dialogs with the session's user, in a client that supports dialogs: about strangers, and about changes
+//! of access.json by another program or person.
 
 mod file;
 
@@ -10,7 +10,7 @@ use crate::{
     pairing::{answer, code, document, done, eventually, file, open, other, say, status, write},
 };
 
-/// The bazaar, with a client that asks its user.
+/// Starts the bazaar, with a client that supports dialogs.
 fn asking(home: &Home) -> (Server, Page) {
     let file = bazaar(home, "good");
     let mut server = home.serve(["--dangerously-load-development-channels", file.to_str().unwrap()]);
@@ -20,7 +20,7 @@ fn asking(home: &Home) -> (Server, Page) {
 
 const DIALOG: &str = "elicitation/create";
 
-/// What the user is asked next.
+/// Returns the next dialog.
 fn dialog(server: &mut Server) -> Value {
     let dialog = server.wait(DIALOG);
     assert_eq!(dialog["params"]["requestedSchema"]["type"], "object", "{dialog}");
@@ -35,7 +35,7 @@ fn types(server: &mut Server, dialog: &Value, code: &str) {
     server.answer_dialog(dialog, &json!({"action": "accept", "content": {"code": code}}));
 }
 
-/// Nobody is asked anything (any more), and no chat has come.
+/// Checks that no dialog is open or arrives, and that the guest got no call.
 fn quiet(server: &mut Server, page: &mut Page) {
     assert_eq!(page.calls(), Vec::<Value>::new());
     server.no_event();
@@ -332,7 +332,7 @@ fn nothing_that_a_model_can_call_changes_who_may_write() {
     assert!(!file(&home).exists());
 }
 
-/// A hook may accept whatever it is asked.
+/// A hook of the client may accept every dialog.
 #[test]
 fn a_client_that_answers_by_itself_is_not_asked_for_ever() {
     let home = Home::new();

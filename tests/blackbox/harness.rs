@@ -20,10 +20,10 @@ use std::{
 use serde_json::{Value, json};
 use tungstenite::{ClientRequestBuilder, Message, WebSocket};
 
-/// Whatever takes longer has failed. Generous: the machine may be busy.
+/// The time limit of each wait. Generous, because the machine may be busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A state root of its own.
+/// A temporary state root.
 pub(crate) struct Home(tempfile::TempDir);
 
 impl Home {
@@ -47,7 +47,7 @@ impl Home {
         std::fs::write(self.path().join("channels.toml"), text).unwrap();
     }
 
-    /// The program, not yet started.
+    /// Returns a command for the program.
     pub(crate) fn command<I: IntoIterator<Item: AsRef<OsStr>>>(&self, arguments: I) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
         command
@@ -77,14 +77,14 @@ impl Home {
         }
     }
 
-    /// Serves on a free port, to a client that has shaken hands.
+    /// Starts the server on a free port, including the handshake.
     pub(crate) fn serve<I: IntoIterator<Item: AsRef<OsStr>>>(&self, arguments: I) -> Server {
         let mut server = self.spawn(arguments);
         server.initialize();
         server
     }
 
-    /// Serves on a free port, to a client that has said nothing yet.
+    /// Starts the server on a free port, without the handshake.
     pub(crate) fn spawn<I: IntoIterator<Item: AsRef<OsStr>>>(&self, arguments: I) -> Server {
         // Whoever runs these tests may be a session that was started without them.
         let mut command = self.command(["serve", "--port", "0", "--opt-in", "always"]);
@@ -92,24 +92,24 @@ impl Home {
         Server::start(command)
     }
 
-    /// Who may write through a channel.
+    /// Writes the access file of a channel.
     pub(crate) fn access(&self, channel: &str, access: &Value) {
         let folder = self.path().join(channel);
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("access.json"), access.to_string()).unwrap();
     }
 
-    /// Runs the program to its end as a person does: at a terminal, and with no session above it.
+    /// Runs the program to its end as a person does: at a terminal, and without a session above it.
     pub(crate) fn at_terminal<I: IntoIterator<Item: AsRef<OsStr>>>(&self, arguments: I) -> Output {
         self.detached(&self.command(arguments))
     }
 
-    /// Runs this to its end, at a terminal and with no session above it. Several may run at once.
+    /// Runs this to its end, at a terminal and without a session above it. Several runs may overlap.
     pub(crate) fn detached(&self, program: &Command) -> Output {
         self.detached_saying(program, "yes\n")
     }
 
-    /// The same, where whoever sits there says something else than yes.
+    /// Runs the program in the same way, with another answer than yes.
     pub(crate) fn at_terminal_saying<I: IntoIterator<Item: AsRef<OsStr>>>(
         &self,
         arguments: I,
@@ -152,7 +152,7 @@ impl Home {
     }
 }
 
-/// A terminal at which somebody has said something.
+/// A terminal with a person's input.
 struct Terminal {
     master: OwnedFd,
     path: String,
@@ -169,31 +169,31 @@ impl Terminal {
     }
 }
 
-/// What a run of the program left.
+/// The output of a run of the program.
 pub(crate) struct Output {
     pub(crate) status: ExitStatus,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-/// The program as an MCP server, spoken to in raw lines.
+/// The program as an MCP server, with raw lines.
 pub(crate) struct Server {
     pub(crate) child: Child,
     stdin: Option<ChildStdin>,
     lines: Receiver<String>,
     log: Receiver<String>,
     logged: Vec<String>,
-    /// Notifications that came while something else was waited for.
+    /// Notifications that arrived during the wait for another message.
     events: Vec<Value>,
     last_id: u64,
-    /// What was told of channels that were prepared beside the session.
+    /// The notices about channels that were prepared in parallel with the session.
     pub(crate) ready: Vec<String>,
-    /// Where the client works, as it tells: `file:///…`.
+    /// The client's roots: `file:///…`.
     pub(crate) roots: Vec<String>,
 }
 
 impl Server {
-    /// Who serves this channel, as others see it.
+    /// Returns the owner of this channel, as other processes see it.
     pub(crate) fn owner(home: &Home, channel: &str) -> Option<String> {
         let status = home.run(["status", channel, "--json"], "").stdout;
         let status: Value = serde_json::from_str(&status).unwrap();
@@ -206,7 +206,7 @@ impl Server {
         server
     }
 
-    /// A server whose log is read by nobody until [`read_log`](Self::read_log).
+    /// Starts a server whose log is not read until [`read_log`](Self::read_log).
     pub(crate) fn start_unread(mut command: Command) -> (Self, ChildStderr) {
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -227,7 +227,7 @@ impl Server {
         (server, log)
     }
 
-    /// Reads the log from here on.
+    /// Reads the log from now on.
     pub(crate) fn read_log(&mut self, log: ChildStderr) {
         self.log = reader(log);
     }
@@ -242,7 +242,7 @@ impl Server {
         self.raw(format!("{message}\n").as_bytes());
     }
 
-    /// The next line on stdout, which must be JSON-RPC: stdout carries nothing else.
+    /// Returns the next line on stdout, which must be JSON-RPC: stdout carries nothing else.
     pub(crate) fn next(&mut self) -> Value {
         let line = self.lines.recv_timeout(PATIENCE).expect("nothing came from the server");
         let message: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("on stdout: {line}"));
@@ -259,7 +259,7 @@ impl Server {
         message
     }
 
-    /// The next message with this method that the server sends of itself.
+    /// Returns the server's next notification or request with this method.
     pub(crate) fn wait(&mut self, method: &str) -> Value {
         if let Some(at) = self.events.iter().position(|message| message["method"] == method) {
             return self.events.remove(at);
@@ -273,7 +273,7 @@ impl Server {
         }
     }
 
-    /// All that has arrived with this method: the answer to a request comes after it on the same stream.
+    /// Returns all messages with this method so far: the answer to a request comes after them on the same stream.
     pub(crate) fn arrived(&mut self, method: &str) -> Vec<Value> {
         self.request("ping", &json!({}));
         let (found, others) = self.events.drain(..).partition(|message| message["method"] == method);
@@ -281,12 +281,12 @@ impl Server {
         found
     }
 
-    /// Answers a dialog that the server has asked for.
+    /// Answers a dialog of the server.
     pub(crate) fn answer_dialog(&mut self, dialog: &Value, result: &Value) {
         self.send(&json!({"jsonrpc": "2.0", "id": dialog["id"], "result": result}));
     }
 
-    /// Sends a request and waits for the answer to it.
+    /// Sends a request and returns its answer.
     pub(crate) fn request(&mut self, method: &str, params: &Value) -> Value {
         self.last_id += 1;
         let id = self.last_id;
@@ -312,7 +312,7 @@ impl Server {
         self.initialize_as(&json!({"roots": {}, "elicitation": {}}))
     }
 
-    /// Shakes hands as a client that can do these things.
+    /// Does the handshake as a client with these capabilities.
     pub(crate) fn initialize_as(&mut self, capabilities: &Value) -> Value {
         let answer = self.request(
             "initialize",
@@ -330,7 +330,7 @@ impl Server {
         answer["result"].clone()
     }
 
-    /// The params of the next event.
+    /// Returns the params of the next event.
     pub(crate) fn event(&mut self) -> Value {
         self.wait("notifications/claude/channel")["params"].take()
     }
@@ -339,19 +339,19 @@ impl Server {
         self.event()["content"].as_str().unwrap().to_owned()
     }
 
-    /// Nothing more arrives than what has arrived: the answer to a request comes after it on the same stream.
+    /// Checks that no further event arrives: the answer to a request comes after it on the same stream.
     pub(crate) fn no_event(&mut self) {
         self.request("ping", &json!({}));
         assert!(self.events.is_empty(), "{:?}", self.events);
     }
 
-    /// Calls a tool: the text of the result, and whether it is an error.
+    /// Calls a tool; returns the text of the result, and whether it is an error.
     pub(crate) fn call(&mut self, name: &str, arguments: &Value) -> (String, bool) {
         let (mut blocks, is_error) = self.call_whole(name, arguments);
         (blocks.swap_remove(0), is_error)
     }
 
-    /// Calls a tool: all blocks of the result, and whether it is an error.
+    /// Calls a tool; returns all blocks of the result, and whether it is an error.
     pub(crate) fn call_whole(&mut self, name: &str, arguments: &Value) -> (Vec<String>, bool) {
         let answer = self.request("tools/call", &json!({"name": name, "arguments": arguments}));
         let result = &answer["result"];
@@ -364,7 +364,7 @@ impl Server {
         self.call("reply", &json!({"chat_id": chat, "text": text}))
     }
 
-    /// Waits for a line of the log that contains this.
+    /// Waits for a line of the log that contains this text.
     pub(crate) fn log(&mut self, part: &str) -> String {
         if let Some(line) = self.logged.iter().find(|line| line.contains(part)) {
             return line.clone();
@@ -381,12 +381,12 @@ impl Server {
         }
     }
 
-    /// How many of the log's lines so far contain this.
+    /// Returns how many of the log's lines so far contain this text.
     pub(crate) fn logged(&self, part: &str) -> usize {
         self.logged.iter().filter(|line| line.contains(part)).count()
     }
 
-    /// Where a channel's page is.
+    /// Returns the port of a channel's page.
     pub(crate) fn port(&mut self, channel: &str) -> u16 {
         let line = self.log(&format!("{channel}: http://127.0.0.1:"));
         line.rsplit(':').next().unwrap().trim().parse().unwrap()
@@ -396,7 +396,7 @@ impl Server {
         Page::open(self.port(channel))
     }
 
-    /// The page as it is opened through the link with the key.
+    /// Opens the page through the link with the key.
     pub(crate) fn own_page(&mut self, channel: &str) -> Page {
         let port = self.port(channel);
         let line = self.log(&format!("{channel}: to answer permission prompts"));
@@ -413,7 +413,7 @@ impl Server {
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
-    /// Waits for the end: how it ended, and how long that took.
+    /// Waits for the end; returns the exit status, and the time until then.
     pub(crate) fn end(&mut self) -> (ExitStatus, Duration) {
         let start = Instant::now();
         loop {
@@ -425,7 +425,7 @@ impl Server {
         }
     }
 
-    /// Whatever is left on stdout.
+    /// Returns the remaining lines on stdout.
     pub(crate) fn rest(&mut self) -> Vec<String> {
         let mut rest = Vec::new();
         loop {
@@ -443,7 +443,7 @@ impl Server {
     }
 }
 
-/// What is told when a channel has been compiled, which may be at any time where nothing is compiled yet.
+/// Returns the notice that a channel has been compiled, which may arrive at any time if the cache is empty.
 fn ready(message: &Value) -> Option<&str> {
     let text = message["params"]["content"].as_str()?;
     let is_notice = message["params"]["meta"]["notice"].is_string();
@@ -509,7 +509,7 @@ impl Page {
         self.frame(Message::text(text));
     }
 
-    /// As a fakechat client says something.
+    /// Sends a message as a fakechat client does.
     pub(crate) fn say(&mut self, id: &str, text: &str) {
         self.text(&json!({"id": id, "text": text}).to_string());
     }
@@ -518,7 +518,7 @@ impl Page {
         self.read().expect("nothing came from the page")
     }
 
-    /// A process that ends somewhere can interrupt a read that has a timeout, even where nobody handles the signal.
+    /// Reads a message. A child process that ends can interrupt a read with a timeout, even without a signal handler.
     fn read(&mut self) -> tungstenite::Result<Message> {
         loop {
             match self.0.read() {
@@ -528,12 +528,12 @@ impl Page {
         }
     }
 
-    /// The next frame of this type.
+    /// Returns the next frame of this type.
     pub(crate) fn wait(&mut self, kind: &str) -> Value {
         self.frame_of(&[kind])
     }
 
-    /// The next frame of one of these types.
+    /// Returns the next frame of one of these types.
     pub(crate) fn frame_of(&mut self, kinds: &[&str]) -> Value {
         loop {
             if let Message::Text(text) = self.next() {
@@ -545,12 +545,12 @@ impl Page {
         }
     }
 
-    /// Tells the bazaar what happens.
+    /// Sends the bazaar a command.
     pub(crate) fn tell(&mut self, told: &Value) {
         self.text(&told.to_string());
     }
 
-    /// The bazaar's next frame that shows this call.
+    /// Returns the bazaar's next frame that shows this call.
     pub(crate) fn call(&mut self, name: &str) -> Value {
         loop {
             let frame = self.shown();
@@ -560,14 +560,14 @@ impl Page {
         }
     }
 
-    /// The calls that the bazaar has shown by the time that it has done all that it was told here.
+    /// Returns the calls that the bazaar has shown, once it has carried out all earlier commands of this page.
     pub(crate) fn calls(&mut self) -> Vec<Value> {
         self.tell(&json!({"ping": "calls"}));
         let frames = std::iter::from_fn(|| Some(self.shown()).filter(|frame| frame["pong"] != "calls"));
         frames.filter(|frame| frame["call"].is_string()).collect()
     }
 
-    /// The bazaar's next frame. What it did not understand is the test's mistake.
+    /// Returns the bazaar's next frame. Fails if the bazaar rejected a command, because that is the test's mistake.
     fn shown(&mut self) -> Value {
         loop {
             if let Message::Text(text) = self.next() {
@@ -578,7 +578,7 @@ impl Page {
         }
     }
 
-    /// The code and reason of the close that comes next.
+    /// Returns the code and reason of the next close.
     pub(crate) fn closed(&mut self) -> (u16, String) {
         loop {
             match self.read() {
@@ -603,17 +603,17 @@ impl Response {
     }
 }
 
-/// A port that is free at this moment, which is all that can be known.
+/// Returns a port that is free at this moment; another process may still take it.
 pub(crate) fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
-/// One HTTP request, byte by byte as a test wants it.
+/// Sends one HTTP request with exactly these bytes.
 pub(crate) fn http(port: u16, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
     try_http(port, method, path, headers, body).expect("no HTTP response")
 }
 
-/// The same. None if nothing listens there, or ends before it has answered.
+/// Sends one HTTP request. Returns `None` if no process listens there, or if it ends before it has answered.
 pub(crate) fn try_http(
     port: u16,
     method: &str,
@@ -656,7 +656,7 @@ fn unchunk(mut body: &[u8]) -> Vec<u8> {
     whole
 }
 
-/// A form as a browser sends it.
+/// Uploads a form as a browser sends it.
 pub(crate) fn upload(port: u16, id: &str, text: &str, file_name: &str, bytes: &[u8]) -> Response {
     let mut body = Vec::new();
     for (name, value) in [("id", id), ("text", text)] {
@@ -673,18 +673,18 @@ pub(crate) fn upload(port: u16, id: &str, text: &str, file_name: &str, bytes: &[
     http(port, "POST", "/upload", &[("Content-Type", "multipart/form-data; boundary=edge")], &body)
 }
 
-/// The guest that misbehaves in this way, as a file; its one sender may write.
+/// Returns the file of the guest that misbehaves in this way; its only sender may write.
 pub(crate) fn chameleon(home: &Home, behaviour: &str) -> PathBuf {
     home.access("chameleon", &json!({"dmPolicy": "allowlist", "allowFrom": ["s"]}));
     fixture(home, "chameleon", behaviour)
 }
 
-/// The same, whose sender nobody has let in.
+/// Returns the file of the same guest, whose sender was not let in.
 pub(crate) fn bare_chameleon(home: &Home, behaviour: &str) -> PathBuf {
     fixture(home, "chameleon", behaviour)
 }
 
-/// The guest whose page makes strangers, groups and presses happen, as a file.
+/// Returns the file of the guest whose page reports strangers, groups and presses.
 pub(crate) fn bazaar(home: &Home, behaviour: &str) -> PathBuf {
     fixture(home, "bazaar", behaviour)
 }
@@ -702,7 +702,7 @@ fn fixture(home: &Home, name: &str, behaviour: &str) -> PathBuf {
     path
 }
 
-/// A guest's bytes, as it was built.
+/// Returns the bytes of a built guest.
 pub(crate) fn component(name: &str) -> Vec<u8> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let path = target.join(format!("guests/{name}.wasm"));

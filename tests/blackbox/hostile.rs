@@ -1,10 +1,10 @@
-//! Guests that nobody should have loaded: each is refused or contained, and the others go on.
+//! Tests of hostile guests: each is refused or contained, and the other channels continue.
 
 use std::{path::Path, time::Duration};
 
 use crate::harness::{Home, Page, Server, chameleon, component, http};
 
-/// Loads only this file: what does the program say?
+/// Loads only this file and returns the program's error.
 fn refused(home: &Home, file: &Path) -> String {
     // `try` waits for what has to be compiled, which a session does not.
     let output = home.run(["try", "--dangerously-load-development-channels", file.to_str().unwrap()], "");

@@ -1,4 +1,4 @@
-//! What a guest can reach, and what it cannot.
+//! Tests of which addresses a guest can reach.
 
 mod credential;
 mod limit;
@@ -19,7 +19,7 @@ use crate::harness::{Home, Server, component, http};
 /// The value of the courier's credential.
 const TOKEN: &str = "12:secret-token_A";
 
-/// A courier that can be sent out.
+/// A running courier, which sends requests for a test.
 struct Courier {
     server: Server,
     port: u16,
@@ -46,7 +46,7 @@ impl Courier {
         Self { server, port }
     }
 
-    /// What came of this errand.
+    /// Returns the outcome of this errand.
     fn run(&self, errand: &Value) -> Value {
         let response = http(self.port, "POST", "/", &[], errand.to_string().as_bytes());
         assert_eq!(response.status, 200, "{}", response.text());
@@ -57,7 +57,7 @@ impl Courier {
         self.run(&json!({"url": url}))
     }
 
-    /// Why this was denied.
+    /// Returns the reason why this errand was denied.
     #[track_caller]
     fn denied(&self, errand: &Value) -> String {
         let outcome = self.run(errand);
@@ -65,17 +65,17 @@ impl Courier {
     }
 }
 
-/// A courier with this server as its platform, by the user's own setting.
+/// Starts a courier with this server as its platform, through the user's setting.
 fn at(home: &Home, upstream: &Upstream) -> Courier {
     Courier::start(home, &format!("[courier.settings]\nbase = \"{}\"\n", upstream.origin()))
 }
 
-/// A courier that may reach these origins.
+/// Starts a courier that may reach these origins.
 fn granted(home: &Home, origins: &[&str]) -> Courier {
     Courier::start(home, &format!("[courier]\nnetwork = {}\n", json!(origins)))
 }
 
-/// The user's log of the whole run, and all that the program has said on stderr.
+/// Returns the user's log of the whole run, and all output on stderr.
 fn log(home: &Home) -> String {
     let files = std::fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().path());
     let logs = files.filter(|path| path.extension().is_some_and(|extension| extension == "log"));

@@ -1,4 +1,4 @@
-//! Beginning and ending.
+//! Tests of start and end.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::harness::{Home, Server};
 
-/// What the protocol asks for is 100 ms; a busy machine gets some more.
+/// The time limit for an end. The protocol asks for 100 ms; a busy machine gets more.
 const END: Duration = Duration::from_millis(500);
 
 #[test]

@@ -1,4 +1,4 @@
-//! Black-box tests: the built program, as its users and its enemies meet it.
+//! Black-box tests of the built program, as its users and attackers use it.
 
 #![expect(
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! The link with the key: who gets it, and how long it is good.
+//! Tests of the link with the key: who gets it, and how long it is valid.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
 
@@ -18,7 +18,7 @@ fn open(home: &Home, more: &[&str]) -> Output {
     home.at_terminal(["open", "fakechat"].iter().chain(more))
 }
 
-/// The key in what the program prints.
+/// Returns the key in the program's output.
 fn key(output: &Output, port: u16) -> String {
     let start = format!("http://127.0.0.1:{port}/#key=");
     let (_, rest) =
@@ -56,7 +56,7 @@ fn a_kept_key_is_good_for_the_next_session_too() {
     assert_eq!(key(&open(&home, &[]), port), first);
 }
 
-/// A session that has started before and takes over uses what was kept since.
+/// A session that was started earlier and takes over uses a key that was kept since.
 #[test]
 fn a_kept_key_is_good_for_a_session_that_waits_for_its_turn() {
     let home = Home::new();
@@ -88,7 +88,7 @@ fn a_replaced_key_is_good_for_nothing() {
     assert!(!may_answer(port, &second));
 }
 
-/// What a model reads has no key that is good for another session.
+/// A model can read its session's output, so a key in it must not be valid for another session.
 #[test]
 fn a_session_of_a_models_shell_has_a_key_of_its_own() {
     let home = Home::new();
@@ -134,7 +134,7 @@ fn a_folder_that_is_too_deep_for_a_socket_is_named() {
     assert!(output.stderr.contains("is too long for a socket"), "{}", output.stderr);
 }
 
-/// Whoever speaks to the socket without the command is looked at as well.
+/// The server also checks a process that uses the socket without the command.
 #[test]
 fn no_model_gets_it() {
     let home = Home::new();

@@ -1,5 +1,5 @@
-//! A session that takes no messages must not consume any: what the client's command line, its environment, the user
-//! and the organisation say about that.
+//! Tests that a session that receives no messages consumes none, according to the client's command line, its
+//! environment, the user and the organisation.
 
 use std::{
     ffi::OsString,
@@ -17,17 +17,17 @@ use crate::harness::{Home, Server, bazaar};
 
 const DEVELOPMENT: &str = "--dangerously-load-development-channels";
 
-/// `tidegate serve fakechat` as Claude Code starts it: below a process of this name that has these arguments.
+/// Returns `tidegate serve fakechat` as Claude Code starts it: below a process of this name with these arguments.
 fn claude(home: &Home, client: &[&str], server: &str) -> Command {
     inside(home, &[], client, server)
 }
 
-/// The same, started by way of another program.
+/// Returns the same command, started through another program.
 fn inside(home: &Home, outer: &[OsString], client: &[&str], server: &str) -> Command {
     running(home, outer, client, &format!("\"$PROGRAM\" serve fakechat {server}"))
 }
 
-/// A process of the client's name that runs this.
+/// Returns a process of the client's name that runs this script.
 fn running(home: &Home, outer: &[OsString], client: &[&str], script: &str) -> Command {
     let link = home.path().join("claude");
     if !link.exists() {
@@ -58,14 +58,14 @@ fn environment(home: &Home, command: &mut Command) {
         .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin");
 }
 
-/// What the session is told at the beginning.
+/// Starts the server and returns its instructions.
 fn begin(command: Command) -> (Server, String) {
     let mut server = Server::start(command);
     let instructions = server.initialize()["instructions"].as_str().unwrap().to_owned();
     (server, instructions)
 }
 
-/// Messages arrive.
+/// Checks that messages arrive.
 fn assert_served(mut server: Server, instructions: &str) {
     assert!(!instructions.contains("receives no messages from"), "{instructions}");
     server.page("fakechat").say("1", "is anybody there?");
@@ -73,7 +73,7 @@ fn assert_served(mut server: Server, instructions: &str) {
     assert!(!server.reply("web", "yes").1);
 }
 
-/// The session works, is told why nothing comes, and leaves the channel to others.
+/// Checks that the session works, gets the reason why no messages arrive, and leaves the channel to other sessions.
 fn assert_left_alone(home: &Home, mut server: Server, instructions: &str, reason: &str) {
     assert!(instructions.contains("This session receives no messages from fakechat"), "{instructions}");
     assert!(instructions.contains(reason), "{reason:?} is not in {instructions}");
@@ -85,7 +85,7 @@ fn assert_left_alone(home: &Home, mut server: Server, instructions: &str, reason
     server.no_event();
 }
 
-/// Who serves fakechat, as `tidegate status` sees it.
+/// Returns the session that serves fakechat, according to `tidegate status`.
 fn owner(home: &Home) -> Value {
     let status = home.run(["status", "fakechat", "--json"], "");
     let reports: Value = serde_json::from_str(&status.stdout).unwrap_or_else(|_| panic!("{}", status.stderr));
@@ -216,7 +216,7 @@ fn the_clients_environment_tells_an_sdk_session_from_an_interactive_one() {
     }
 }
 
-/// A client that keeps its variables from its servers.
+/// Returns a client that does not pass its variables to its servers.
 fn secretive(home: &Home, client: &[&str]) -> Command {
     let unset = "unset CLAUDE_CODE_ENTRYPOINT CLAUDE_CODE_MANAGED_SETTINGS_PATH";
     running(home, &[], client, &format!("{unset}; \"$PROGRAM\" serve fakechat"))
@@ -322,8 +322,8 @@ fn an_opt_in_that_is_not_valid_is_explained() {
     }
 }
 
-/// What begins a program that finds this folder as `/etc`: it alone, and what it starts. None where the system does not
-/// let us.
+/// Returns the command prefix that makes a program and its children see this folder as `/etc`. `None` if the system
+/// does not allow this.
 fn with_etc(folder: &Path) -> Option<Vec<OsString>> {
     let attempt = |flags: &[&str]| {
         let mut outer: Vec<OsString> = vec!["unshare".into()];
@@ -339,13 +339,13 @@ fn with_etc(folder: &Path) -> Option<Vec<OsString>> {
     attempt(&["--mount"]).or_else(|| attempt(&["--map-root-user", "--mount"]))
 }
 
-/// Files of an organisation, by their names, and what a session gets.
+/// An organisation's policy files, by their names, and the expected effect on a session.
 #[derive(Debug)]
 struct Organisation {
     files: &'static [(&'static str, &'static str)],
     client: &'static [&'static str],
     server: &'static str,
-    /// Parts of the reason for which it gets no messages.
+    /// Parts of the reason why it gets no messages.
     reason: Option<&'static [&'static str]>,
 }
 
@@ -453,7 +453,7 @@ const ORGANISATIONS: &[Organisation] = &[
 ];
 
 impl Organisation {
-    /// Writes the files into this folder, and looks at a session that finds them there.
+    /// Writes the files into this folder, and checks a session that finds them there.
     fn check(&self, folder: &Path, start: impl Fn(&Home, &[&str], &str) -> Command) {
         std::fs::create_dir(folder.join("managed-settings.d")).unwrap();
         for (name, text) in self.files {

@@ -1,4 +1,5 @@
-//! What a session may send, read and fetch: only where somebody may speak, and only what it may.
+//! Tests of what a session may send, read and fetch: only in chats where a person may write, and only permitted
+//! content.
 
 mod files;
 mod incoming;
@@ -12,7 +13,7 @@ use crate::harness::{Home, Page, Server, bazaar};
 
 const EVENT: &str = "notifications/claude/channel";
 
-/// Ada may write, and whoever is at the fair.
+/// Starts a server where Ada and everybody in the group `fair` may write.
 fn market(home: &Home) -> Server {
     home.access(
         "bazaar",
@@ -29,14 +30,14 @@ fn start(home: &Home) -> Server {
     home.serve(["--dangerously-load-development-channels", file.to_str().unwrap()])
 }
 
-/// Somebody writes, with these fields beside.
+/// Returns a message of this sender, with these additional fields.
 fn write(sender: &str, chat: &str, text: &str, fields: &Value) -> Value {
     let mut draft = json!({"sender": sender, "chat": chat, "text": text});
     draft.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     json!({"message": draft})
 }
 
-/// Every tool, on something in this chat, and the guest's call that it leads to.
+/// Returns a call of every tool for this chat, and the guest's call that it causes.
 fn tools(chat: &str) -> [(&'static str, Value, &'static str); 5] {
     [
         ("reply", json!({"chat_id": chat, "text": "x"}), "send"),
@@ -165,7 +166,7 @@ fn history(page: &mut Page, drafts: &[(&str, &str, &str, Value)]) {
     page.calls();
 }
 
-/// The text of what is told, and how many are said to be left out.
+/// Returns the texts of the fetched messages, and the reported number of omitted ones.
 fn fetched(server: &mut Server, chat: &str) -> (Vec<String>, usize) {
     let (text, is_error) = server.call("fetch_messages", &json!({"channel": chat}));
     assert!(!is_error, "{text}");

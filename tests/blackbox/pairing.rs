@@ -1,4 +1,4 @@
-//! Strangers: what they are told, who lets them in, and how little a crowd of them achieves.
+//! Tests of strangers: the answers that they get, who lets them in, and the limits for a crowd of them.
 
 mod crowd;
 mod groups;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Home, Output, PATIENCE, Page, Server, bazaar};
 
-/// The bazaar, with a client that cannot ask its user anything.
+/// Starts the bazaar, with a client without dialogs.
 pub(crate) fn open(home: &Home) -> (Server, Page) {
     open_with(home, &[])
 }
@@ -27,7 +27,7 @@ fn open_with(home: &Home, arguments: &[&str]) -> (Server, Page) {
     (server, page)
 }
 
-/// Somebody writes directly, in the chat that has their id.
+/// Reports a direct message, in the chat that has the sender's id.
 pub(crate) fn write(page: &mut Page, sender: &str, text: &str) {
     say(page, &json!({"chat": sender, "sender": sender, "text": text}));
 }
@@ -36,8 +36,8 @@ pub(crate) fn say(page: &mut Page, message: &Value) {
     page.tell(&json!({"message": message}));
 }
 
-/// What the host says next, and in which chat. An answer to a stranger may come in several pieces: the last one says
-/// where their messages go.
+/// Returns the chat and the text of the host's next answer. An answer to a stranger may come in several pieces: the
+/// last one says where their messages go.
 pub(crate) fn answer(page: &mut Page) -> (String, String) {
     let mut pieces = BTreeMap::<String, String>::new();
     loop {
@@ -51,7 +51,7 @@ pub(crate) fn answer(page: &mut Page) -> (String, String) {
     }
 }
 
-/// The code in what a stranger is told.
+/// Returns the code in an answer to a stranger.
 fn code_in(text: &str) -> Option<String> {
     let (_, rest) = text.split_once("Your pairing code is `")?;
     let (code, _) = rest.split_once('`')?;
@@ -59,46 +59,46 @@ fn code_in(text: &str) -> Option<String> {
     Some(code.to_owned())
 }
 
-/// The code that this chat is told next.
+/// Returns the code that this chat gets next.
 pub(crate) fn code(page: &mut Page, chat: &str) -> String {
     let (told, text) = answer(page);
     assert_eq!(told, chat, "{text}");
     code_in(&text).unwrap_or_else(|| panic!("there is no code in {text:?}"))
 }
 
-/// A code that is not this one.
+/// Returns another code than this one.
 pub(crate) fn other(code: &str) -> String {
     let last = if code.ends_with('A') { "C" } else { "A" };
     format!("{}{last}", &code[..5])
 }
 
-/// What a person does at a terminal.
+/// Runs `tidegate access` as a person at a terminal.
 pub(crate) fn access(home: &Home, arguments: &[&str]) -> Output {
     home.at_terminal(["access", "bazaar"].iter().chain(arguments))
 }
 
-/// The same, and it works.
+/// Runs the command, which must succeed; returns its output.
 pub(crate) fn done(home: &Home, arguments: &[&str]) -> String {
     let output = access(home, arguments);
     assert!(output.status.success(), "{arguments:?}: {}", output.stderr);
     output.stdout
 }
 
-/// The same, and it does not: why.
+/// Runs the command, which must fail; returns the reason.
 pub(crate) fn refused(home: &Home, arguments: &[&str]) -> String {
     let output = access(home, arguments);
     assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", output.stdout);
     output.stderr
 }
 
-/// How the bazaar stands, as everybody may know.
+/// Returns the bazaar's public status.
 pub(crate) fn status(home: &Home) -> Value {
     let output = home.run(["status", "bazaar", "--json"], "");
     assert!(output.status.success(), "{}", output.stderr);
     serde_json::from_str::<Value>(&output.stdout).unwrap()[0].take()
 }
 
-/// Who was turned away, where, why and how often: complete once the server has ended.
+/// Returns who was refused, where, why and how often: complete once the server has ended.
 fn dropped(home: &Home) -> BTreeMap<(String, String, String), u64> {
     let refusals = status(home)["refusals"].take();
     let refusals = refusals.as_array().unwrap().iter().map(|refusal| {
@@ -121,7 +121,7 @@ pub(crate) fn document(home: &Home) -> Value {
     serde_json::from_str(&std::fs::read_to_string(file(home)).unwrap()).unwrap()
 }
 
-/// Waits for what happens beside everything else.
+/// Waits for a condition that another task makes true.
 pub(crate) fn eventually(what: &str, condition: impl Fn() -> bool) {
     let start = Instant::now();
     while !condition() {
@@ -276,7 +276,7 @@ fn the_code_is_nowhere_on_disk() {
     nowhere("at the end");
 }
 
-/// The files below this folder that hold this.
+/// Returns the files below this folder that contain this text.
 fn holding(folder: &Path, text: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let found = entries.flat_map(|path| {

@@ -1,4 +1,4 @@
-//! Permission prompts: who is asked, who may answer, and what becomes of it.
+//! Tests of permission prompts: who is asked, who may answer, and the effect.
 
 mod attacker;
 mod page;
@@ -13,7 +13,7 @@ const VERDICT: &str = "notifications/claude/channel/permission";
 const EVENT: &str = "notifications/claude/channel";
 const GRANT: &str = "[bazaar]\npermission_prompts = true\n";
 
-/// A bazaar that was granted the relay. Ada may answer, Bob may only write; the fair is a group that is heard.
+/// Starts a bazaar with the relay granted. Ada may answer, Bob may only write; the group `fair` is heard.
 fn market(home: &Home, behaviour: &str) -> Server {
     serve(
         home,
@@ -32,7 +32,7 @@ fn serve(home: &Home, behaviour: &str, access: &Value) -> Server {
     home.serve(["--log", "debug", "--dangerously-load-development-channels", file.to_str().unwrap()])
 }
 
-/// The session asks whether it may run a command.
+/// Sends a session's request to run a command.
 fn ask(server: &mut Server, id: &str) {
     ask_about(server, id, "Bash", "List files", "{\"command\":\"ls\"}");
 }
@@ -59,7 +59,7 @@ fn labels(shown: &Value) -> Vec<&str> {
     shown["buttons"].as_array().unwrap().iter().map(|button| button["label"].as_str().unwrap()).collect()
 }
 
-/// What the button with this label brings back.
+/// Returns the action of the button with this label.
 fn action<'a>(prompt: &'a Value, label: &str) -> &'a str {
     let buttons = prompt["buttons"].as_array().unwrap();
     let button = buttons.iter().find(|button| button["label"] == label);
@@ -70,7 +70,7 @@ fn text(shown: &Value) -> &str {
     shown["text"].as_str().unwrap()
 }
 
-/// As the bazaar's platform counts.
+/// Returns the length as the bazaar's platform counts it.
 fn length(shown: &Value) -> usize {
     text(shown).encode_utf16().count()
 }

@@ -1,4 +1,4 @@
-//! Nothing is lost, and what is to be forgotten is gone.
+//! Tests that no message is lost, and that erased messages are gone.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A person at a terminal, in front of a program that goes on.
+//! A person at a terminal, with a running program.
 
 use std::process::{Command, ExitStatus};
 
@@ -15,12 +15,12 @@ impl Person {
         Self::before(home.command(arguments))
     }
 
-    /// Starts this as it is.
+    /// Starts this command without changes.
     pub(crate) fn before(command: Command) -> Self {
         Self(Terminal::start_with(command, 24, 80).unwrap())
     }
 
-    /// Starts the program below no other: its user counts as a person wherever these tests run.
+    /// Starts the program below no other: its user counts as a person in every environment of the tests.
     pub(crate) fn start_alone(home: &Home, program: &Command) -> Self {
         let go = home.path().join("go");
         let _ = std::fs::remove_file(&go);
@@ -39,17 +39,17 @@ impl Person {
         Self(terminal)
     }
 
-    /// Waits until this is on the screen.
+    /// Waits until this text is on the screen.
     pub(crate) fn see(&self, text: &str) -> String {
         self.look(text, |screen| screen.contains(text))
     }
 
-    /// Waits until this is not on the screen.
+    /// Waits until this text is not on the screen.
     pub(crate) fn miss(&self, text: &str) -> String {
         self.look(text, |screen| !screen.contains(text))
     }
 
-    /// Waits until this is on the screen, and the prompt with this line below it.
+    /// Waits until this text is on the screen, and the prompt with this line below it.
     pub(crate) fn see_above(&self, text: &str, prompt: &str) -> String {
         self.look(text, |screen| {
             screen.split_once(text).is_some_and(|(_, below)| below.replace('\n', "").ends_with(prompt))
@@ -72,7 +72,7 @@ impl Person {
         self.0.wait_for_end(PATIENCE).unwrap()
     }
 
-    /// The page whose link is on the screen.
+    /// Opens the page whose link is on the screen.
     pub(crate) fn page(&self) -> Page {
         let screen = self.see("http://127.0.0.1:");
         let (_, rest) = screen.split_once("http://127.0.0.1:").unwrap();

@@ -1,4 +1,4 @@
-//! The plugins: their files agree, and their script starts the program, or says in its place what is wrong.
+//! Tests of the plugins: their files agree, and their script starts the program, or reports in its place what is wrong.
 
 mod files;
 mod stand_in;
@@ -18,15 +18,15 @@ use serde_json::{Value, json};
 
 use crate::harness::{Home, Server};
 
-/// A program of the name, in place of the real one. Asked for its version it reads its input, which is the session's.
-/// Otherwise it says who it is and what it was given, and repeats its input.
+/// A program of this name in place of the real one. Asked for its version it reads its input, which is the session's.
+/// Otherwise it prints its name and arguments, and repeats its input.
 const ECHO: &str = "#!/bin/sh\n\
     case $1 in\n\
     --version) /bin/cat; echo 'tidegate VERSION' ;;\n\
     *) echo \"{\\\"jsonrpc\\\":\\\"2.0\\\",\\\"process\\\":$$,\\\"arguments\\\":\\\"$*\\\",\\\"version\\\":\\\"VERSION\\\"}\"; exec /bin/cat ;;\n\
     esac\n";
 
-/// The repository.
+/// Returns the repository's folder.
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
 }
@@ -39,7 +39,7 @@ fn read_json(path: &Path) -> Value {
     serde_json::from_str(&read(path)).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// A user with the plugin installed, and nothing on `PATH`.
+/// A user with the plugin installed, and an empty `PATH`.
 struct User {
     home: Home,
 }
@@ -57,7 +57,7 @@ impl User {
         self.home.path().join(name)
     }
 
-    /// The plugin's server, as its `.mcp.json` says. The file is read as Claude Code reads it.
+    /// Returns the plugin's server, from its `.mcp.json`. The file is read as Claude Code reads it.
     fn command(&self) -> Command {
         let root = repository().join("plugins/fakechat");
         let entry = read_json(&root.join(".mcp.json"))["mcpServers"]["fakechat"].take();
@@ -83,7 +83,7 @@ impl User {
         Server::start(self.command())
     }
 
-    /// Puts a program of this version into a folder.
+    /// Writes a program of this version into a folder.
     fn put(&self, folder: &str, version: &str) {
         self.put_text(folder, &ECHO.replace("VERSION", version), 0o755);
     }
@@ -171,7 +171,7 @@ fn the_working_folder_is_not_searched() {
     assert_eq!(answer["serverInfo"]["title"], "tidegate is not installed");
 }
 
-/// What the person and the model are told: by the instructions, by the one tool, and by its result.
+/// Returns what the person and the model get: the instructions, the only tool, and its result.
 fn told(server: &mut Server, tool: &str) -> [String; 3] {
     let answer = server.initialize();
     let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned();

@@ -1,4 +1,4 @@
-//! Polled channels of other people's, which may be bad ones.
+//! Tests of third-party polled channels, which may misbehave.
 
 use serde_json::{Value, json};
 

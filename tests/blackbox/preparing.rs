@@ -1,4 +1,4 @@
-//! A client does not wait for what has to be compiled first: channels that take longer follow.
+//! Tests that a client does not wait for compilation: channels that need longer are added later.
 
 use std::{fs, path::PathBuf, process::Command};
 
@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 
 use crate::harness::{Home, Server, component, http};
 
-/// A file that has nothing in it until the test writes it: whoever reads it waits.
+/// Creates a named pipe, which is empty until the test writes to it: a reader waits.
 fn pipe(home: &Home, name: &str) -> PathBuf {
     let path = home.path().join(name);
     assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
     path
 }
 
-/// The answer to the handshake, which comes at once.
+/// Starts the server and returns its answer to the handshake, which comes at once.
 fn begin(home: &Home, arguments: &[&str], file: &PathBuf) -> (Server, Value) {
     let mut command = home.command(["serve", "--opt-in", "always"]);
     command.args(arguments).arg("--dangerously-load-development-channels").arg(file);

@@ -1,4 +1,4 @@
-//! The MCP side, line by line.
+//! Tests of the MCP side, line by line.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! `tidegate setup`, as a person goes through it.
+//! Tests of `tidegate setup`, as a person uses it.
 
 use std::{fs, path::PathBuf, process::Command};
 
@@ -12,7 +12,7 @@ use crate::{
     telegram::stage::{Stage, ada},
 };
 
-/// In a project of its own, without Claude Code on the PATH.
+/// Starts the command in a new project, without Claude Code on the PATH.
 fn setup(home: &Home, arguments: &[&str]) -> (Person, PathBuf) {
     let project = home.path().join("project");
     fs::create_dir_all(&project).unwrap();
@@ -71,7 +71,7 @@ fn an_entry_that_is_there_is_replaced_only_if_asked() {
     assert_eq!(entry(&file)["command"], "mine");
 }
 
-/// The first hour with a bot: from no token to an answer in the chat, and then a trial in the terminal.
+/// The whole setup of a bot: from no token to an answer in the chat, and then a trial in the terminal.
 #[test]
 fn a_bot_is_set_up_from_its_token_to_an_answer() {
     let stage = Stage::strange();

@@ -1,6 +1,6 @@
-//! What people read: the texts of `doctor`, `status` and `--help`, word by word.
+//! Tests of the exact texts that people read: `doctor`, `status` and `--help`.
 //!
-//! `UPDATE_SNAPSHOTS=1` writes the files in `snapshots/` anew; then they are to be read.
+//! `UPDATE_SNAPSHOTS=1` rewrites the files in `snapshots/`; review them afterwards.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
@@ -11,7 +11,7 @@ use crate::{
     pairing::eventually,
 };
 
-/// What the command prints, with what differs from run to run left out.
+/// Returns the command's output without the parts that differ from run to run.
 fn read(home: &Home, arguments: &[&str]) -> String {
     let output = home.run(arguments, "");
     assert_eq!(output.stderr, "", "{arguments:?}");
@@ -29,7 +29,7 @@ fn read(home: &Home, arguments: &[&str]) -> String {
     format!("$ tidegate {}\n{text}", arguments.join(" "))
 }
 
-/// Replaces what stands between two texts in a line.
+/// Replaces the text between two texts in a line.
 fn hidden(text: &str, before: &str, after: &str) -> String {
     let mut parts = text.split(before);
     let mut result = parts.next().unwrap_or_default().to_owned();
@@ -53,7 +53,7 @@ fn same(name: &str, texts: &[String]) {
     assert_eq!(text, expected, "{} differs: UPDATE_SNAPSHOTS=1 writes it anew", path.display());
 }
 
-/// Each line that says that something is wrong is followed by a command to paste, or says what to correct.
+/// Checks that each line about a fault is followed by a command to paste, or says what to correct.
 fn every_fault_has_a_cure(text: &str) {
     let lines: Vec<&str> = text.lines().collect();
     for (at, line) in lines.iter().enumerate().filter(|(_, line)| line.contains('✗')) {

@@ -1,4 +1,4 @@
-//! Which folder holds the state: what the command line and the environment say, and nothing else.
+//! Tests that only the command line and the environment choose the folder of the state.
 
 use std::{
     path::{Path, PathBuf},
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::harness::{Home, PATIENCE, Server, free_port, http};
 
-/// A person's home directory, with what the official plugin has left in it.
+/// A person's home directory, with the files of the official plugin.
 struct Person {
     home: Home,
     platform: Platform,
@@ -34,12 +34,12 @@ impl Person {
         self.home.path().canonicalize().unwrap().join(below)
     }
 
-    /// The folder of the official plugin's bot.
+    /// Returns the folder of the official plugin's bot.
     fn plugin(&self) -> PathBuf {
         self.path(".claude/channels/telegram")
     }
 
-    /// Makes a state root, whose channels speak to the test's platform.
+    /// Creates a state root, whose channels use the test's platform.
     fn settings(&self, root: &Path, more: &str) {
         std::fs::create_dir_all(root).unwrap();
         let platform = self.platform.address();
@@ -47,7 +47,7 @@ impl Person {
         std::fs::write(root.join("channels.toml"), text).unwrap();
     }
 
-    /// The program with these arguments, and with what Claude Code hands to every server.
+    /// Returns the program with these arguments, and with the variables that Claude Code passes to every server.
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
         command.args(arguments).env_clear().envs([
@@ -61,7 +61,7 @@ impl Person {
         command
     }
 
-    /// Where telegram's folder is, with these arguments and variables.
+    /// Returns telegram's folder, with these arguments and variables.
     fn folder(&self, arguments: &[&str], variables: &[(&str, &Path)]) -> PathBuf {
         let arguments = [&["status", "telegram", "--json"], arguments].concat();
         let output = self.command(&arguments).envs(variables.iter().copied()).output().unwrap();
@@ -120,7 +120,7 @@ fn a_trial_in_a_folder_of_its_own_takes_nothing_of_the_real_bot() {
     assert!(text.contains(&format!("{} is not used, because", person.plugin().display())), "{text}");
 }
 
-/// `CLAUDE_CODE_MCP_ALLOWLIST_ENV=1` keeps every other variable from servers.
+/// With `CLAUDE_CODE_MCP_ALLOWLIST_ENV=1` Claude Code passes no other variable to servers.
 #[test]
 fn files_and_arguments_are_enough_where_a_client_hands_on_no_variables() {
     let person = Person::new();

@@ -1,10 +1,10 @@
-//! Standard error, which a client may leave unread.
+//! Tests of standard error, which a client may leave unread.
 
 use std::{io::Read as _, process::ChildStderr};
 
 use crate::harness::{Home, Server, http};
 
-/// The next line of the log, and no byte more.
+/// Reads the next line of the log, and no byte more.
 fn line(log: &mut ChildStderr) -> String {
     let (mut line, mut byte) = (Vec::new(), [0]);
     loop {
@@ -16,7 +16,7 @@ fn line(log: &mut ChildStderr) -> String {
     }
 }
 
-/// A server whose log was read as far as it tells the page's port.
+/// Starts a server and reads its log up to the line with the page's port.
 fn serve(home: &Home) -> (Server, ChildStderr, u16) {
     let command = home.command(["serve", "fakechat", "--port", "0", "--opt-in", "always"]);
     let (mut server, mut log) = Server::start_unread(command);
@@ -30,7 +30,7 @@ fn serve(home: &Home) -> (Server, ChildStderr, u16) {
     }
 }
 
-/// Requests such as any website can have a browser send: each is refused, and logged.
+/// Sends requests like those that a website can make a browser send: each is refused, and logged.
 fn refused(port: u16, count: usize) {
     let path = format!("/{}", "x".repeat(30_000));
     let origin = format!("http://{}.example", "y".repeat(30_000));

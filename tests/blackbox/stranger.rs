@@ -1,4 +1,4 @@
-//! Strangers on a channel that cannot tell them a code, such as a webhook: nothing of theirs vanishes.
+//! Tests of strangers on a channel that cannot tell them a code, such as a webhook: their messages are not lost.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::{
 
 const EVENT: &str = "notifications/claude/channel";
 
-/// As [`tidegate::journal`] has it.
+/// The limit in [`tidegate::journal`].
 const WAIT: usize = 64;
 
 fn mute(home: &Home) -> PathBuf {
@@ -33,7 +33,7 @@ fn post_from(port: u16, sender: &str, text: &str) {
     assert_eq!(http(port, "POST", &format!("/hook?from={sender}"), &[], text.as_bytes()).status, 200);
 }
 
-/// What a person does at a terminal, and what is said to that.
+/// Runs the command as a person at a terminal; returns the output.
 fn access(home: &Home, arguments: &[&str]) -> String {
     let output = home.at_terminal(["access", "chameleon"].iter().chain(arguments));
     assert!(output.status.success(), "{}", output.stderr);
@@ -136,7 +136,7 @@ fn whoever_writes_on_the_page_is_the_person_who_tries_the_channel() {
     assert!(!server.arrived(EVENT).iter().any(again));
 }
 
-/// A trial takes nothing that waits for the session.
+/// A trial does not use events that wait for the session.
 #[test]
 fn what_waits_is_not_released_by_who_counts_as_the_person() {
     let home = Home::new();
@@ -212,7 +212,7 @@ fn who_is_turned_down_waits_no_more() {
     assert!(forgotten.stdout.contains("1 message,"), "{}{}", forgotten.stdout, forgotten.stderr);
 }
 
-/// What waits comes first, however soon the next follows, and takes nothing from what its sender may say.
+/// Waiting events come before new ones, even if those follow at once, and do not count against the sender's limits.
 #[test]
 fn what_has_waited_comes_before_what_follows() {
     let home = Home::new();
@@ -231,7 +231,7 @@ fn what_has_waited_comes_before_what_follows() {
     server.no_event();
 }
 
-/// A policy that hears nobody is no decision about anybody.
+/// A policy that hears no one decides about no sender.
 #[test]
 fn what_waits_outlives_a_policy() {
     let home = Home::new();
@@ -269,7 +269,7 @@ fn an_id_is_no_command() {
     assert!(!offered.contains("PWNED") && !offered.contains("elsewhere"), "{offered}");
 }
 
-/// Other sites' pages can have a browser send a GET, with no origin.
+/// Pages of other sites can make a browser send a GET, without an origin.
 #[test]
 fn a_get_brings_no_event() {
     let home = Home::new();

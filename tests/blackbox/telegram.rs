@@ -1,4 +1,5 @@
-//! Telegram, from a person to a session and back: the built program between an MCP client and a Bot API server.
+//! Tests of Telegram, from a person to a session and back: the built program between an MCP client and a Bot API
+//! server.
 
 mod bad_input;
 mod clock;

@@ -1,4 +1,4 @@
-//! The page's side: who may talk, how much, and what becomes of files.
+//! Tests of the page's side: who may write, limits on size, and files.
 
 use std::io::Write as _;
 
@@ -203,7 +203,7 @@ fn frames_that_make_no_sense_are_answered_and_survived() {
     server.no_event();
 }
 
-/// The page shows what is in a message as its author's, whoever asks for the change.
+/// The page shows a message's text as its author's, so only the author may change it.
 #[test]
 fn nobody_writes_in_the_sessions_place() {
     let home = Home::new();

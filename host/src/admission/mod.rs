@@ -14,12 +14,9 @@ mod pairing;
 mod runtime;
 mod tally;
 
-use std::{
-    collections::BTreeSet,
-    path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
+
+use parking_lot::{Mutex, MutexGuard};
 
 pub use self::{addressee::Addressee, file::Broken};
 use self::{file::AccessFile, tally::Tally};
@@ -452,13 +449,13 @@ impl Admission {
 
     /// Counts a refused event. Returns true if [`Admission::settle`] must be called soon to write the count.
     pub fn refuse(&self, what: &Happening, reason: Reason, now: u64) -> bool {
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner).count(what, reason, now)
+        self.tally.lock().count(what, reason, now)
     }
 
     /// Writes the counts of refused events. Returns false if another process is writing: then the caller must try
     /// again.
     pub fn settle(&self) -> bool {
-        let refusals = self.tally.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let refusals = self.tally.lock().take();
         if refusals.is_empty() {
             return true;
         }
@@ -467,7 +464,7 @@ impl Admission {
             tracing::warn!("what was turned away could not be counted yet: {error}");
         }
         if !matches!(stored, Ok(Some(()))) {
-            self.tally.lock().unwrap_or_else(PoisonError::into_inner).put_back(refusals);
+            self.tally.lock().put_back(refusals);
         }
         !matches!(stored, Ok(None))
     }
@@ -478,7 +475,7 @@ impl Admission {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

@@ -1,6 +1,8 @@
 //! The import `log`, and all other output of a guest: lines for the log.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::Tenant;
 use crate::contract::imports::log::{Host, Level};
@@ -75,7 +77,7 @@ impl Lines {
     }
 
     fn lock(&self) -> MutexGuard<'_, Record> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

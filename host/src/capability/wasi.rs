@@ -6,12 +6,10 @@
 
 mod nothing;
 
-use std::{
-    pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{pin::Pin, sync::Arc};
 
 use axum::body::Bytes;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::io::AsyncWrite;
 use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime_wasi::{
@@ -126,7 +124,7 @@ struct Rest {
 
 impl Voice {
     fn rest(&self) -> MutexGuard<'_, Rest> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -6,11 +6,12 @@
 use std::{
     io,
     os::fd::AsFd,
-    sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, LazyLock},
     thread,
     time::Duration,
 };
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use rustix::{
     event::{PollFd, PollFlags, poll},
     io::Errno,
@@ -37,7 +38,7 @@ pub(super) struct Log;
 
 impl io::Write for Log {
     fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
-        let diverted = DIVERTED.lock().unwrap_or_else(PoisonError::into_inner);
+        let diverted = DIVERTED.lock();
         let text = || String::from_utf8_lossy(lines).into_owned();
         if diverted.as_ref().is_none_or(|elsewhere| elsewhere.send(text()).is_err()) {
             STDERR.push(lines, Importance::Log);
@@ -57,7 +58,7 @@ pub(super) struct Diversion(mpsc::UnboundedReceiver<String>);
 impl Diversion {
     pub(super) fn begin() -> Self {
         let (sender, lines) = mpsc::unbounded_channel();
-        *DIVERTED.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        *DIVERTED.lock() = Some(sender);
         Self(lines)
     }
 
@@ -74,7 +75,7 @@ impl Diversion {
     /// Sends the queued lines and all further lines to standard error.
     pub(super) fn release(&mut self) {
         // The lock keeps new lines from overtaking the queued ones.
-        let mut diverted = DIVERTED.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut diverted = DIVERTED.lock();
         while let Ok(lines) = self.0.try_recv() {
             STDERR.push(lines.as_bytes(), Importance::Log);
         }
@@ -170,7 +171,7 @@ impl Lines {
             return self.0.write(&lines);
         }
         let busy = |queue: &mut Queue| queue.running && (queue.writing || !queue.is_empty());
-        drop(self.0.changed.wait_timeout_while(queue, most, busy));
+        self.0.changed.wait_while_for(&mut queue, busy, most);
     }
 }
 
@@ -198,7 +199,7 @@ impl Queue {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock()
     }
 
     /// Writes lines as they arrive, until no line has arrived for [`IDLE`].
@@ -206,10 +207,7 @@ impl Shared {
         let mut queue = self.lock();
         loop {
             if queue.is_empty() {
-                let waited = self.changed.wait_timeout(queue, IDLE);
-                let (woken, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-                queue = woken;
-                if timeout.timed_out() && queue.is_empty() {
+                if self.changed.wait_for(&mut queue, IDLE).timed_out() && queue.is_empty() {
                     queue.running = false;
                     return;
                 }

@@ -1,11 +1,8 @@
 //! The attributes that a guest gives to messages, restricted to those that a session can get.
 
-use std::{
-    borrow::Cow,
-    collections::BTreeSet,
-    fmt::Display,
-    sync::{Mutex, PoisonError},
-};
+use std::{borrow::Cow, collections::BTreeSet, fmt::Display};
+
+use parking_lot::Mutex;
 
 use crate::{event::ChannelName, notification::check_key, text};
 
@@ -51,7 +48,7 @@ impl Attributes {
     fn warn(&self, key: &str, reason: &dyn Display) {
         let channel = &*self.channel;
         let key: String = key.chars().take(SHOWN).collect();
-        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut warned = self.warned.lock();
         if warned.len() == WARNINGS || warned.contains(&key) {
             return;
         }

@@ -4,9 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Approval, Channel,
-    channel::lock,
-    invitation,
+    Approval, Channel, invitation,
     outbound::Readers,
     permission::{Decider, Prompt},
 };
@@ -133,14 +131,14 @@ impl Channel {
 
     /// Returns why the channel was shut when the rules were last read, if it was.
     pub fn shut(&self) -> Option<Shut> {
-        lock(&self.rules).as_ref().and_then(|rules| rules.as_ref().err().cloned())
+        self.rules.lock().as_ref().and_then(|rules| rules.as_ref().err().cloned())
     }
 
     /// Returns the rules that apply at the moment. Tells the session when the channel is shut, and asks the session's
     /// user when something other than tidegate has let in more.
     pub(super) async fn rules(self: &Arc<Self>) -> Result<Arc<Rules>, Shut> {
         let rules = self.admission.rules().await;
-        let mut last = lock(&self.rules);
+        let mut last = self.rules.lock();
         let news = match (&*last, &rules) {
             (Some(Ok(before)), Ok(now)) => !Arc::ptr_eq(before, now),
             (Some(Err(before)), Err(now)) => before.to_string() != now.to_string(),
@@ -173,7 +171,7 @@ impl Channel {
         let (Some(command), Some((chat, sender))) = (command, parties) else {
             return tracing::debug!("{name}: an event went nowhere: {reason}");
         };
-        let mut told = lock(&self.told);
+        let mut told = self.told.lock();
         if told.len() > TOLD || !told.insert((chat.id.clone(), sender.id.clone(), reason)) {
             return;
         }
@@ -368,7 +366,7 @@ impl Channel {
             }
             Err(error) => tracing::error!("{}: {error}", self.name()),
         }
-        *lock(&self.rules) = None;
+        *self.rules.lock() = None;
         let channel = Arc::clone(self);
         // `admits` reports what is wrong with the rules.
         tokio::spawn(async move { channel.admits().await });

@@ -3,11 +3,12 @@
 use std::{
     collections::HashSet,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicUsize},
     },
 };
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::{
@@ -199,7 +200,7 @@ impl Channel {
 
     /// Returns whether the channel works.
     pub fn condition(&self) -> Condition {
-        lock(&self.condition).clone()
+        self.condition.lock().clone()
     }
 
     /// Returns the address of its page with the key, for a person who may decide there (see
@@ -213,7 +214,7 @@ impl Channel {
 
     /// Sets the condition. Returns whether it has changed.
     pub fn set_condition(&self, condition: Condition) -> bool {
-        let mut current = lock(&self.condition);
+        let mut current = self.condition.lock();
         let news = *current != condition;
         // In standby another process serves the channel, so only the trouble of that process counts.
         if news && let Condition::Down { reason } | Condition::Interrupted { reason } = &condition {
@@ -273,11 +274,11 @@ impl Channel {
     }
 
     pub(super) fn inbox(&self) -> Option<Arc<dyn Inbox>> {
-        lock(&self.inbox).clone()
+        self.inbox.lock().clone()
     }
 
     pub(super) fn has_inbox(&self) -> bool {
-        lock(&self.inbox).is_some()
+        self.inbox.lock().is_some()
     }
 
     /// Waits for a session. Before there is one, no messages need to be fetched.
@@ -294,7 +295,7 @@ impl Channel {
 
     /// Attaches a session. From now on it gets what arrives, beginning with what has waited for it.
     pub(super) fn attach(self: &Arc<Self>, inbox: Arc<dyn Inbox>) {
-        *lock(&self.inbox) = Some(inbox);
+        *self.inbox.lock() = Some(inbox);
         // Only the process that serves the channel delivers what waits.
         if self.condition().serves() {
             self.ask_about_what_waits();
@@ -305,7 +306,7 @@ impl Channel {
 
     /// Detaches the session, which is gone. What arrives waits for the next session.
     pub(super) fn detach(&self) {
-        *lock(&self.inbox) = None;
+        *self.inbox.lock() = None;
     }
 
     /// Takes over the journal from the process that wrote it last.
@@ -339,7 +340,7 @@ impl Channel {
 
     /// Starts a task that writes the delivery marks soon, and tidies the journal once there are no more commits.
     pub(super) fn settle_soon(self: &Arc<Self>) {
-        let mut settling = lock(&self.settling);
+        let mut settling = self.settling.lock();
         if std::mem::replace(&mut *settling, true) {
             return;
         }
@@ -355,7 +356,7 @@ impl Channel {
                 }
                 before = commits;
             }
-            *lock(&channel.settling) = false;
+            *channel.settling.lock() = false;
             channel.journal().rest();
         });
     }
@@ -411,8 +412,4 @@ impl Channel {
             | Condition::Up { .. } => Ok(()),
         }
     }
-}
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

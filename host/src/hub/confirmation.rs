@@ -3,11 +3,13 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use super::{Channel, channel::lock};
+use parking_lot::Mutex;
+
+use super::Channel;
 use crate::event::{ChatId, Happening, Message, MessageId};
 
 /// The most reactions that wait. When more messages arrive at once, nobody looks at the reactions.
@@ -37,7 +39,7 @@ impl Channel {
             return None;
         }
         // Uses the rules as they were last read: to look at the file again costs a system call for each message.
-        let own = match &*lock(&self.rules) {
+        let own = match &*self.rules.lock() {
             Some(Ok(rules)) => rules.manners.ack_reaction.clone(),
             Some(Err(_)) | None => None,
         };
@@ -68,7 +70,7 @@ impl Channel {
             return;
         }
         let Some(emoji) = self.ack_reaction() else { return };
-        let mut queue = lock(&self.confirmations.0);
+        let mut queue = self.confirmations.0.lock();
         for (chat, message) in delivered {
             if queue.waiting.len() < MOST {
                 queue.waiting.push_back((chat, message, Instant::now()));
@@ -83,7 +85,7 @@ impl Channel {
     async fn react_to_all(&self, emoji: &str) {
         loop {
             let next = {
-                let mut queue = lock(&self.confirmations.0);
+                let mut queue = self.confirmations.0.lock();
                 let next = queue.waiting.pop_front();
                 queue.running = next.is_some();
                 next

@@ -3,16 +3,17 @@
 
 use std::{
     collections::{HashMap, HashSet, VecDeque, hash_map::Entry},
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::Duration,
 };
 
+use parking_lot::Mutex;
 use tokio::{
     sync::Semaphore,
     time::{Instant, sleep, timeout_at},
 };
 
-use super::{Channel, Delivery, Failure, channel::lock};
+use super::{Channel, Delivery, Failure};
 use crate::{
     admission::Admission,
     clock,
@@ -72,7 +73,7 @@ impl Default for Held {
 impl Held {
     /// Remembers a part of an album of which no part has addressed the bot so far.
     pub(super) fn overhear(&self, album: String, part: Event) {
-        let mut parts = lock(&self.unaddressed);
+        let mut parts = self.unaddressed.lock();
         parts.retain(|(.., since)| since.elapsed() < OVERHEARD);
         if parts.len() >= OVERHEARD_MOST {
             parts.pop_front();
@@ -83,7 +84,7 @@ impl Held {
     /// Returns the remembered parts of this album, which is for the session after all. They stay remembered, in case
     /// they cannot be stored this time; a part that is stored already is recognised by its id.
     pub(super) fn overheard(&self, album: &str) -> Vec<Event> {
-        let parts = lock(&self.unaddressed);
+        let parts = self.unaddressed.lock();
         let parts = parts.iter().filter(|(other, _, since)| other == album && since.elapsed() < OVERHEARD);
         parts.map(|(_, part, _)| part.clone()).collect()
     }
@@ -125,7 +126,7 @@ impl Channel {
     pub(super) fn make_whole(self: &Arc<Self>, event: Event, album: Option<String>) {
         let quiet = if album.is_some() { QUIET } else { Duration::ZERO };
         let key = album.unwrap_or_else(|| event.id.to_string());
-        let mut groups = lock(&self.held.groups);
+        let mut groups = self.held.groups.lock();
         match groups.entry(key.clone()) {
             Entry::Occupied(mut group) => {
                 let group = group.get_mut();
@@ -154,7 +155,7 @@ impl Channel {
         let mut until = Instant::now() + quiet;
         loop {
             let arrived = {
-                let mut groups = lock(&self.held.groups);
+                let mut groups = self.held.groups.lock();
                 let Some(group) = groups.get_mut(key) else { break };
                 for event in group.parts.drain(..) {
                     let channel = Arc::clone(self);
@@ -171,7 +172,7 @@ impl Channel {
                 until = Instant::now() + quiet;
                 continue;
             }
-            let mut groups = lock(&self.held.groups);
+            let mut groups = self.held.groups.lock();
             if groups.get(key).is_none_or(|group| group.parts.is_empty()) {
                 groups.remove(key);
                 break;

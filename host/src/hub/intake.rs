@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Channel, Delivery, aside::Aside, channel::lock, held};
+use super::{Channel, Delivery, aside::Aside, held};
 use crate::{
     admission::{Admission, Rules, Shut},
     capability::Effects,
@@ -358,7 +358,7 @@ impl<'a> Decided<'a> {
     pub(super) fn carry_out(self) -> Vec<Delivery> {
         self.channel.set_aside(self.asides);
         if let Some((rules, count)) = self.let_in {
-            *lock(&self.channel.judged) = Some(rules);
+            *self.channel.judged.lock() = Some(rules);
             if count > 0 {
                 tracing::info!("{}: {count} of what has waited reaches the session now", self.channel.name());
             }

@@ -1,6 +1,6 @@
 //! What this process tells other processes about its session. `tidegate status` shows it.
 
-use super::{Channel, channel::lock};
+use super::Channel;
 use crate::{
     claude::Reception,
     clock,
@@ -20,7 +20,7 @@ impl Channel {
         };
         let (written, received) = self.outstanding.counts();
         let directory = std::env::current_dir().unwrap_or_default();
-        let mut note = lock(&self.note);
+        let mut note = self.note.lock();
         let since = note.as_ref().map_or_else(clock::now, |note| note.since);
         *note = Some(SessionNote {
             process: std::process::id(),
@@ -37,7 +37,7 @@ impl Channel {
     /// Notes how many messages were written to the session and received by it, if that has changed.
     pub(super) fn note_counts(&self) {
         let (written, received) = self.outstanding.counts();
-        match &mut *lock(&self.note) {
+        match &mut *self.note.lock() {
             Some(note) if (note.written, note.received) != (written, received) => {
                 (note.written, note.received) = (written, received);
             }
@@ -48,7 +48,7 @@ impl Channel {
 
     /// Removes the note, because the process ends.
     pub(super) fn drop_note(&self) {
-        if lock(&self.note).take().is_none() {
+        if self.note.lock().take().is_none() {
             return;
         }
         // If another process is writing, the row stays. It then names a process that has ended.
@@ -59,7 +59,7 @@ impl Channel {
     }
 
     fn store_note(&self) {
-        if let Some(note) = lock(&self.note).clone() {
+        if let Some(note) = self.note.lock().clone() {
             self.journal().store_soon(move |transaction| transaction.note_session(&note));
         }
     }

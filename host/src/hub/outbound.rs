@@ -1,11 +1,8 @@
 //! The outbound path: from a session to a platform.
 
-use std::{
-    collections::HashMap,
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
+use parking_lot::Mutex;
 use tokio::sync::OwnedMutexGuard;
 
 use super::Channel;
@@ -405,7 +402,7 @@ pub(super) struct ChatLocks(Mutex<HashMap<ChatId, Arc<tokio::sync::Mutex<()>>>>)
 impl ChatLocks {
     pub(super) async fn turn(&self, chat: &ChatId) -> OwnedMutexGuard<()> {
         let lock = {
-            let mut chats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut chats = self.0.lock();
             if chats.len() > 64 {
                 // Drops the locks that no task holds or waits for.
                 chats.retain(|_, lock| Arc::strong_count(lock) > 1);

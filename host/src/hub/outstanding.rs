@@ -3,14 +3,15 @@
 use std::{
     collections::VecDeque,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
 };
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::{Channel, Inbox, Ticket, channel::lock, confirmation::Confirmable};
+use super::{Channel, Inbox, Ticket, confirmation::Confirmable};
 use crate::journal::Seq;
 
 /// The most batches that may wait; beyond it nothing is handed over. They take some MiB. A client that confirms
@@ -62,12 +63,12 @@ impl Outstanding {
 
     /// Returns the epoch in which messages are written now.
     pub(super) fn epoch(&self) -> Epoch {
-        lock(&self.waiting).epoch
+        self.waiting.lock().epoch
     }
 
     /// Forgets the messages that were not received. They are written again, in the next epoch.
     pub(super) fn clear(&self) {
-        let mut queue = lock(&self.waiting);
+        let mut queue = self.waiting.lock();
         queue.epoch.0 += 1;
         let lost = queue.batches.drain(..).map(|batch| batch.count).sum();
         self.written.fetch_sub(lost, Ordering::Relaxed);
@@ -79,7 +80,7 @@ impl Outstanding {
         loop {
             let mut room = std::pin::pin!(self.room.notified());
             room.as_mut().enable();
-            if lock(&self.waiting).batches.len() < MOST {
+            if self.waiting.lock().batches.len() < MOST {
                 return;
             }
             room.await;
@@ -91,7 +92,7 @@ impl Outstanding {
         loop {
             let mut room = std::pin::pin!(self.room.notified());
             room.as_mut().enable();
-            if lock(&self.waiting).batches.is_empty() {
+            if self.waiting.lock().batches.is_empty() {
                 return;
             }
             room.await;
@@ -99,19 +100,19 @@ impl Outstanding {
     }
 
     fn first(&self) -> Option<Ticket> {
-        lock(&self.waiting).batches.front().map(|batch| batch.ticket)
+        self.waiting.lock().batches.front().map(|batch| batch.ticket)
     }
 
     /// Removes and returns the first batch, if this inbox has received it.
     fn next_received(&self, inbox: &Arc<dyn Inbox>) -> Option<Batch> {
-        lock(&self.waiting).batches.pop_front_if(|batch| inbox.is_received(batch.ticket))
+        self.waiting.lock().batches.pop_front_if(|batch| inbox.is_received(batch.ticket))
     }
 }
 
 impl Channel {
     /// Notes a batch that was written. Its messages count as delivered once the session has received them.
     pub(super) fn written(self: &Arc<Self>, inbox: &Arc<dyn Inbox>, batch: Batch) {
-        let mut queue = lock(&self.outstanding.waiting);
+        let mut queue = self.outstanding.waiting.lock();
         if batch.epoch != queue.epoch {
             // It is written again together with the messages before it: alone it must not move the delivery mark.
             return;
@@ -140,7 +141,7 @@ impl Channel {
             }
             self.outstanding.room.notify_waiters();
             let first = {
-                let mut queue = lock(&self.outstanding.waiting);
+                let mut queue = self.outstanding.waiting.lock();
                 let first = queue.batches.front().map(|batch| batch.ticket);
                 queue.running = first.is_some();
                 first

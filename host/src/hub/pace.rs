@@ -1,10 +1,11 @@
 //! The pauses that a platform asks for. A pause in one chat delays no other chat.
 
-use std::{collections::HashMap, sync::Mutex, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
+use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
 
-use super::{Channel, Failure, channel::lock};
+use super::{Channel, Failure};
 use crate::{event::ChatId, guest::Fault};
 
 /// How long a session waits for the end of a pause before it is told to come back later.
@@ -19,7 +20,7 @@ impl Pace {
     pub(super) fn pause(&self, chat: &ChatId, pause: Duration) {
         let now = Instant::now();
         let until = now + pause.min(Duration::from_hours(1));
-        let mut pauses = lock(&self.0);
+        let mut pauses = self.0.lock();
         pauses.retain(|_, until| *until > now);
         let current = pauses.entry(chat.clone()).or_insert(until);
         *current = until.max(*current);
@@ -27,7 +28,7 @@ impl Pace {
 
     /// Returns until when nothing should be sent to this chat, if it is paused.
     pub(super) fn paused(&self, chat: &ChatId) -> Option<Instant> {
-        lock(&self.0).get(chat).copied().filter(|until| *until > Instant::now())
+        self.0.lock().get(chat).copied().filter(|until| *until > Instant::now())
     }
 
     /// Waits until something may be sent to this chat.

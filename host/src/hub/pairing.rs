@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::watch, time::Instant};
 
-use super::{Approval, Channel, channel::lock};
+use super::{Approval, Channel};
 use crate::{
     admission::Unapproved,
     clock,
@@ -54,7 +54,7 @@ impl Channel {
     /// Tells a stranger when they are let in. Their code may be confirmed here or by another process at a terminal, so
     /// it is checked at intervals as long as it waits.
     pub(super) fn follow(self: &Arc<Self>, pending: Pending) {
-        if !lock(&self.following).insert(pending.sender.clone()) {
+        if !self.following.lock().insert(pending.sender.clone()) {
             return;
         }
         let channel = Arc::clone(self);
@@ -75,7 +75,7 @@ impl Channel {
                     break false;
                 }
             };
-            lock(&channel.following).remove(&pending.sender);
+            channel.following.lock().remove(&pending.sender);
             if admitted {
                 tracing::info!(
                     "{}: {} ({}) may write from now on",

@@ -3,11 +3,12 @@
 use std::{
     borrow::Cow,
     collections::{HashMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use futures_util::{StreamExt as _, stream};
+use parking_lot::{Mutex, MutexGuard};
 
 use super::{Channel, Failure, Hub, Inbox, outbound::Readers};
 use crate::{
@@ -352,7 +353,7 @@ impl Relay {
     }
 
     fn lock(&self) -> MutexGuard<'_, Board> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

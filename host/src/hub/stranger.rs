@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Channel, channel::lock, intake::Decided};
+use super::{Channel, intake::Decided};
 use crate::{
     admission::Rules,
     event::Happening,
@@ -78,7 +78,7 @@ impl Channel {
 
     /// Returns whether events may wait that these rules have not judged yet.
     pub(super) fn has_news_for_strangers(&self, rules: &Arc<Rules>) -> bool {
-        let judged = lock(&self.judged);
+        let judged = self.judged.lock();
         self.watching.load(Ordering::Acquire)
             && !judged.as_ref().is_some_and(|judged| Arc::ptr_eq(judged, rules))
     }

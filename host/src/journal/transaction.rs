@@ -1,11 +1,12 @@
 //! Transactions of one journal.
 
 use std::{
-    sync::{Arc, MutexGuard, atomic::Ordering},
+    sync::{Arc, atomic::Ordering},
     thread,
     time::{Duration, Instant},
 };
 
+use parking_lot::MutexGuard;
 use rusqlite::{Connection, ErrorCode, params};
 
 use super::{Error, Inner, Journal, Marks, Seq, schema};

@@ -3,12 +3,13 @@
 use std::{
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Semaphore;
 use wasmtime::{
     Store, Trap, UpdateDeadline,
@@ -241,7 +242,7 @@ impl<T: Send + 'static, E: Send + 'static> Pool<T, E> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Idle<T, E>>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        self.idle.lock()
     }
 
     fn explain(&self, error: &wasmtime::Error, store: &Store<Resident<T>>) -> CallError {

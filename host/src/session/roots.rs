@@ -1,12 +1,9 @@
 //! The folders that the client works in (its MCP roots). Files in them may be sent.
 #![expect(deprecated, reason = "a later revision of MCP drops roots; the one that carries channels has them")]
 
-use std::{
-    path::PathBuf,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
+use parking_lot::Mutex;
 use percent_encoding::percent_decode_str;
 use rmcp::{RoleServer, service::Peer};
 
@@ -20,7 +17,7 @@ pub(super) struct Roots(Mutex<Option<Vec<PathBuf>>>);
 impl Roots {
     /// Returns the folders. The client is asked when they are needed for the first time.
     pub(super) async fn folders(&self, peer: &Peer<RoleServer>) -> Vec<PathBuf> {
-        if let Some(folders) = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+        if let Some(folders) = self.0.lock().clone() {
             return folders;
         }
         if peer.peer_info().is_none_or(|client| client.capabilities.roots.is_none()) {
@@ -38,13 +35,13 @@ impl Roots {
                 return Vec::new();
             }
         };
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(folders.clone());
+        *self.0.lock() = Some(folders.clone());
         folders
     }
 
     /// Forgets the folders, because they have changed.
     pub(super) fn forget(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.0.lock() = None;
     }
 }
 

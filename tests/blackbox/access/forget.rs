@@ -1,11 +1,11 @@
-//! `tidegate forget`: asks the person who has typed it, and does not listen to a model.
+//! Tests of `tidegate forget`: it asks the person who typed it, and refuses to run for a model.
 
 use std::{path::Path, process::Command};
 
 use super::through;
 use crate::harness::{Home, Output};
 
-/// A home in which one message was received.
+/// Returns a home in which one message was received.
 fn visited() -> Home {
     let home = Home::new();
     let mut server = home.serve(["fakechat"]);
@@ -20,20 +20,20 @@ fn command(home: &Home, arguments: &[&str]) -> Command {
     home.command(["forget", "fakechat"].iter().chain(arguments))
 }
 
-/// The messages that are kept.
+/// Returns the number of stored messages.
 fn kept(home: &Home) -> u64 {
     let output = home.run(["status", "fakechat", "--json"], "");
     serde_json::from_str::<serde_json::Value>(&output.stdout).unwrap()[0]["events"].as_u64().unwrap()
 }
 
-/// It said why, and nothing was erased.
+/// Checks that the program gave this reason and erased nothing.
 fn refused(home: &Home, output: &Output, why: &str) {
     let Output { status, stdout, stderr } = output;
     assert!(status.code() == Some(1) && stdout.is_empty() && stderr.contains(why), "{stdout}{stderr}");
     assert_eq!(kept(home), 1, "{stderr}");
 }
 
-/// Runs it in a shell of this name, with no terminal.
+/// Runs the command in a shell of this name, without a terminal.
 fn piped(home: &Home, shell: &str, command: &Command) -> Output {
     let elsewhere = Home::new();
     home.detached(&through(&elsewhere, shell, "\"$@\" </dev/null; exit $?", command))
@@ -88,7 +88,7 @@ fn below_claude_code_nothing_is_erased() {
     }
 }
 
-/// The folder of a real bot is no substitute for an empty one that is named.
+/// If the named folder is empty, the folder of a real bot must not be used instead.
 #[test]
 fn nothing_is_erased_from_another_folder_than_the_one_that_is_named() {
     let person = Home::new();

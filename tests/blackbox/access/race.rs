@@ -1,4 +1,4 @@
-//! Several hands at one file.
+//! Tests of concurrent changes of one file.
 
 use std::{
     collections::BTreeSet,
@@ -20,7 +20,8 @@ fn ids(list: &Value) -> BTreeSet<String> {
     list.as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()).collect()
 }
 
-/// Everybody whom eight people let in at once, ten each, while this goes on beside it.
+/// Lets eight processes let in ten people each at the same time, while `meanwhile` runs; returns everybody who was let
+/// in.
 fn crowd(home: &Home, meanwhile: impl FnOnce(&AtomicBool)) -> BTreeSet<String> {
     let over = AtomicBool::new(false);
     let name = |hand, number| format!("id-{hand}-{number}");

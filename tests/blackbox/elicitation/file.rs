@@ -1,4 +1,4 @@
-//! When access.json is changed by another hand, and when nobody can make sense of it.
+//! Tests of an access.json that another program changes, or that is not valid.
 
 use std::{path::Path, time::Duration};
 
@@ -14,7 +14,7 @@ fn only_ada() -> Value {
     json!({"dmPolicy": "allowlist", "allowFrom": ["ada"]})
 }
 
-/// The bazaar, where Ada may write.
+/// Starts the bazaar, where Ada may write.
 fn of_ada(home: &Home) -> (Server, Page) {
     home.access("bazaar", &only_ada());
     let (mut server, mut page) = asking(home);
@@ -22,7 +22,7 @@ fn of_ada(home: &Home) -> (Server, Page) {
     (server, page)
 }
 
-/// Everybody writes; only these are heard.
+/// Sends a message of everybody; checks that only these are heard.
 fn heard(server: &mut Server, page: &mut Page, expected: &[&str]) {
     for sender in ["eve", "bob", "ada"] {
         write(page, sender, sender);
@@ -218,7 +218,7 @@ fn a_change_of_ones_own_approves_nothing_of_another_hands() {
     assert!(done(&home, &["accept"]).contains("Nothing waits"));
 }
 
-/// What shuts a channel, and a word of why.
+/// File contents that shut a channel, and a part of the reason.
 const BROKEN: [(&str, &str); 8] = [
     ("{ not json", "not valid JSON"),
     ("[]", "an object in braces"),
@@ -234,7 +234,7 @@ const BROKEN: [(&str, &str); 8] = [
     ("", "not valid JSON"),
 ];
 
-/// The session is told that the channel is shut, and why.
+/// Checks that the session learns that the channel is shut, and why.
 fn told(server: &mut Server, path: &Path, why: &str) {
     let event = server.event();
     let text = event["content"].as_str().unwrap();

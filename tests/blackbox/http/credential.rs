@@ -1,4 +1,4 @@
-//! Where secrets go, and where they do not.
+//! Tests of where secrets are sent, and where they are not.
 
 use std::io::Write as _;
 

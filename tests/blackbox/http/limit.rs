@@ -1,4 +1,4 @@
-//! How much comes back, and how long it may take.
+//! Tests of the limits on size and duration of answers.
 
 use std::{
     io::Write as _,
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::harness::Home;
 
-/// Writes a head, and then a body without end until nobody wants it any more.
+/// Writes a head, and then an endless body until the connection closes.
 fn pour(stream: &mut TcpStream, head: &str) -> bool {
     let chunk = vec![b'x'; 1 << 16];
     let _ = stream.write_all(format!("HTTP/1.1 200 OK\r\n{head}\r\n").as_bytes());
@@ -23,7 +23,7 @@ fn pour(stream: &mut TcpStream, head: &str) -> bool {
     (0..1 << 14).all(|_| stream.write_all(&chunk).is_ok())
 }
 
-/// The program's own memory, in KiB: the most that it has ever had.
+/// Returns the program's peak memory, in KiB.
 fn peak(courier: &Courier) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", courier.server.child.id())).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();

@@ -1,4 +1,4 @@
-//! Where requests may go.
+//! Tests of which addresses requests may reach.
 
 use std::io::Write as _;
 

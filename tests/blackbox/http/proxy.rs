@@ -1,4 +1,4 @@
-//! Through whom requests go.
+//! Tests of requests through a proxy.
 
 use serde_json::json;
 

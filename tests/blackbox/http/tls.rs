@@ -1,4 +1,4 @@
-//! Certificates: whose word counts.
+//! Tests of which certificates are trusted.
 
 use std::{
     io::{Read as _, Write as _},
@@ -15,8 +15,8 @@ use rustls::{
 use super::{Courier, granted};
 use crate::harness::Home;
 
-/// An authority that nobody knows, as a PEM file has it, and the port of a server whose certificate it has signed
-/// for this name.
+/// Starts a server whose certificate an unknown authority has signed for this name. Returns the authority in PEM format
+/// and the server's port.
 fn server(name: &str) -> (String, u16) {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

@@ -1,4 +1,4 @@
-//! Files on their way out and in.
+//! Tests of uploads and downloads of files.
 
 use std::os::unix::fs::PermissionsExt as _;
 

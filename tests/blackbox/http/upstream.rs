@@ -1,4 +1,4 @@
-//! A platform's server, as a test wants it.
+//! A platform's server that a test controls.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -7,15 +7,15 @@ use std::{
     thread,
 };
 
-/// A request that has arrived.
+/// A request that was received.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
     /// `GET /path HTTP/1.1`
     pub(super) line: String,
-    /// Each in lower case up to its colon.
+    /// The headers, each in lower case up to its colon.
     pub(super) headers: Vec<String>,
     pub(super) body: Vec<u8>,
-    /// Which connection it came on, counted from 1.
+    /// The number of its connection, counted from 1.
     pub(super) connection: usize,
 }
 
@@ -29,14 +29,14 @@ impl Seen {
     }
 }
 
-/// Answers requests on a port of its own for as long as the test runs.
+/// A server that answers requests on its own port until the test ends.
 pub(super) struct Upstream {
     pub(super) port: u16,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
 
 impl Upstream {
-    /// `answer` writes the response. The connection lives on as long as it says so.
+    /// Starts a server. `answer` writes the response; the connection stays open while it returns true.
     pub(super) fn new(answer: impl Fn(&Seen, &mut TcpStream) -> bool + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -60,12 +60,12 @@ impl Upstream {
         Self { port, seen }
     }
 
-    /// Answers everything with 200 and this body.
+    /// Starts a server that answers everything with 200 and this body.
     pub(super) fn saying(body: &'static str) -> Self {
         Self::new(move |_, stream| respond(stream, "200 OK", &[], body.as_bytes()))
     }
 
-    /// Sends everything on with this status to this place.
+    /// Starts a server that redirects everything with this status to this address.
     pub(super) fn redirecting(status: &'static str, location: String) -> Self {
         Self::new(move |_, stream| respond(stream, status, &[&format!("Location: {location}")], b""))
     }
@@ -78,7 +78,7 @@ impl Upstream {
         format!("{}{path}", self.origin())
     }
 
-    /// All that has arrived so far.
+    /// Returns all requests so far.
     pub(super) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
@@ -88,7 +88,7 @@ impl Upstream {
     }
 }
 
-/// Writes a whole response. True if that went well.
+/// Writes a whole response. Returns true on success.
 pub(super) fn respond(stream: &mut TcpStream, status: &str, headers: &[&str], body: &[u8]) -> bool {
     let length = format!("Content-Length: {}", body.len());
     let lines: Vec<&str> = [&length].into_iter().map(String::as_str).chain(headers.iter().copied()).collect();

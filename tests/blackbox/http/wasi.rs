@@ -1,4 +1,4 @@
-//! What a component finds that brings WASI along: nothing.
+//! Tests that a component with WASI imports gets no access through WASI.
 
 use std::time::{Duration, Instant};
 

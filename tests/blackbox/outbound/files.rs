@@ -1,4 +1,4 @@
-//! Files that a session sends.
+//! Tests of files that a session sends.
 
 use std::{
     os::unix::fs::symlink,
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::harness::{Home, Page, Server, bazaar};
 
-/// A server whose temporary folder, and whose folders in `channels.toml`, are these.
+/// Starts a server with this temporary folder and these folders in `channels.toml`.
 fn start(home: &Home, temporary: &Path, shared: &[&Path]) -> Server {
     home.settings(&format!("[bazaar]\nsend_from = {}\n", json!(shared)));
     home.access("bazaar", &json!({"dmPolicy": "allowlist", "allowFrom": ["ada"]}));
@@ -23,7 +23,7 @@ fn start(home: &Home, temporary: &Path, shared: &[&Path]) -> Server {
     server
 }
 
-/// A new folder with a file in it.
+/// Returns a new folder with a file in it.
 fn folder() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("report.txt");

@@ -1,4 +1,4 @@
-//! What reaches a session, made harmless, and no more of it than it can bear.
+//! Tests that a session gets messages only in a harmless form and in a limited amount.
 
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ fn nobody_writes_the_clients_tags() {
     }
 }
 
-/// Could this end the attribute in which it stands, or be more than it shows?
+/// Returns whether the value neither ends its attribute nor has hidden characters.
 fn is_harmless(value: &str) -> bool {
     !value.contains(|character: char| {
         character.is_control()
@@ -154,7 +154,7 @@ fn what_cannot_be_an_id_goes_nowhere() {
     assert_eq!(refused(&home, server, "malformed"), 10);
 }
 
-/// How many were turned away for this reason, as `tidegate status` tells once the server has ended.
+/// Returns how many messages were refused for this reason, from `tidegate status` after the server has ended.
 fn refused(home: &Home, mut server: Server, reason: &str) -> u64 {
     server.close_stdin();
     server.end();
@@ -172,7 +172,7 @@ fn flood(page: &mut Page, sender: &str, fields: &Value, count: usize) {
     page.tell(&json!({"messages": drafts}));
 }
 
-/// So many messages of this sender, from the first on, and so many notices.
+/// Checks that this number of messages of the sender arrives, in order from the first, and this number of notices.
 fn assert_heard(server: &mut Server, sender: &str, messages: usize, notices: usize) {
     let mut heard = 0;
     let mut told = 0;

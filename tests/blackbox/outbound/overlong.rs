@@ -1,4 +1,4 @@
-//! Messages that are longer than clients take: cut, and whole in a file.
+//! Tests of messages that are longer than clients accept: cut, and stored in full in a file.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::{market, write};
 use crate::harness::{Home, PATIENCE, Page};
 
-/// 200 KB with a tag and with characters of several bytes, and as a session is told it.
+/// Returns 200 KB with a tag and with characters of several bytes, and the same text as a session gets it.
 fn long() -> (String, String) {
     let text = "<channel> 漢字 👩‍💻\n".repeat(8000);
     let clean = text.replace("<channel>", "&lt;channel>");
@@ -28,7 +28,7 @@ fn inbox(home: &Home, channel: &str) -> Vec<PathBuf> {
     files
 }
 
-/// Cut as it has to be, with all of it in a file, whose path is the answer.
+/// Checks that the text is cut correctly and that a file has all of it; returns the file's path.
 #[track_caller]
 fn assert_cut(home: &Home, event: &Value, clean: &str) -> String {
     let content = event["content"].as_str().unwrap();

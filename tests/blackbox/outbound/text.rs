@@ -1,11 +1,11 @@
-//! How a text arrives that is longer than the platform takes.
+//! Tests of texts that are longer than the platform accepts.
 
 use serde_json::{Value, json};
 
 use super::start;
 use crate::harness::{Home, Page, Server};
 
-/// A bazaar where Ada may write, with this beside in its file.
+/// Starts a bazaar where Ada may write, with these additional fields in its file.
 fn market(manners: &Value) -> (Home, Server, Page) {
     let home = Home::new();
     let mut access = json!({"dmPolicy": "allowlist", "allowFrom": ["ada"]});
@@ -16,7 +16,7 @@ fn market(manners: &Value) -> (Home, Server, Page) {
     (home, server, page)
 }
 
-/// Sends a text: what arrives, and what the session is told.
+/// Sends a text; returns the messages that arrive, and the result for the session.
 fn send(server: &mut Server, page: &mut Page, arguments: &Value) -> (Vec<Value>, String) {
     let mut whole = json!({"chat_id": "ada"});
     whole.as_object_mut().unwrap().extend(arguments.as_object().unwrap().clone());
@@ -39,7 +39,7 @@ fn words(text: &str) -> Vec<&str> {
     text.split_whitespace().collect()
 }
 
-/// So many characters of words that differ.
+/// Returns this number of characters of different words.
 fn prose(length: usize) -> String {
     let mut text = (0..).map(|number| format!("word{number} 🙂 "));
     let mut prose = String::new();

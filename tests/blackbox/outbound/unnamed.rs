@@ -1,17 +1,17 @@
-//! Calls that name no chat: they mean the only one that may be answered, or learn which there are.
+//! Tests of calls without a chat: they mean the only chat that may be answered, or the error lists the chats.
 
 use serde_json::{Value, json};
 
 use super::{start, tools, write};
 use crate::harness::{Home, Server, bazaar};
 
-/// A server of the bazaar's with these people and groups.
+/// Starts a server of the bazaar with these people and groups.
 fn with(home: &Home, people: &[&str], groups: &Value) -> Server {
     home.access("bazaar", &json!({"dmPolicy": "allowlist", "allowFrom": people, "groups": groups}));
     start(home)
 }
 
-/// What a tool is listed with: the arguments that it requires, and what it says of the one for the chat.
+/// Returns a tool's required arguments, and its description of the argument for the chat.
 fn listed(server: &mut Server, name: &str) -> (Vec<String>, String) {
     let answer = server.request("tools/list", &json!({}));
     let tools = answer["result"]["tools"].as_array().unwrap();
@@ -21,7 +21,7 @@ fn listed(server: &mut Server, name: &str) -> (Vec<String>, String) {
     (required, schema["properties"][chat]["description"].as_str().unwrap().to_owned())
 }
 
-/// The arguments of every tool without the one for the chat.
+/// Returns the arguments of every tool without the one for the chat.
 fn without_chat() -> [(&'static str, Value, &'static str); 5] {
     tools("").map(|(tool, mut arguments, call)| {
         let given = arguments.as_object_mut().unwrap();

@@ -1,4 +1,5 @@
-//! Many strangers, strangers in a hurry, and codes that are still being worked out: each takes some 100 ms.
+//! Tests with many strangers, with strangers that write quickly, and with codes that are being computed: each takes
+//! about 100 ms.
 
 use std::collections::BTreeMap;
 

@@ -1,18 +1,18 @@
-//! Which groups are heard, and whom in them: as a person sets it while the server runs.
+//! Tests of which groups and which of their members are heard, when a person changes this while the server runs.
 
 use serde_json::{Value, json};
 
 use super::{document, done, dropped, end, file, open, refused, say, write};
 use crate::harness::{Home, Page, Server};
 
-/// Somebody writes in a group. What else there is about it goes over what is usual.
+/// Reports a message in a group. `extra` overrides the usual fields.
 fn in_group(page: &mut Page, chat: &str, sender: &str, text: &str, extra: &Value) {
     let mut message = json!({"chat": chat, "kind": "group", "sender": sender, "text": text});
     message.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
     say(page, &message);
 }
 
-/// All that was delivered since the last time. `friend` may write.
+/// Returns all messages delivered since the last call. `friend` may write.
 fn heard(server: &mut Server, page: &mut Page) -> Vec<String> {
     write(page, "friend", "that was all");
     std::iter::from_fn(|| Some(server.content()).filter(|text| text != "that was all")).collect()

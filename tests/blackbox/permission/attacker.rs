@@ -1,11 +1,11 @@
-//! Somebody who wants a tool to run, and may not decide about it.
+//! Tests of an attacker who wants a tool to run, and may not decide about it.
 
 use serde_json::{Value, json};
 
 use super::{EVENT, VERDICT, action, ask, labels, market, press, text, verdict, write};
 use crate::harness::{Home, Page, Server, bazaar};
 
-/// Counts the attempts, and what has come of them.
+/// An attack: counts the attempts and their outcomes.
 struct Attack {
     server: Server,
     attempts: usize,
@@ -13,7 +13,7 @@ struct Attack {
 }
 
 impl Attack {
-    /// One attempt, which ends when `seen` has seen what becomes of it.
+    /// Makes one attempt, which ends when `seen` has checked its outcome.
     fn attempt(&mut self, page: &mut Page, told: &Value, seen: impl FnOnce(&mut Server, &mut Page)) {
         self.attempts += 1;
         page.tell(told);
@@ -23,7 +23,7 @@ impl Attack {
         self.verdicts += verdicts.len();
     }
 
-    /// The session gets it like any other message.
+    /// Checks that the session gets it like any other message.
     fn as_chat(&mut self, page: &mut Page, told: &Value) {
         self.attempt(page, told, |server, _| {
             let event = server.event();
@@ -31,7 +31,7 @@ impl Attack {
         });
     }
 
-    /// A press is answered with these words, and with nothing else: the prompt stays as it is.
+    /// Checks that a press gets only this notice: the prompt does not change.
     fn in_vain(&mut self, page: &mut Page, told: &Value, notice: &str) {
         self.attempt(page, told, |_, page| {
             let answer = json!({"call": "acknowledge", "press": told["press"]["event"], "notice": notice});
@@ -39,7 +39,7 @@ impl Attack {
         });
     }
 
-    /// Nobody hears of it.
+    /// Checks that neither the session nor a person gets it.
     fn unheard(&mut self, page: &mut Page, told: &Value) {
         self.attempt(page, told, |server, page| {
             assert!(page.calls().is_empty(), "{told} was answered");
@@ -49,12 +49,12 @@ impl Attack {
     }
 }
 
-/// Something that only those get to see who may answer.
+/// Returns whether only people who may answer see this call.
 fn is_prompt(call: &Value) -> bool {
     call["call"] == "send" || call["call"] == "edit"
 }
 
-/// What is done next about a prompt.
+/// Returns the next call that concerns a prompt.
 fn next(page: &mut Page) -> Value {
     loop {
         if let tungstenite::Message::Text(text) = page.next() {

@@ -1,4 +1,4 @@
-//! Prompts on fakechat's page, and the key that opens them.
+//! Tests of prompts on fakechat's page, and of the key that gives access to them.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ fn press(page: &mut Page, action: &str, prompt: &Value) {
     page.text(&json!({"press": action, "message": prompt["id"]}).to_string());
 }
 
-/// All frames up to the one that says that a message, sent now, is stored.
+/// Sends a message and returns all frames up to its acknowledgement.
 fn frames(page: &mut Page, id: &str) -> Vec<Value> {
     page.text(&json!({"id": id, "text": "still there", "ack": true}).to_string());
     let mut frames = Vec::new();
@@ -152,7 +152,7 @@ fn the_key_of_an_earlier_start_opens_nothing() {
     assert!(server.arrived(VERDICT).is_empty());
 }
 
-/// Every file below this folder, with its path.
+/// Returns every file below this folder, with its path.
 fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries

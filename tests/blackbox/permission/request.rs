@@ -1,4 +1,4 @@
-//! What a session asks, whatever it may be, as people see it.
+//! Tests of how people see a session's requests, with arbitrary content.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use super::{
 };
 use crate::harness::Home;
 
-/// A prompt without what stands in code, and without empty lines.
+/// Returns a prompt without its code blocks, and without empty lines.
 fn outside_code(text: &str) -> Vec<String> {
     let mut fence: Option<usize> = None;
     let mut outside = Vec::new();

@@ -1,4 +1,4 @@
-//! What the files of the plugins say of each other, and of the program.
+//! Tests that the plugins' files agree with each other and with the program.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -17,7 +17,7 @@ fn folders(path: &Path) -> BTreeSet<String> {
     folders.map(|entry| entry.file_name().into_string().unwrap()).collect()
 }
 
-/// The channels that are built in.
+/// Returns the built-in channels.
 fn channels() -> BTreeSet<String> {
     let list = Home::new().run(["list", "--json"], "");
     let channels: Value = serde_json::from_str(&list.stdout).unwrap_or_else(|_| panic!("{}", list.stderr));
@@ -81,7 +81,7 @@ fn all_plugins_have_the_same_script() {
     );
 }
 
-/// Only a person calls them, and nothing that they allow changes who may write.
+/// Only a person can call the skills, and no permitted tool changes who may write.
 #[test]
 fn skills_are_for_persons_and_may_only_look() {
     for name in channels() {
@@ -105,7 +105,7 @@ fn skills_are_for_persons_and_may_only_look() {
     }
 }
 
-/// What a skill tells a person to type is a command that there is.
+/// Every command that a skill tells a person to type exists.
 #[test]
 fn what_skills_say_to_type_exists() {
     let home = Home::new();

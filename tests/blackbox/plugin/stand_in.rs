@@ -1,4 +1,4 @@
-//! The script as an MCP server, where there is no program: it reads JSON with nothing but a shell.
+//! Tests of the script as an MCP server, without the program: it reads JSON with only a shell.
 
 use std::{
     io::Write as _,
@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 use super::User;
 use crate::harness::Server;
 
-/// Shells that may be `sh`, with what makes them behave so.
+/// Shells that may be `sh`, with the arguments that make them behave so.
 const SHELLS: [&[&str]; 4] =
     [&["/bin/sh"], &["/bin/dash"], &["/bin/bash", "--posix"], &["/bin/busybox", "sh"]];
 
-/// All that it answers to these lines, and then their end. In each shell that is here.
+/// Returns all answers to these lines, followed by the end of the input. Runs in each installed shell.
 fn answers(lines: &[&str]) -> Vec<Value> {
     let user = User::new();
     let mut first: Option<Vec<Value>> = None;
@@ -54,7 +54,7 @@ fn answers(lines: &[&str]) -> Vec<Value> {
     first.expect("no shell is here")
 }
 
-/// The answer to this line alone, if there is one.
+/// Returns the answer to this line alone, if there is one.
 fn answer(line: &str) -> Option<Value> {
     let mut answers = answers(&[line]);
     assert!(answers.len() <= 1, "{answers:?}");

@@ -1,4 +1,4 @@
-//! What no honest platform sends. Whatever it is, it costs at most itself.
+//! Tests of invalid input from the platform. An invalid update costs at most itself.
 
 use std::{
     io::ErrorKind,
@@ -15,10 +15,10 @@ use super::{
 };
 use crate::harness::{PATIENCE, Server};
 
-/// The first number that a double cannot hold, and some beside it.
+/// The first integer that a double cannot represent, and nearby ones.
 const BEYOND: i64 = 9_007_199_254_740_993;
 
-/// A stage on which something was said already, so that the host knows where the updates are.
+/// Creates a stage with one earlier message, so that the host has a cursor.
 fn begun() -> (Stage, Server) {
     let stage = Stage::new();
     let mut server = stage.serve();
@@ -26,7 +26,7 @@ fn begun() -> (Stage, Server) {
     (stage, server)
 }
 
-/// Messages still come.
+/// Checks that messages still arrive.
 #[track_caller]
 fn goes_on(stage: &Stage, server: &mut Server, after: &str) {
     let text = format!("after {after}");
@@ -34,14 +34,14 @@ fn goes_on(stage: &Stage, server: &mut Server, after: &str) {
     assert_eq!(server.content(), text);
 }
 
-/// What was set aside, newest first.
+/// Returns the updates that were set aside, newest first.
 fn report(stage: &Stage) -> Vec<Value> {
     let output = stage.home.run(["report", "telegram", "--json"], "");
     assert!(output.status.success(), "{}", output.stderr);
     serde_json::from_str(&output.stdout).unwrap()
 }
 
-/// A message of Ada's as JSON, with these fields in place of its own; null takes one away.
+/// Returns a message of Ada as JSON, with these fields replaced; null removes a field.
 fn message(fields: &Value) -> String {
     let mut message = json!({
         "message_id": 7,
@@ -57,12 +57,12 @@ fn message(fields: &Value) -> String {
     message.to_string()
 }
 
-/// Sends that as an update of its own.
+/// Sends this payload as an update.
 fn sends(stage: &Stage, kind: &str, payload: &str) {
     stage.platform.raw(&format!("{{\"update_id\":{{update_id}},\"{kind}\":{payload}}}"));
 }
 
-/// A server that nobody may come to.
+/// A server that must get no connection.
 struct Forbidden(TcpListener);
 
 impl Forbidden {
@@ -144,7 +144,7 @@ fn an_update_that_is_no_object_is_set_aside() {
     server.no_event();
 }
 
-/// The number in an update's text, if there is one.
+/// Returns the number in an update's text, if there is one.
 fn last(update: &Value) -> i64 {
     let digits: String = update["payload"].as_str().unwrap().chars().filter(char::is_ascii_digit).collect();
     digits.parse().unwrap_or_default()
@@ -306,7 +306,7 @@ fn what_would_break_a_line_stays_within_it_and_nobody_speaks_as_the_host() {
     goes_on(&stage, &mut server, "it");
 }
 
-/// Every file below this folder.
+/// Returns every file below this folder.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).into_iter().flatten() {
@@ -316,7 +316,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Has the document of this message brought in.
+/// Downloads the document of this message.
 fn download(server: &mut Server, meta: &Value) -> (String, bool) {
     let arguments = json!({"chat_id": meta["chat_id"], "message_id": meta["message_id"],
         "file_id": meta["attachment_file_id"]});

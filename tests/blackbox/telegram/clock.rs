@@ -1,4 +1,4 @@
-//! The system's clock is set while the program runs: pauses and back-off do not depend on it.
+//! Tests that pauses and back-off do not depend on the system's clock, which is changed while the program runs.
 
 use std::{
     fs,
@@ -13,7 +13,7 @@ use fake_telegram::Fault;
 use super::stage::{Stage, ada, event};
 use crate::harness::Server;
 
-/// Adds what a file says, in seconds, to the time of day.
+/// A library that adds the seconds in a file to the time of day.
 const SOURCE: &str = r#"
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -34,7 +34,7 @@ int clock_gettime(clockid_t id, struct timespec *now) {
 }
 "#;
 
-/// None where there is no C compiler.
+/// Compiles the library; returns `None` if there is no C compiler.
 fn library(folder: &Path) -> Option<PathBuf> {
     let (source, library) = (folder.join("clock.c"), folder.join("clock.so"));
     fs::write(&source, SOURCE).unwrap();

@@ -1,4 +1,4 @@
-//! How the token comes to be where it belongs, at a terminal, and what `tidegate doctor` says of it.
+//! Tests of storing the token at a terminal, and of what `tidegate doctor` reports about it.
 
 use std::{
     fs::{self, Permissions},
@@ -17,19 +17,19 @@ use serde_json::Value;
 use super::stage::{Stage, ada};
 use crate::harness::{PATIENCE, Server};
 
-/// A token of the right shape that nobody has issued.
+/// A token of the right form that no bot has.
 const WRONG: &str = "8086174200:AAwrong-token_of_the_right_shape_0";
 
-/// The programs of the system, for what a test starts.
+/// The `PATH` of the system's programs, for processes that a test starts.
 const PATH: &str = "/usr/bin:/bin";
 
-/// The program at a terminal of its own, which controls it, with somebody there who types.
+/// The program at its own controlling terminal, with a person who types.
 struct Conversation {
     terminal: Arc<OwnedFd>,
     path: String,
     status: PathBuf,
     shown: Arc<Mutex<Vec<u8>>>,
-    /// What was waited for is before this.
+    /// The end of the output that was already waited for.
     read: usize,
 }
 
@@ -63,7 +63,7 @@ impl Conversation {
         Self { terminal, path, status, shown, read: 0 }
     }
 
-    /// All that was on the screen.
+    /// Returns all output on the screen.
     fn shown(&self) -> String {
         String::from_utf8(self.shown.lock().unwrap().clone()).unwrap()
     }
@@ -76,13 +76,13 @@ impl Conversation {
         }
     }
 
-    /// Waits until this is shown, behind what was waited for before.
+    /// Waits until this text is shown, after the text of the previous wait.
     fn wait(&mut self, text: &str) {
         self.until(text, || self.shown()[self.read..].contains(text));
         self.read += self.shown()[self.read..].find(text).unwrap() + text.len();
     }
 
-    /// Types a secret once it is asked for and will not be shown.
+    /// Types a secret once the program asks for it with echo off.
     fn secret(&mut self, secret: &str) {
         self.wait("(not shown): ");
         let hidden = || {
@@ -93,14 +93,14 @@ impl Conversation {
         rustix::io::write(&*self.terminal, format!("{secret}\n").as_bytes()).unwrap();
     }
 
-    /// Says that what is stored may be replaced.
+    /// Confirms that the stored token may be replaced.
     fn replace(&mut self) {
         self.wait("it is \u{1b}[1m@fake_telegram_bot");
         self.wait("Replace it? [y/N] ");
         rustix::io::write(&*self.terminal, b"y\n").unwrap();
     }
 
-    /// Waits for the end: with which code, and all that was shown.
+    /// Waits for the end; returns the exit code and all output.
     fn end(&self) -> (i32, String) {
         let status = || fs::read_to_string(&self.status).unwrap_or_default();
         self.until("its end", || status().ends_with('\n'));
@@ -117,7 +117,7 @@ impl Conversation {
     }
 }
 
-/// `tidegate configure telegram`, with these arguments and variables too.
+/// Runs `tidegate configure telegram` with these additional arguments and variables.
 fn configure(stage: &Stage, arguments: &[&str], environment: &[(&str, &str)]) -> Conversation {
     let mut command = stage.home.command(["configure", "telegram"].iter().chain(arguments));
     command.envs(environment.iter().copied());
@@ -132,14 +132,14 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
-/// Messages come, by whatever token it has.
+/// Checks that messages arrive with the current token.
 fn works(stage: &Stage, server: &mut Server) {
     stage.platform.says(&ada(), &ada().chat(), "hello");
     assert_eq!(server.content(), "hello");
     assert!(!server.reply("42", "hello yourself").1);
 }
 
-/// The same, and the session is told that they do.
+/// Checks that messages arrive, and that the session is told so.
 fn works_again(stage: &Stage, server: &mut Server) {
     stage.platform.says(&ada(), &ada().chat(), "at last");
     let mut told = [server.content(), server.content()];
@@ -279,7 +279,7 @@ fn a_token_in_the_environment_is_pointed_out() {
     assert!(!shown.contains(WRONG), "{shown}");
 }
 
-/// A folder with a keyring's tool in it, which notes how it is called and keeps what it reads.
+/// Creates a folder with a keyring's tool, which records its calls and stores its input.
 fn keyring(stage: &Stage) -> String {
     let folder = stage.home.path().join("keyring");
     fs::create_dir(&folder).unwrap();
@@ -348,14 +348,14 @@ fn a_keyring_that_is_locked_is_told_and_tried_again() {
     works_again(&stage, &mut server);
 }
 
-/// What `tidegate doctor telegram` finds, and whether all is well.
+/// Returns the checks of `tidegate doctor telegram`, and whether all passed.
 fn doctor(stage: &Stage) -> (Vec<Value>, bool) {
     let output = stage.home.run(["doctor", "telegram", "--json"], "");
     assert!(!output.stdout.contains(TOKEN) && !output.stderr.contains(TOKEN), "{}", output.stdout);
     (serde_json::from_str(&output.stdout).unwrap(), output.status.success())
 }
 
-/// What it has found about this: each with its state.
+/// Returns the results of this check, each with its state.
 fn found<'a>(checks: &'a [Value], what: &str) -> Vec<(&'a str, &'a str)> {
     let checks = checks.iter().filter(|check| check["what"] == what);
     checks.map(|check| (check["state"].as_str().unwrap(), check["found"].as_str().unwrap())).collect()

@@ -1,5 +1,5 @@
-//! Who has the bot: one process at a time, with a token that is good, and only for a session that listens. And the token
-//! itself, which is nowhere but where the user put it.
+//! Tests of the bot's ownership: one process at a time uses the bot, with a valid token, and only for a session that
+//! receives messages. Also tests that the token is stored only where the user put it.
 
 use std::{
     path::Path,
@@ -21,21 +21,21 @@ use super::{
 };
 use crate::harness::{PATIENCE, Server, http};
 
-/// For how long something must not happen, where nothing else shows that it will not.
+/// The time for which an event must not happen, if there is no other sign that it will not.
 const QUIET: Duration = Duration::from_millis(700);
 
 fn says(stage: &Stage, text: &str) {
     stage.platform.says(&ada(), &ada().chat(), text);
 }
 
-/// The next notice of the host's own.
+/// Returns the next notice of the host.
 fn notice(server: &mut Server) -> String {
     let (text, meta) = event(server);
     assert_eq!(meta, json!({"notice": "telegram"}), "{text}");
     text
 }
 
-/// Ada's next message comes, and with it the news that messages do.
+/// Checks that Ada's next message arrives, with the notice that messages arrive again.
 fn works_again(stage: &Stage, server: &mut Server) {
     says(stage, "after");
     let mut told = [server.content(), server.content()];
@@ -52,14 +52,14 @@ fn polls(stage: &Stage) -> usize {
     stage.platform.calls_of("getUpdates").len()
 }
 
-/// Somebody else's program, which takes the bot's messages.
+/// Another program that receives the bot's messages.
 struct Rival {
     over: Arc<AtomicBool>,
     thread: Option<thread::JoinHandle<u32>>,
 }
 
 impl Rival {
-    /// Polls, and each time that it is thrown out polls again.
+    /// Polls, and polls again after each conflict.
     fn start(stage: &Stage) -> Self {
         let port = stage.platform.address().rsplit(':').next().unwrap().parse().unwrap();
         let path = format!("/bot{}/getUpdates?timeout=2", stage.platform.token());
@@ -75,7 +75,7 @@ impl Rival {
         Self { over, thread: Some(thread) }
     }
 
-    /// How often it was thrown out.
+    /// Returns the number of conflicts.
     fn end(mut self) -> u32 {
         self.over.store(true, Ordering::Relaxed);
         self.thread.take().unwrap().join().unwrap()
@@ -281,7 +281,7 @@ fn a_token_from_the_environment_stands_above_the_file() {
     assert_eq!(server.content(), "hello");
 }
 
-/// Notes all events up to the one that is wanted, and gives that.
+/// Collects all events up to the wanted one, and returns that.
 fn until(server: &mut Server, told: &mut Vec<String>, wanted: impl Fn(&Value) -> bool) -> Value {
     loop {
         let event = server.event();
@@ -292,7 +292,7 @@ fn until(server: &mut Server, told: &mut Vec<String>, wanted: impl Fn(&Value) ->
     }
 }
 
-/// All that is below a folder, but for one file.
+/// Returns all files below a folder, except one.
 fn below(folder: &Path, but: &Path) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];

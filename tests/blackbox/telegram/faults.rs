@@ -1,6 +1,6 @@
-//! A Bot API that is gone, fails, hangs, lies about its size, or wants to be left alone for a while.
+//! Tests of a Bot API that is down, fails, hangs, reports a wrong size, or asks for a pause.
 //!
-//! Pauses and time limits are counted by the monotonic clock, in the host and here: no test turns the clock.
+//! The host and these tests measure pauses and time limits with the monotonic clock: no test changes the clock.
 
 use std::{
     io::Read as _,
@@ -19,15 +19,16 @@ use serde_json::json;
 use super::stage::{Stage, ada, bob};
 use crate::harness::{PATIENCE, Server};
 
-/// What ends at once ends within this, on a busy machine too.
+/// The time limit for an immediate end, also on a busy machine.
 const END: Duration = Duration::from_millis(500);
 
-/// Ada says this.
+/// Sends this message as Ada.
 fn says(stage: &Stage, text: &str) {
     stage.platform.says(&ada(), &ada().chat(), text);
 }
 
-/// Ada says this, the session gets it, and the poll behind it waits: what goes wrong next hits the one after that.
+/// Sends this message as Ada, waits until the session gets it and the next poll waits: a new fault then affects the
+/// poll after that.
 #[track_caller]
 pub(super) fn exchange(stage: &Stage, server: &mut Server, text: &str) {
     let told = stage.platform.says(&ada(), &ada().chat(), text);
@@ -41,13 +42,13 @@ pub(super) fn exchange(stage: &Stage, server: &mut Server, text: &str) {
     }
 }
 
-/// Calls a tool and does not wait for the answer.
+/// Calls a tool without waiting for the result.
 fn call_later(server: &mut Server, id: &str, chat: &str, text: &str) {
     server.send(&json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {
         "name": "reply", "arguments": {"chat_id": chat, "text": text}}}));
 }
 
-/// How often something asked at a port while nothing but this was there: each is sent away.
+/// Counts the connections to a port, and closes each of them.
 struct Void {
     asked: Arc<AtomicUsize>,
     over: Arc<AtomicBool>,
@@ -92,7 +93,7 @@ fn port(stage: &Stage) -> u16 {
     stage.platform.address().rsplit(':').next().unwrap().parse().unwrap()
 }
 
-/// The most memory that it has had at a time, in MiB.
+/// Returns the peak memory of the server, in MiB.
 fn peak(server: &Server) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.child.id())).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();

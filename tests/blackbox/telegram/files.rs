@@ -1,4 +1,4 @@
-//! Pictures and files, in both directions.
+//! Tests of pictures and files, in both directions.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use crate::{
 
 const GROUP: i64 = -1_001_234;
 
-/// The beginning of a PNG of this size, and something that makes it different from others.
+/// Returns the beginning of a PNG of this size, with bytes that make it different from others.
 fn png(width: u32, height: u32, rest: &[u8]) -> Vec<u8> {
     let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
     bytes.extend(width.to_be_bytes());
@@ -24,7 +24,7 @@ fn png(width: u32, height: u32, rest: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A path that the session is told, which must be one of the inbox.
+/// Returns a path that the session got, which must be in the inbox.
 fn path(stage: &Stage, told: &Value) -> PathBuf {
     let path = PathBuf::from(told.as_str().unwrap_or_else(|| panic!("{told} is no path")));
     let inbox = std::fs::canonicalize(stage.folder().join("inbox")).unwrap();
@@ -32,7 +32,7 @@ fn path(stage: &Stage, told: &Value) -> PathBuf {
     path
 }
 
-/// Of a message there is nothing but what everybody's has.
+/// Checks that no file was downloaded.
 fn assert_no_downloads(stage: &Stage) {
     for method in ["getFile", "file"] {
         let calls = stage.platform.calls_of(method);
@@ -258,7 +258,7 @@ fn whatever_people_send_is_told_as_what_it_is() {
     }
 }
 
-/// The n-th file's value.
+/// Returns the value of the n-th file.
 fn nth<'a>(meta: &'a Value, key: &str, index: usize) -> &'a Value {
     if index == 0 { &meta[key] } else { &meta[format!("{key}_{}", index + 1)] }
 }
@@ -403,7 +403,7 @@ fn the_mention_may_be_below_any_picture_of_an_album() {
 
 // ---- From the session ----
 
-/// A folder that files are sent from.
+/// A folder from which files are sent.
 struct Files(TempDir);
 
 impl Files {
@@ -417,7 +417,7 @@ impl Files {
         path
     }
 
-    /// A file of this size that takes no room.
+    /// Creates a sparse file of this size, which uses no disk space.
     fn sparse(&self, name: &str, begin: &[u8], size: u64) -> PathBuf {
         let path = self.write(name, begin);
         std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(size).unwrap();
@@ -436,7 +436,7 @@ fn send(server: &mut Server, text: &str, files: &[&Path]) -> (String, bool) {
     server.call("reply", &json!({"chat_id": "42", "text": text, "files": files}))
 }
 
-/// The calls that sent something: method, and the files that went along.
+/// Returns the calls that sent messages: method, and names of files.
 fn sent(stage: &Stage) -> Vec<(&'static str, Vec<String>)> {
     let calls = stage.platform.calls().into_iter();
     let calls = calls.filter(|call| call.method.starts_with("send") && call.method != "sendChatAction");

@@ -1,4 +1,4 @@
-//! Groups, topics, and groups that become something else.
+//! Tests of groups, topics, and groups that become supergroups.
 
 use fake_telegram::{Call, Chat, Draft, User};
 use serde_json::{Value, json};
@@ -16,18 +16,18 @@ fn group() -> Chat {
     Chat::supergroup(GROUP, "Harbour")
 }
 
-/// A stage on which Ada may write directly, and these groups are heard.
+/// Creates a stage on which Ada may write directly, and these groups are heard.
 fn stage(groups: &Value) -> Stage {
     Stage::with(&json!({"dmPolicy": "allowlist", "allowFrom": ["42"], "groups": groups}))
 }
 
-/// All that was delivered since the last time.
+/// Returns all messages delivered since the last call.
 fn heard(stage: &Stage, server: &mut Server) -> Vec<String> {
     stage.platform.says(&ada(), &ada().chat(), "that was all");
     std::iter::from_fn(|| Some(server.content()).filter(|text| text != "that was all")).collect()
 }
 
-/// `sent (id: …)`.
+/// Sends a reply and returns the id in `sent (id: …)`.
 fn sent(server: &mut Server, chat: &str, text: &str) -> i64 {
     let (result, is_error) = server.reply(chat, text);
     assert!(!is_error, "{result}");
@@ -212,7 +212,7 @@ fn a_topic_can_be_enabled_alone() {
     assert_eq!(platform.messages(&forum).len(), 1);
 }
 
-/// The groups that `access.json` has.
+/// Returns the groups in `access.json`.
 fn groups(stage: &Stage) -> Value {
     stage.access()["groups"].take()
 }

@@ -1,4 +1,4 @@
-//! Killed at any moment between a message's receipt and its delivery.
+//! Tests of a kill at any moment between a message's receipt and its delivery.
 
 use std::{
     collections::HashSet,
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::stage::{Stage, ada, event};
 use crate::harness::{PATIENCE, Server};
 
-/// What a client says first, all at once.
+/// The client's first messages, sent together.
 const HANDSHAKE: &str = concat!(
     r#"{"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {"protocolVersion": "2025-11-25", "#,
     r#""capabilities": {}, "clientInfo": {"name": "t", "version": "0"}}}"#,
@@ -24,7 +24,7 @@ const HANDSHAKE: &str = concat!(
     "\n"
 );
 
-/// Moments that differ with each run. A failing run shows its seed.
+/// Random moments that differ with each run. A failing run shows its seed.
 struct Moments(u64);
 
 impl Moments {
@@ -33,7 +33,7 @@ impl Moments {
         Self(u64::from(now.subsec_nanos()) | 1)
     }
 
-    /// Anything up to this.
+    /// Returns a duration of at most this.
     fn up_to(&mut self, most: Duration) -> Duration {
         // Xorshift, by Marsaglia.
         self.0 ^= self.0 << 13;
@@ -43,14 +43,14 @@ impl Moments {
     }
 }
 
-/// Shakes hands without waiting for the answer: whoever is about to be killed may never give one.
+/// Sends the handshake without waiting for the answer: a server that is about to be killed may never answer.
 fn begin(stage: &Stage) -> Server {
     let mut server = stage.spawn();
     server.raw(HANDSHAKE.as_bytes());
     server
 }
 
-/// The events that a killed server has written.
+/// Kills the server and returns the events that it has written.
 fn written(server: &mut Server) -> Vec<Value> {
     server.signal(Signal::KILL);
     server.end();

@@ -1,4 +1,4 @@
-//! Permission prompts, as Telegram shows them and as people answer them there.
+//! Tests of permission prompts on Telegram, and of people's answers to them.
 
 use fake_telegram::{Chat, Fault, User};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ const REQUEST: &str = "notifications/claude/channel/permission_request";
 const VERDICT: &str = "notifications/claude/channel/permission";
 const GROUP: i64 = -1_001_234;
 
-/// Ada may answer, Bob may only write; one group is heard.
+/// Creates a stage where Ada may answer, Bob may only write, and one group is heard.
 fn stage() -> Stage {
     Stage::with(&json!({
         "dmPolicy": "allowlist", "allowFrom": ["42", "43"], "approvers": ["42"],
@@ -18,7 +18,7 @@ fn stage() -> Stage {
     }))
 }
 
-/// Everybody can be written to.
+/// Starts the server, after everybody has written to the bot.
 fn serve(stage: &Stage) -> Server {
     for user in [ada(), bob()] {
         stage.platform.knows(&user.chat());
@@ -37,14 +37,14 @@ fn ask(server: &mut Server, id: &str) {
     server.send(&json!({"jsonrpc": "2.0", "method": REQUEST, "params": params}));
 }
 
-/// The prompt that somebody gets.
+/// Returns the prompt that this person gets.
 fn prompt(stage: &Stage, who: &User) -> Value {
     let prompt = stage.platform.hears(&who.chat(), PATIENCE);
     assert!(prompt["text"].as_str().is_some_and(|text| text.contains("Bash")), "{prompt}");
     prompt
 }
 
-/// All buttons of a message: what stands on each, and what it brings back.
+/// Returns all buttons of a message: label and data.
 fn buttons(message: &Value) -> Vec<(&str, &str)> {
     let rows = message["reply_markup"]["inline_keyboard"].as_array().into_iter().flatten();
     let keys = rows.flat_map(|row| row.as_array().unwrap());
@@ -55,7 +55,7 @@ fn labels(message: &Value) -> Vec<&str> {
     buttons(message).into_iter().map(|(label, _)| label).collect()
 }
 
-/// Presses the button with this label; gives what it is answered with.
+/// Presses the button with this label; returns the bot's answer to the press.
 fn press(stage: &Stage, who: &User, chat: &Chat, message: &Value, label: &str) -> Value {
     let (_, data) = *buttons(message)
         .iter()
@@ -69,7 +69,7 @@ fn press(stage: &Stage, who: &User, chat: &Chat, message: &Value, label: &str) -
     answer.parameter("text").clone()
 }
 
-/// The message as it is after the next edit.
+/// Returns the message after the next edit.
 fn edited(stage: &Stage, chat: &Chat, message: &Value) -> Value {
     let edit = stage.platform.wait_for("editMessageText", PATIENCE);
     assert!(edit.error.is_none(), "{edit:?}");
@@ -128,7 +128,7 @@ fn details_are_shown_in_place_and_leave_the_choice() {
     assert_eq!(server.wait(VERDICT)["params"]["behavior"], "deny");
 }
 
-/// A platform waits for the acknowledgement of a press for some seconds only.
+/// A platform waits only some seconds for the acknowledgement of a press.
 #[test]
 fn a_press_is_acknowledged_before_the_prompts_are_edited() {
     let stage = Stage::with(&json!({"dmPolicy": "allowlist", "allowFrom": ["42", "43"]}));
@@ -152,7 +152,7 @@ fn a_press_is_acknowledged_before_the_prompts_are_edited() {
     assert!(first("answerCallbackQuery") < first("editMessageText"));
 }
 
-/// Telegram shows a message before the bot has the answer to its call.
+/// Telegram shows a message before the bot gets the answer to its call.
 #[test]
 fn a_press_counts_before_the_prompt_is_known_to_be_sent() {
     let stage = stage();

@@ -1,4 +1,4 @@
-//! The program between a session and a Bot API server, both in the test's hands.
+//! The program between a session and a Bot API server, both controlled by the test.
 
 use std::{fmt::Write as _, path::PathBuf, process::Command};
 
@@ -7,36 +7,36 @@ use serde_json::{Value, json};
 
 use crate::harness::{Home, PATIENCE, Server};
 
-/// Ada, who may write on every stage that does not say otherwise.
+/// Returns Ada, who may write on every stage by default.
 pub(crate) fn ada() -> User {
     User::new(42, "Ada").username("ada_l")
 }
 
-/// Somebody else.
+/// Returns another person.
 pub(crate) fn bob() -> User {
     User::new(43, "Bob")
 }
 
-/// A state root that belongs to a platform of its own.
+/// A state root with its own platform.
 pub(crate) struct Stage {
     pub(crate) home: Home,
     pub(crate) platform: Platform,
 }
 
 impl Stage {
-    /// Where Ada may write.
+    /// Creates a stage where Ada may write.
     pub(crate) fn new() -> Self {
         Self::with(&json!({"dmPolicy": "allowlist", "allowFrom": ["42"]}))
     }
 
-    /// Where this is `access.json`.
+    /// Creates a stage with this `access.json`.
     pub(crate) fn with(access: &Value) -> Self {
         let stage = Self::strange();
         stage.home.access("telegram", access);
         stage
     }
 
-    /// Where there is no `access.json`: strangers may ask.
+    /// Creates a stage without `access.json`: strangers may ask for access.
     pub(crate) fn strange() -> Self {
         let stage = Self { home: Home::new(), platform: Platform::start() };
         std::fs::create_dir(stage.folder()).unwrap();
@@ -45,17 +45,17 @@ impl Stage {
         stage
     }
 
-    /// The channel's own folder.
+    /// Returns the channel's own folder.
     pub(crate) fn folder(&self) -> PathBuf {
         self.home.path().join("telegram")
     }
 
-    /// Puts a token where the channel looks for it.
+    /// Writes a token where the channel looks for it.
     pub(crate) fn token(&self, token: &str) {
         std::fs::write(self.folder().join(".env"), format!("TELEGRAM_BOT_TOKEN={token}\n")).unwrap();
     }
 
-    /// Further settings of the channel's own.
+    /// Writes additional settings of the channel.
     pub(crate) fn settings(&self, settings: &[(&str, &str)]) {
         let mut text = format!("[telegram.settings]\napi_base = \"{}\"\n", self.platform.address());
         for (name, value) in settings {
@@ -64,18 +64,18 @@ impl Stage {
         self.home.settings(&text);
     }
 
-    /// What `access.json` says by now.
+    /// Returns the current content of `access.json`.
     pub(crate) fn access(&self) -> Value {
         serde_json::from_str(&std::fs::read_to_string(self.folder().join("access.json")).unwrap()).unwrap()
     }
 
-    /// `tidegate serve telegram`, not yet started.
+    /// Returns the command `tidegate serve telegram`.
     pub(crate) fn command(&self) -> Command {
         // Whoever runs these tests may be a session that was started without them.
         self.home.command(["serve", "telegram", "--opt-in", "always", "--log", "debug"])
     }
 
-    /// Serves a client that has said nothing yet.
+    /// Starts the server for a client before the handshake.
     pub(crate) fn spawn(&self) -> Server {
         Server::start(self.command())
     }
@@ -87,20 +87,20 @@ impl Stage {
         server
     }
 
-    /// Serves a client that cannot ask its user anything.
+    /// Starts the server for a client without dialogs.
     pub(crate) fn serve_mute(&self) -> Server {
         let mut server = self.spawn();
         server.initialize_as(&json!({}));
         server
     }
 
-    /// The text of the bot's next message to this chat.
+    /// Returns the text of the bot's next message to this chat.
     pub(crate) fn told(&self, chat: &Chat) -> String {
         let message = self.platform.hears(chat, PATIENCE);
         message["text"].as_str().unwrap_or_else(|| panic!("no text: {message}")).to_owned()
     }
 
-    /// How the channel stands, as everybody may know.
+    /// Returns the channel's public status.
     pub(crate) fn status(&self) -> Value {
         let output = self.home.run(["status", "telegram", "--json"], "");
         assert!(output.status.success(), "{}", output.stderr);
@@ -108,7 +108,7 @@ impl Stage {
     }
 }
 
-/// The `meta` of the next event, and what it says.
+/// Returns the text of the next event, and its `meta`.
 pub(crate) fn event(server: &mut Server) -> (String, Value) {
     let mut event = server.event();
     (event["content"].as_str().unwrap().to_owned(), event["meta"].take())

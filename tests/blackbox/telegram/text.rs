@@ -1,4 +1,4 @@
-//! What the session says, as people see it: Markdown, long texts, edits, reactions, the sign that somebody is at work.
+//! Tests of the session's messages as people see them: Markdown, long texts, edits, reactions, the typing indicator.
 
 use fake_telegram::{Chat, Fault};
 use serde_json::{Value, json};
@@ -6,25 +6,25 @@ use serde_json::{Value, json};
 use super::stage::{Stage, ada, bob, event};
 use crate::harness::{PATIENCE, Server};
 
-/// In the order in which they were sent.
+/// Returns the texts, in the order in which they were sent.
 fn texts(messages: &[Value]) -> Vec<&str> {
     messages.iter().map(|message| message["text"].as_str().unwrap_or_else(|| panic!("{message}"))).collect()
 }
 
-/// What an entity covers.
+/// Returns the text that an entity covers.
 fn covered(message: &Value, entity: &Value) -> String {
     let units: Vec<u16> = message["text"].as_str().unwrap().encode_utf16().collect();
     let number = |name: &str| usize::try_from(entity[name].as_u64().unwrap()).unwrap();
     String::from_utf16(&units[number("offset")..][..number("length")]).unwrap()
 }
 
-/// All entities of a message: kind and what is covered.
+/// Returns all entities of a message: kind and covered text.
 fn entities(message: &Value) -> Vec<(&str, String)> {
     let entities = message["entities"].as_array().into_iter().flatten();
     entities.map(|entity| (entity["type"].as_str().unwrap(), covered(message, entity))).collect()
 }
 
-/// Replies to Ada; gives the messages that came of it.
+/// Replies to Ada; returns the result and the new messages.
 fn reply(stage: &Stage, server: &mut Server, arguments: &Value) -> (String, Vec<Value>) {
     let before = stage.platform.messages(&ada().chat()).len();
     let mut arguments = arguments.clone();
@@ -35,13 +35,13 @@ fn reply(stage: &Stage, server: &mut Server, arguments: &Value) -> (String, Vec<
     (result, messages)
 }
 
-/// Everything that was asked of Telegram was to its liking, and at the first attempt.
+/// Checks that Telegram accepted every call at the first attempt.
 fn assert_unrefused(stage: &Stage) {
     let refusals = stage.platform.refusals();
     assert!(refusals.is_empty(), "{refusals:?}");
 }
 
-/// A stage on which Ada is known, and the program.
+/// Starts the program on a stage on which Ada is known.
 fn start(settings: &[(&str, &str)]) -> (Stage, Server) {
     let stage = Stage::new();
     stage.settings(settings);
@@ -108,7 +108,7 @@ fn plain_text_comes_as_it_is() {
     }
 }
 
-/// `ids: 1, 2, …` of so many messages.
+/// Returns `ids: 1, 2, …` for these messages.
 fn parts(messages: &[Value]) -> String {
     let ids: Vec<String> = messages.iter().map(|message| message["message_id"].to_string()).collect();
     format!("sent {} parts (ids: {})", ids.len(), ids.join(", "))
@@ -169,7 +169,7 @@ fn code_that_is_cut_goes_on_as_code() {
     assert_unrefused(&stage);
 }
 
-/// A Bot API server of the user's own did that.
+/// A user's own Bot API server did this.
 #[test]
 fn a_server_that_counts_bytes_gets_shorter_pieces() {
     let (stage, mut server) = start(&[]);

@@ -1,4 +1,4 @@
-//! From a stranger to the session and back, and what the bot says of itself.
+//! Tests of the way from a stranger to the session and back, and of the bot's answers about itself.
 
 use fake_telegram::{Draft, User};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::harness::{PATIENCE, Server};
 
 const EVENT: &str = "notifications/claude/channel";
 
-/// The code that somebody is told next, which a tap copies.
+/// Returns the code that this person gets next, which a tap copies.
 fn code(stage: &Stage, stranger: &User) -> String {
     let message = stage.platform.hears(&stranger.chat(), PATIENCE);
     let text = message["text"].as_str().unwrap_or_else(|| panic!("{message}"));
@@ -25,7 +25,7 @@ fn keys(meta: &Value) -> Vec<&str> {
     keys
 }
 
-/// Ada writes, the session hears it and answers, and Ada reads that.
+/// Checks that Ada's message reaches the session, and that the session's answer reaches Ada.
 fn converse(stage: &Stage, server: &mut Server) {
     let ada = ada();
     let said = stage.platform.says(&ada, &ada.chat(), "what is the time?");

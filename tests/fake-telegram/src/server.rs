@@ -49,7 +49,7 @@ impl Server {
         Self { shared, address, runtime: Mutex::new(Some(runtime)) }
     }
 
-    /// `http://127.0.0.1:PORT`, to be used as `https://api.telegram.org` is.
+    /// Returns `http://127.0.0.1:PORT`, to be used in place of `https://api.telegram.org`.
     pub fn address(&self) -> String {
         format!("http://{}", self.address)
     }

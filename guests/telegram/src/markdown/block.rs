@@ -152,7 +152,7 @@ impl Reader {
         self.writer.leave_distance();
     }
 
-    /// HTML is shown as it was written, line by line.
+    /// Writes HTML unchanged, line by line.
     fn html(&mut self, text: &str) {
         for line in text.split_inclusive('\n') {
             let content = line.trim_end();

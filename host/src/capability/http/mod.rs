@@ -24,14 +24,9 @@ mod redirect;
 mod resolver;
 mod scrub;
 
-use std::{
-    collections::HashSet,
-    fmt,
-    path::PathBuf,
-    sync::{Mutex, PoisonError, RwLock},
-    time::Duration,
-};
+use std::{collections::HashSet, fmt, path::PathBuf, time::Duration};
 
+use parking_lot::{Mutex, RwLock};
 use tokio::time::{Instant, timeout_at};
 
 pub use self::{
@@ -102,7 +97,7 @@ struct Denials(Mutex<HashSet<String>>);
 impl Denials {
     /// Records the reason of a denial. Returns whether it is new; always false after [`DENIALS`] different reasons.
     fn note(&self, reason: &str) -> bool {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.lock();
         known.len() < DENIALS && known.insert(reason.to_owned())
     }
 }
@@ -147,12 +142,12 @@ impl Network {
     fn learn<'a>(&self, secrets: impl Iterator<Item = &'a str> + Clone) {
         let known = self.scrubber();
         if !secrets.clone().all(|secret| known.knows(secret)) {
-            *self.scrubber.write().unwrap_or_else(PoisonError::into_inner) = known.with(secrets);
+            *self.scrubber.write() = known.with(secrets);
         }
     }
 
     fn scrubber(&self) -> Scrubber {
-        self.scrubber.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.scrubber.read().clone()
     }
 
     /// Returns the credential with the guest's name for it, and its value.

@@ -5,10 +5,12 @@ use std::{
     fmt, io,
     path::{Path, PathBuf},
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
 };
+
+use parking_lot::RwLock;
 
 mod file;
 mod keyring;
@@ -127,7 +129,7 @@ impl Secrets {
     }
 
     fn replace(&self, values: BTreeMap<String, String>) -> bool {
-        let mut current = self.values.write().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.values.write();
         let news = **current != values;
         *current = Arc::new(values);
         news
@@ -145,7 +147,7 @@ impl Secrets {
 
     /// Returns all current values, by the credential's name.
     pub(super) fn values(&self) -> Arc<BTreeMap<String, String>> {
-        Arc::clone(&self.values.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.values.read())
     }
 
     /// Returns whether the credential with this name has a value.

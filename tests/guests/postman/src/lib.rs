@@ -59,7 +59,7 @@ impl PollSource for Postman {
     }
 }
 
-/// Rejects a letter until it was tried three times: a call that returns an error still keeps its state.
+/// Fails the first three times: a call that returns an error still keeps its state.
 fn sulk(letter: String) -> Result<Vec<Event>, Fault> {
     let asked = state::get("asked").and_then(|bytes| bytes.first().copied()).unwrap_or(0);
     if asked >= 3 {
