@@ -26,7 +26,7 @@ struct Courier {
 }
 
 impl Courier {
-    /// `settings` is all of channels.toml.
+    /// Starts a courier. `settings` is the whole channels.toml.
     fn start(home: &Home, settings: &str) -> Self {
         Self::start_with(home, settings, |_| ())
     }

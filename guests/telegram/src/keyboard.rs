@@ -19,7 +19,7 @@ pub(crate) struct Keyboard<'a> {
 struct Key<'a> {
     text: &'a str,
     callback_data: &'a str,
-    /// The colour. Older apps show all buttons alike.
+    /// The button's style. Older apps show all buttons alike.
     #[serde(skip_serializing_if = "Option::is_none")]
     style: Option<&'static str>,
 }

@@ -40,13 +40,13 @@ enum What {
     Floor(floor::Kind),
 }
 
-/// What is measured.
+/// The program under measurement, and the guests.
 #[derive(clap::Args)]
 struct Subject {
     /// The program
     #[arg(long)]
     program: PathBuf,
-    /// Where the guests are
+    /// The folder of the guests
     #[arg(long)]
     guests: PathBuf,
 }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::harness::{PATIENCE, Server};
 
-/// The first integer that a double cannot represent, and nearby ones.
+/// The first positive integer that a double cannot represent. Some ids in these tests are close to it.
 const BEYOND: i64 = 9_007_199_254_740_993;
 
 /// Creates a stage with one earlier message, so that the host has a cursor.

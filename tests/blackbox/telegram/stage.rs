@@ -80,7 +80,7 @@ impl Stage {
         Server::start(self.command())
     }
 
-    /// Serves a client that has shaken hands.
+    /// Starts the server for a client, including the handshake.
     pub(crate) fn serve(&self) -> Server {
         let mut server = self.spawn();
         server.initialize();

@@ -59,7 +59,7 @@ struct Arguments {
     /// The program under test
     #[arg(long, hide = true)]
     program: PathBuf,
-    /// Where installed clients are
+    /// The folder of installed clients
     #[arg(long, hide = true)]
     cache: PathBuf,
     /// Descriptions of clients, in place of clients.toml

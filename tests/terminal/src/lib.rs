@@ -46,7 +46,7 @@ impl Terminal {
     }
 
     /// Starts the program in a terminal that is not its controlling terminal: the terminal outlives the program, and
-    /// stays open as long as a process that the program started.
+    /// stays open while a process that the program started is running.
     pub fn start_uncontrolled(command: Command, rows: u16, columns: u16) -> anyhow::Result<Self> {
         Self::spawn(command, rows, columns)
     }

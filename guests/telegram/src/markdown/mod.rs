@@ -50,7 +50,7 @@ pub(crate) struct Piece {
 /// | table | monospaced columns; as lines `header: value` if it has links or is wider than 60 columns |
 /// | rule | `———` |
 /// | link, image | link, if Telegram can open it; else `text (address)`. An image shows its description |
-/// | link into the text, `#…` | its text: there is nothing to jump to |
+/// | link into the text, `#…` | its text: Telegram has no target for it |
 /// | footnote | `[label]` at both places |
 /// | HTML, comments too | as it was written |
 ///

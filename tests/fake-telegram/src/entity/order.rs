@@ -45,7 +45,7 @@ impl Kind {
         [Self::Bold, Self::Italic, Self::Underline, Self::Strikethrough, Self::Spoiler].get(index).cloned()
     }
 
-    /// Returns the order of two entities that cover the same text.
+    /// Returns the rank among entities that cover the same text; a lower rank comes first.
     fn priority(&self) -> u8 {
         match self {
             Self::Blockquote | Self::ExpandableBlockquote => 0,

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{sample::all, *};
 
-/// The fields that the translation reads, and one that it does not read.
+/// The fields that the translation reads, and an unused field.
 const NAMES: [&str; 24] = [
     "update_id",
     "message",
