@@ -16,6 +16,14 @@ pub enum Readers {
     AsBefore,
 }
 
+/// The mode bits of a file that give access to other users.
+const OTHERS: u32 = 0o077;
+
+/// Returns true if no other user has access to the file.
+pub fn is_private(metadata: &fs::Metadata) -> bool {
+    metadata.permissions().mode() & OTHERS == 0
+}
+
 /// Replaces the file, or creates it. If the path is a link, the file that it leads to is replaced and the link stays.
 ///
 /// Writes a file beside it, syncs it, and renames it. On an error the old file is unchanged and the new one is removed.

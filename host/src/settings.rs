@@ -350,16 +350,18 @@ fn absolute(path: &str) -> Option<PathBuf> {
 /// Returns `; did you mean "x"?` if a known word is similar to `word`.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
-    let closest = known
-        .iter()
-        .max_by(|left, right| strsim::jaro_winkler(word, left).total_cmp(&strsim::jaro_winkler(word, right)));
-    match closest {
-        Some(closest) if strsim::jaro_winkler(word, closest) > 0.75 => {
-            format!("; did you mean \"{closest}\"?")
-        }
-        Some(_) => format!("; there is {}", known.join(", ")),
-        None => "; it has none at all".to_owned(),
+    match closest(word, known.iter().copied()) {
+        Some(closest) => format!("; did you mean \"{closest}\"?"),
+        None if known.is_empty() => "; it has none at all".to_owned(),
+        None => format!("; there is {}", known.join(", ")),
     }
+}
+
+/// Returns the known word that is most similar to `word`, if it is similar enough to be meant.
+pub fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let rated = known.into_iter().map(|other| (strsim::jaro_winkler(word, other), other));
+    let (likeness, closest) = rated.max_by(|(left, _), (right, _)| left.total_cmp(right))?;
+    (likeness > 0.75).then_some(closest)
 }
 
 #[cfg(test)]

@@ -74,9 +74,14 @@ impl Person {
 
     /// Opens the page whose link is on the screen.
     pub(crate) fn page(&self) -> Page {
+        Page::open(self.port())
+    }
+
+    /// Returns the port of the page whose address the screen shows.
+    pub(crate) fn port(&self) -> u16 {
         let screen = self.see("http://127.0.0.1:");
         let (_, rest) = screen.split_once("http://127.0.0.1:").unwrap();
         let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
-        Page::open(port.parse().unwrap())
+        port.parse().unwrap()
     }
 }

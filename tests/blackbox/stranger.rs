@@ -118,10 +118,7 @@ fn whoever_writes_on_the_page_is_the_person_who_tries_the_channel() {
     let home = Home::new();
     let file = mute(&home);
     let person = Person::start(&home, ["try".as_ref(), "--load".as_ref(), file.as_os_str()]);
-    let screen = person.see("http://127.0.0.1:");
-    let (_, rest) = screen.split_once("http://127.0.0.1:").unwrap();
-    let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
-    post(port.parse().unwrap(), "hello there");
+    post(person.port(), "hello there");
     person.see("hello there");
     let screen = person.see("counts as you");
     assert!(screen.replace('\n', " ").contains("tidegate access chameleon allow s"), "{screen}");
@@ -146,20 +143,16 @@ fn what_waits_is_not_released_by_who_counts_as_the_person() {
     server.log("goes nowhere");
     server.close_stdin();
     server.end();
-    let person = Person::start(&home, ["try".as_ref(), "--load".as_ref(), file.as_os_str()]);
-    let screen = person.see("http://127.0.0.1:");
-    let (_, rest) = screen.split_once("http://127.0.0.1:").unwrap();
-    let port: u16 = rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap();
+    let mut person = Person::start(&home, ["try".as_ref(), "--load".as_ref(), file.as_os_str()]);
+    let port = person.port();
     post(port, "hello there");
     person.see("hello there");
-    // Long enough for a look at what waits.
-    post_from(port, "eve", "a stranger");
-    eventually("two looks", || {
-        std::thread::sleep(std::time::Duration::from_millis(2500));
-        true
-    });
+    // Under the rules that count this visitor as the person, the intake first looks at what waits.
+    post(port, "and another");
+    person.see("and another");
     person.miss("for the session");
-    drop(person);
+    person.enter("/quit");
+    assert!(person.end().success());
     eventually("the end", || Server::owner(&home, "chameleon").is_none());
     let_in(&home);
     let (mut server, _) = serve(&home, &file);

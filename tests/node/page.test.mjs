@@ -19,6 +19,27 @@ function waiting(page) {
   return page.locator('#waiting');
 }
 
+/** Has the page's notifications recorded in `window.shown` instead; the page has the focus while `window.focused` is true. */
+async function recordNotifications({ page, server, context }, { refused = false } = {}) {
+  await context.grantPermissions(['notifications'], { origin: server.address });
+  await page.addInitScript((throws) => {
+    window.shown = [];
+    window.Notification = class extends EventTarget {
+      static permission = 'granted';
+      static requestPermission = async () => 'granted';
+      constructor(title, { body }) {
+        super();
+        window.shown.push(`${title}: ${body}`);
+        if (throws) throw new TypeError('Illegal constructor.');
+      }
+      close() {}
+    };
+    document.hasFocus = () => window.focused ?? false;
+  }, refused);
+  await page.reload();
+  await connected(page);
+}
+
 // ---- Permission prompts that this page may not show ----
 
 scene('a page without the key says that a prompt waits, and nothing of it', async ({ page, server, open }) => {
@@ -45,19 +66,8 @@ scene('a page without the key says that a prompt waits, and nothing of it', asyn
 });
 
 scene('each prompt is announced once', async ({ page, server, context, open }) => {
-  await context.grantPermissions(['notifications'], { origin: server.address });
-  await page.addInitScript(() => {
-    window.shown = [];
-    window.Notification = class extends EventTarget {
-      static permission = 'granted';
-      static requestPermission = async () => 'granted';
-      // As on phones, where only service workers may.
-      constructor(title) { super(); window.shown.push(title); throw new TypeError('Illegal constructor.'); }
-    };
-    document.hasFocus = () => false;
-  });
-  await page.reload();
-  await connected(page);
+  // As on phones, where only service workers may show notifications.
+  await recordNotifications({ page, server, context }, { refused: true });
   await page.locator('#alerts').click();
   const owner = await open(await server.link());
   server.requestPermission(REQUEST);
@@ -69,7 +79,7 @@ scene('each prompt is announced once', async ({ page, server, context, open }) =
   await server.verdict();
   await waiting(page).getByText('A permission prompt waits.').waitFor();
   // The second came within a moment of the first.
-  assert.deepEqual(await page.evaluate(() => window.shown), ['A permission prompt waits']);
+  assert.deepEqual(await page.evaluate(() => window.shown), ['A permission prompt waits: Open the page with its link to answer it.']);
 });
 
 scene('a dismissed notice comes back with the next prompt', async ({ page, server, open }) => {
@@ -269,19 +279,7 @@ scene('the conversation can be saved as Markdown', async ({ page, server }) => {
 });
 
 scene('notifications come when the person looks elsewhere, and wants them', async ({ page, server, context }) => {
-  await context.grantPermissions(['notifications'], { origin: server.address });
-  await page.addInitScript(() => {
-    window.shown = [];
-    window.Notification = class extends EventTarget {
-      static permission = 'granted';
-      static requestPermission = async () => 'granted';
-      constructor(title, { body }) { super(); window.shown.push(`${title}: ${body}`); }
-      close() {}
-    };
-    document.hasFocus = () => window.focused ?? false;
-  });
-  await page.reload();
-  await connected(page);
+  await recordNotifications({ page, server, context });
   const shown = () => page.evaluate(() => window.shown);
   await answer(page, server, 'unasked');
   assert.deepEqual(await shown(), []);

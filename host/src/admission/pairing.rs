@@ -92,9 +92,7 @@ impl Admission {
     /// Lets in the stranger who was told this code. Only code that acts for a person may call this. Takes about 100 ms
     /// of computing for each pending code.
     pub fn pair_blocking(&self, code: &str, now: u64) -> Result<Pending, Unapproved> {
-        if Code::parse(code).is_none() {
-            return Err(Unapproved::Malformed);
-        }
+        let code = Code::parse(code).ok_or(Unapproved::Malformed)?;
         if self.journal.pairings(now)?.iter().all(|pending| pending.denied) {
             return Err(Unapproved::Nobody);
         }
@@ -103,7 +101,7 @@ impl Admission {
             Some(rest) => Unapproved::Locked(rest),
             None => Unapproved::Wrong { left: pairing::TRIES - tries.wrong },
         };
-        let pending = self.find(code, now)?.ok_or_else(wrong)?;
+        let pending = self.find(&code, now)?.ok_or_else(wrong)?;
         // The caller that removes the request uses the code. Of two callers at once, only one can remove it.
         let journal = &self.journal;
         if !journal.store_blocking(|transaction| transaction.remove_pairing(&pending.sender))? {
@@ -129,11 +127,9 @@ impl Admission {
         let pending = if let Some(index) = named {
             Some(waiting.swap_remove(index))
         } else {
-            if Code::parse(code_or_sender).is_none() {
-                return Ok(None);
-            }
+            let Some(code) = Code::parse(code_or_sender) else { return Ok(None) };
             self.spend_try(now)?;
-            self.find(code_or_sender, now)?
+            self.find(&code, now)?
         };
         let Some(mut pending) = pending else { return Ok(None) };
         pending.denied = true;
@@ -149,8 +145,7 @@ impl Admission {
         }
     }
 
-    fn find(&self, code: &str, now: u64) -> Result<Option<Pending>, journal::Error> {
-        let Some(code) = Code::parse(code) else { return Ok(None) };
+    fn find(&self, code: &Code, now: u64) -> Result<Option<Pending>, journal::Error> {
         let matches = |pending: &Pending| {
             !pending.denied && pending.hash.as_ref().is_some_and(|hash| code.matches(hash))
         };

@@ -23,9 +23,6 @@ const KEPT: Duration = Duration::from_hours(24);
 /// since the Unix epoch, and the key.
 const FILE: &str = "page.key";
 
-/// The mode bits of a file that give access to other users.
-const OTHERS: u32 = 0o077;
-
 /// A page's key of 32 hexadecimal digits. It is new at each start, unless the user has kept the last one.
 #[derive(Debug)]
 pub struct Key {
@@ -152,7 +149,7 @@ fn kept(path: &Path, now: u64) -> Option<Current> {
     let read = || {
         let about = file.metadata().ok()?;
         let private = about.is_file()
-            && about.mode() & OTHERS == 0
+            && atomic_file::is_private(&about)
             && about.uid() == rustix::process::geteuid().as_raw();
         let mut text = String::new();
         (&file).take(100).read_to_string(&mut text).ok()?;

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::{
-    Common, candidates,
+    Common, answers, candidates,
     output::{self, Paint},
     patience::announced,
     survey::{self, Kept, Named, Survey},
@@ -147,11 +147,11 @@ impl Access {
         }
         let (name, new) = match Survey::named_or_new(&root, &self.channel)? {
             Named::Known(name) => (name, false),
-            Named::New { name, close: Some(hint) } => {
+            Named::New { name, close: Some(meant) } => {
                 output::print(&format!(
-                    "No channel \"{name}\" has run here{hint} Go on with {name}? (yes/no) "
+                    "No channel \"{name}\" has run here; did you mean \"{meant}\"? Go on with {name}? (yes/no) "
                 ))?;
-                anyhow::ensure!(says_yes()?, "nothing was changed");
+                anyhow::ensure!(answers::says_yes()?, "nothing was changed");
                 (name, true)
             }
             Named::New { name, close: None } => (name, true),
@@ -338,14 +338,7 @@ fn approvers(name: &str, access: &gate::Access) -> String {
 fn agrees(withheld: &[Widening]) -> anyhow::Result<bool> {
     let list = withheld.iter().map(|widening| format!("- {widening}")).collect::<Vec<_>>().join("\n");
     output::print(&format!("{list}\nApprove only what you have written yourself. Approve? (yes/no) "))?;
-    Ok(says_yes()?)
-}
-
-/// Returns true if the next line is "yes".
-fn says_yes() -> std::io::Result<bool> {
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    Ok(answer.trim().eq_ignore_ascii_case("yes"))
+    Ok(answers::says_yes()?)
 }
 
 fn settled(widening: &[Widening], how: &str) -> String {

@@ -41,6 +41,11 @@ impl Answers {
     }
 }
 
+/// Reads a line, and returns true if it is "yes". For commands without a runtime.
+pub(super) fn says_yes() -> io::Result<bool> {
+    Ok(read()?.is_some_and(|line| line.trim().eq_ignore_ascii_case("yes")))
+}
+
 fn read() -> io::Result<Option<String>> {
     let mut line = String::new();
     let length = io::stdin().read_line(&mut line)?;

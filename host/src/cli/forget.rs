@@ -8,7 +8,7 @@ use std::{
 use clap::Args;
 
 use super::{
-    Common, candidates,
+    Common, answers, candidates,
     output::{self, counted},
 };
 use crate::{
@@ -125,9 +125,7 @@ fn agrees(what: &str) -> anyhow::Result<bool> {
         "{what} Nobody can be asked about that, because the input is not a terminal: with --yes nobody is asked"
     );
     output::complain(&format!("{what}\nType yes to erase it, or press Enter to leave everything as it is:"));
-    let mut answer = String::new();
-    stdin().read_line(&mut answer)?;
-    Ok(answer.trim().eq_ignore_ascii_case("yes"))
+    Ok(answers::says_yes()?)
 }
 
 /// Parses an age such as `90s`, `12h` or `30d`.

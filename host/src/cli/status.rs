@@ -15,7 +15,7 @@ use crate::{
     event::ChannelName,
     gate::document::Document,
     journal::{NotedAttention, Refusal, SessionNote, Waiting},
-    settings::{Settings, nearest},
+    settings::Settings,
     state_root::StateRoot,
 };
 
@@ -251,11 +251,12 @@ fn show(survey: &Survey, fault: Option<&str>, paint: Paint) -> String {
         Ok(None) => {
             let next = match builtin::find(&survey.name) {
                 Some(_) => format!("it has not run yet: `tidegate setup {}` begins", survey.name),
-                None if survey.is_mistyped() => {
-                    let hint = nearest(&survey.name, builtin::ALL.iter().map(|builtin| builtin.name));
-                    format!("there is a table of this name in channels.toml, and no channel{hint}")
-                }
-                None => "it has not run yet".to_owned(),
+                None => match survey.meant() {
+                    Some(meant) => format!(
+                        "there is a table of this name in channels.toml, and no channel; did you mean \"{meant}\"?"
+                    ),
+                    None => "it has not run yet".to_owned(),
+                },
             };
             row(&mut text, "state", &paint.dim(&next));
             Ok(())

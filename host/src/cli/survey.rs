@@ -12,7 +12,7 @@ use crate::{
     journal::{self, Journal},
     launch::{self, Launcher},
     lock::{self, Lock},
-    settings::{Settings, nearest},
+    settings::{Settings, closest, nearest},
     state_root::StateRoot,
 };
 
@@ -23,7 +23,7 @@ pub(super) enum Named {
     /// The channel has never run here.
     New {
         name: ChannelName,
-        /// A hint, in words, if the name is close to that of a channel that has run.
+        /// A channel that has run and whose name is similar.
         close: Option<String>,
     },
 }
@@ -61,11 +61,9 @@ impl Survey {
         self.owner.as_ref().is_some_and(|owner| owner.starts_with(&format!("pid {process},")))
     }
 
-    /// Returns true if this is not a channel, but a table in `channels.toml` whose name is close to that of a built-in
-    /// channel.
-    pub(super) fn is_mistyped(&self) -> bool {
-        let close = || hint(&self.name).contains("did you mean");
-        builtin::find(&self.name).is_none() && !self.folder.is_dir() && close()
+    /// Returns the built-in channel that was meant, if this one is only a table in `channels.toml` with a similar name.
+    pub(super) fn meant(&self) -> Option<&'static str> {
+        meant(&self.name).filter(|_| !self.folder.is_dir())
     }
 
     /// Returns the process that serves the channel in this folder, if there is one.
@@ -101,15 +99,20 @@ impl Survey {
         if builtin::find(name).is_some() || root.folder(&parsed).is_dir() {
             return Ok(Named::Known(parsed));
         }
-        let hint = hint(name);
-        anyhow::ensure!(!hint.contains("did you mean"), "there is no channel \"{name}\"{hint}");
-        let hint = nearest(name, root.used().iter().map(String::as_str));
-        Ok(Named::New { name: parsed, close: hint.contains("did you mean").then_some(hint) })
+        anyhow::ensure!(meant(name).is_none(), "there is no channel \"{name}\"{}", hint(name));
+        let used = root.used();
+        let close = closest(name, used.iter().map(String::as_str)).map(str::to_owned);
+        Ok(Named::New { name: parsed, close })
     }
 }
 
 fn hint(name: &str) -> String {
     nearest(name, builtin::ALL.iter().map(|builtin| builtin.name))
+}
+
+/// Returns the built-in channel that a wrong name is close to.
+pub(super) fn meant(name: &str) -> Option<&'static str> {
+    closest(name, builtin::ALL.iter().map(|builtin| builtin.name)).filter(|_| builtin::find(name).is_none())
 }
 
 /// Returns why no session can load this built-in channel, if the reason is in its settings, such as its table in

@@ -44,7 +44,7 @@ pub(super) async fn examine(
             }
             Some(_) => None,
             // The settings check already reports the name that may have been meant.
-            None if survey.is_mistyped() => return Ok(()),
+            None if survey.meant().is_some() => return Ok(()),
             None => Some(ready(
                 "not yet: it has never run",
                 "A channel in a file is tried by `tidegate try --load FILE`",

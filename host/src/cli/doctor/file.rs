@@ -3,14 +3,12 @@
 use std::{fs, io, os::unix::fs::PermissionsExt as _, path::Path};
 
 use super::finding::{Finding, bad, good};
-
-/// The mode bits of a file that give access to others.
-const PRIVATE: u32 = 0o077;
+use crate::atomic_file;
 
 /// Checks that other users cannot access the file.
 pub(super) fn private(path: &Path) -> Finding {
     match fs::metadata(path) {
-        Ok(metadata) if metadata.permissions().mode() & PRIVATE == 0 => {
+        Ok(metadata) if atomic_file::is_private(&metadata) => {
             good(format!("{} is readable by you alone", path.display()))
         }
         Ok(metadata) => bad(

@@ -15,14 +15,13 @@ use self::finding::{Check, Checks, Finding, State, bad, edit, good, notice};
 use super::{
     Common, candidates,
     output::{self, Paint},
-    survey::Survey,
+    survey::{Survey, meant},
 };
 use crate::{
-    builtin,
     claude::{ChannelPolicy, Policy, Reason},
     contract,
     launch::{self, Launcher},
-    settings::{Settings, nearest},
+    settings::Settings,
 };
 
 /// Look for what keeps messages from arriving, and say what to do about it
@@ -98,17 +97,12 @@ async fn examine(launcher: &Launcher, channel: Option<&str>) -> anyhow::Result<C
 
 /// Checks the settings for a table that no channel reads, because its name is a misspelled channel name.
 fn tables(settings: &Settings, path: &Path) -> Finding {
-    let builtins = || builtin::ALL.iter().map(|builtin| builtin.name);
-    let strange = settings.channels().find(|table| {
-        let close = nearest(table, builtins()).contains("did you mean");
-        close && builtin::find(table).is_none()
-    });
+    let strange = settings.channels().find_map(|table| Some((table, meant(table)?)));
     match strange {
-        Some(table) => notice(
+        Some((table, meant)) => notice(
             format!(
-                "[{table}] in {} is the table of no built-in channel{}",
-                path.display(),
-                nearest(table, builtins())
+                "[{table}] in {} is the table of no built-in channel; did you mean \"{meant}\"?",
+                path.display()
             ),
             "Rename the table, or remove it",
         ),
